@@ -1,0 +1,1 @@
+"""The durable session layer of a voice app."""

@@ -1,0 +1,72 @@
+"""What the bytes of audio mean. The only place that knows how many make a sample."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from attrs import field, frozen
+from attrs.validators import in_, instance_of
+
+__all__ = ("AudioFormat", "Encoding")
+
+MIN_RATE_HZ: Final = 8_000
+MAX_RATE_HZ: Final = 48_000
+
+
+class Encoding(StrEnum):
+    """How one sample is written; the values are the names on the wire."""
+
+    PCM_S16LE = "pcm_s16le"
+    PCM_F32LE = "pcm_f32le"
+    MULAW = "mulaw"
+    ALAW = "alaw"
+
+
+_SAMPLE_BYTES: Final = {
+    Encoding.PCM_S16LE: 2,
+    Encoding.PCM_F32LE: 4,
+    Encoding.MULAW: 1,
+    Encoding.ALAW: 1,
+}
+_US_PER_S: Final = 1_000_000
+
+
+def _rate_is_supported(_instance: object, _attribute: object, rate_hz: int) -> None:
+    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+        raise ValueError(f"sample_rate is {rate_hz}; allowed: {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz")
+
+
+@frozen
+class AudioFormat:
+    """How a stream of audio is written: bytes to time and back, exactly.
+
+    Attributes:
+        sample_rate: Sample frames a second, 8 000 to 48 000.
+        channels: 1 or 2, interleaved.
+    """
+
+    encoding: Encoding = field(default=Encoding.PCM_S16LE, converter=Encoding)
+    sample_rate: int = field(default=16_000, validator=[instance_of(int), _rate_is_supported])
+    channels: int = field(default=1, validator=in_((1, 2)))
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one sample frame: one sample of each channel."""
+        return _SAMPLE_BYTES[self.encoding] * self.channels
+
+    def frames_in(self, size_bytes: int) -> int:
+        """Return the sample frames that *size_bytes* hold, leaving out a broken last one."""
+        return size_bytes // self.frame_bytes
+
+    def duration_us(self, size_bytes: int) -> int:
+        """Return how long *size_bytes* last, rounded down to whole microseconds."""
+        return self.frames_in(size_bytes) * _US_PER_S // self.sample_rate
+
+    def frames_at(self, at_us: int) -> int:
+        """Return how many whole sample frames lie before *at_us*."""
+        return at_us * self.sample_rate // _US_PER_S
+
+    def bytes_at(self, at_us: int) -> int:
+        """Return the byte offset of *at_us*, always on a sample frame."""
+        return self.frames_at(at_us) * self.frame_bytes
