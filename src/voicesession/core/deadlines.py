@@ -1,0 +1,115 @@
+"""
+Every time limit of a session's life. Nothing here waits: the shell asks when to look
+again (`next_deadline`) and, when it looks, what has become due (`due`).
+
+==================  ==========================  ================================
+limit               counts from                 what becomes due
+==================  ==========================  ================================
+connect window      entering CONNECTING         ends, ``connect_timeout``
+reconnect grace     ``disconnected``            ends, ``disconnected``
+reconnect grace     ``worker_lost, shutdown``   ends, ``worker_lost``
+limit grace         ``limit_reached``           ends, ``limit_reached``
+idle time           last activity               ends, ``expired``
+time to live        creation                    ends, ``expired``
+active time         being LIVE; pauses free     pauses, ``limit_reached``
+wall-clock time     entering CONNECTING         ends, ``limit_reached``
+==================  ==========================  ================================
+
+Being *away* is a matter of the floor and of media time: see `voicesession.core.floor`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+from attrs import field, frozen
+
+from .errors import InvalidConfig
+from .events import EndRequested, LimitReached, SessionEvent
+from .session import Session
+from .states import EndReason, PauseReason, SessionState
+
+__all__ = ("LifePolicy", "due", "next_deadline")
+
+_ZERO: Final = timedelta()
+
+
+def _not_negative(_instance: object, attribute: Any, value: timedelta | None) -> None:
+    if value is not None and value < _ZERO:
+        raise InvalidConfig(attribute.name, value, "zero or more, or None for no limit")
+
+
+@frozen(kw_only=True)
+class LifePolicy:
+    """How long a session may take for what.
+
+    Raises:
+        InvalidConfig: A duration is negative.
+    """
+
+    connect_window: timedelta = field(default=timedelta(seconds=30), validator=_not_negative)
+    reconnect_grace: timedelta = field(default=timedelta(seconds=30), validator=_not_negative)
+    limit_grace: timedelta = field(default=timedelta(seconds=30), validator=_not_negative)
+    idle_time: timedelta | None = field(default=timedelta(minutes=30), validator=_not_negative)
+    time_to_live: timedelta | None = field(default=timedelta(hours=24), validator=_not_negative)
+    max_active: timedelta | None = field(default=None, validator=_not_negative)
+    max_wall_clock: timedelta | None = field(default=None, validator=_not_negative)
+
+
+def next_deadline(session: Session, policy: LifePolicy) -> datetime | None:
+    """Return the instant at which `due` first says something, or None for never."""
+    return min((at for at, _ in _limits(session, policy)), default=None)
+
+
+def due(session: Session, policy: LifePolicy, now: datetime) -> SessionEvent | None:
+    """Return the event that time itself has brought about by *now*, if any.
+
+    It is stamped with *now*, is always legal, and is the one whose limit passed first.
+    Apply it and ask again: the next one may be due as well.
+    """
+    at, event_at = min(_limits(session, policy), key=lambda limit: limit[0], default=(None, None))
+    if at is None or event_at is None or at > now:
+        return None
+    return event_at(now)
+
+
+_EventAt: TypeAlias = Callable[[datetime], SessionEvent]
+
+
+def _end(reason: EndReason) -> _EventAt:
+    return lambda at: EndRequested(at=at, reason=reason)
+
+
+_END_OF_PAUSE: Final[Mapping[PauseReason, EndReason]] = MappingProxyType(
+    {
+        PauseReason.DISCONNECTED: EndReason.DISCONNECTED,
+        PauseReason.WORKER_LOST: EndReason.WORKER_LOST,
+        PauseReason.SHUTDOWN: EndReason.WORKER_LOST,
+        PauseReason.LIMIT_REACHED: EndReason.LIMIT_REACHED,
+    }
+)
+
+
+def _limits(session: Session, policy: LifePolicy) -> Iterator[tuple[datetime, _EventAt]]:
+    """Every limit that is running, with what becomes due when it passes."""
+    if session.state is SessionState.ENDED:
+        return
+    if policy.time_to_live is not None:
+        yield session.created_at + policy.time_to_live, _end(EndReason.EXPIRED)
+    if session.started_at is not None and policy.max_wall_clock is not None:
+        yield session.started_at + policy.max_wall_clock, _end(EndReason.LIMIT_REACHED)
+    if session.state is SessionState.CONNECTING:
+        yield session.state_since + policy.connect_window, _end(EndReason.CONNECT_TIMEOUT)
+    if session.live_at is not None and policy.idle_time is not None:
+        yield session.last_activity_at + policy.idle_time, _end(EndReason.EXPIRED)
+    if session.state is SessionState.LIVE and policy.max_active is not None:
+        used = timedelta(microseconds=session.active_us)
+        yield session.state_since + policy.max_active - used, lambda at: LimitReached(at=at)
+    for pause in session.pauses:
+        if pause.reason in _END_OF_PAUSE:
+            limited = pause.reason is PauseReason.LIMIT_REACHED
+            grace = policy.limit_grace if limited else policy.reconnect_grace
+            yield pause.since + grace, _end(_END_OF_PAUSE[pause.reason])

@@ -1,0 +1,306 @@
+"""
+Where sessions live: one medium, one bundle, and `commit` as the only write to a session.
+
+The rules that every adapter keeps (``voicesession.testing.contracts`` tests them):
+
+* **Scope.** Every call names a `Scope`; what lies outside it does not exist. Operators
+  say `EVERYTHING`, and mean it.
+* **All or nothing.** A `Change` is written whole (snapshot, journal entries, utterances)
+  or not at all, also when the caller is cancelled or the process dies.
+* **Nobody overwrites unseen.** A change built on an older ``seq`` is refused, and so is
+  one from a worker that has lost its lease.
+* **Leases and running stats** are the store's own columns: they are written in bulk,
+  guarded by the epoch alone, and a commit never brings an older one back. The store
+  stamps their time; callers hand in durations.
+* Every method is a checkpoint, and safe to call from many tasks at once.
+
+Any method may raise `StoreUnavailable` (nothing was written) or `StoreTimeout` (the write
+is *unknown*: repeat it, the seq makes that harmless).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from attrs import field, frozen
+from attrs.validators import ge, in_, instance_of, le
+
+from ..core.errors import InvalidValue
+from ..core.identity import SessionId, TenantId
+from ..core.instants import as_optional_utc
+from ..core.journal import JournalEntry
+from ..core.session import Session
+from ..core.states import SessionState, SessionStatus
+from ..core.utterance import Utterance
+
+__all__ = (
+    "EVERYTHING",
+    "MAX_PAGE",
+    "Change",
+    "Lease",
+    "Order",
+    "Page",
+    "RunningStats",
+    "Scope",
+    "SessionQuery",
+    "SessionStore",
+    "Storage",
+    "Tombstone",
+    "TranscriptStore",
+)
+
+MAX_PAGE: Final = 100
+
+
+@frozen
+class Scope:
+    """Whose data a call may see: one tenant's, or everybody's (None)."""
+
+    tenant_id: TenantId | None
+
+
+EVERYTHING: Final = Scope(None)
+"""The scope of operators and sweepers; never of a request."""
+
+
+@frozen(kw_only=True)
+class Change:
+    """One write to one session.
+
+    Attributes:
+        session: The snapshot after every entry: ``session.seq == expected_seq + len(entries)``.
+        expected_seq: What the stored session must be at; None creates it.
+        epoch: The writer's lease; None for a command of somebody who does not own the
+            session. Running stats are taken from the snapshot only with an epoch, because
+            nobody but the owner knows them.
+        entries: Journal entries, in order, continuing the stored journal.
+        utterances: To be stored; one with a stored id replaces it.
+    """
+
+    session: Session
+    expected_seq: int | None
+    epoch: int | None = None
+    entries: tuple[JournalEntry, ...] = ()
+    utterances: tuple[Utterance, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        first = (self.expected_seq or 0) + 1
+        places = [entry.seq for entry in self.entries]
+        if places != list(range(first, first + len(places))):
+            raise InvalidValue("entries", places, f"consecutive places from {first}")
+        if self.session.seq != first - 1 + len(places):
+            raise InvalidValue("session.seq", self.session.seq, f"{first - 1 + len(places)}")
+
+
+class Order(StrEnum):
+    """In which order a list comes, by ``started_at`` and then by id."""
+
+    NEWEST_FIRST = "desc"
+    OLDEST_FIRST = "asc"
+
+
+@frozen(kw_only=True)
+class SessionQuery:
+    """Which sessions, and which page of them. Filters that are given must all hold.
+
+    Attributes:
+        since: ``started_at`` is not before it.
+        until: ``started_at`` is before it.
+        metadata: Top-level keys of the metadata that must have exactly this text value.
+        limit: 1 to 100.
+        cursor: From ``Page.next_cursor`` or ``Page.previous_cursor`` of the same query.
+        offset: Sessions to skip; for people who count pages. Not together with a cursor.
+    """
+
+    state: SessionState | None = None
+    status: SessionStatus | None = None
+    user_id: str | None = None
+    mode: str | None = None
+    since: datetime | None = field(default=None, converter=as_optional_utc)
+    until: datetime | None = field(default=None, converter=as_optional_utc)
+    metadata: Mapping[str, str] = field(factory=dict)
+    order: Order = field(default=Order.NEWEST_FIRST, validator=in_(Order))
+    limit: int = field(default=50, validator=[instance_of(int), ge(1), le(MAX_PAGE)])
+    cursor: str | None = None
+    offset: int = field(default=0, validator=[instance_of(int), ge(0)])
+
+
+@frozen(kw_only=True)
+class Page:
+    """Some sessions, and how to get at the ones around them.
+
+    Attributes:
+        next_cursor: For the page behind this one; None on the last.
+        previous_cursor: For the page before this one; None on the first.
+    """
+
+    sessions: tuple[Session, ...]
+    next_cursor: str | None = None
+    previous_cursor: str | None = None
+
+
+@frozen(kw_only=True)
+class Lease:
+    """The right to run a session, until it expires or somebody takes it."""
+
+    session_id: SessionId
+    worker_id: str
+    epoch: int
+    expires_at: datetime
+
+
+@frozen(kw_only=True)
+class RunningStats:
+    """What a live session counts, written in bulk at least every ten seconds."""
+
+    epoch: int
+    audio_duration_us: int
+    audio_chunks_received: int
+    audio_chunks_processed: int
+    audio_used_us: int
+    transcript_partial: str | None = field(default=None, repr=False)
+
+
+@frozen(kw_only=True)
+class Tombstone:
+    """What is left of a deleted session: no word, no name.
+
+    Attributes:
+        session_hash: SHA-256 of the id, in hex.
+    """
+
+    tenant_id: TenantId
+    session_hash: str
+    deleted_at: datetime
+    deleted_by: str | None
+    reason: str
+
+
+class SessionStore(Protocol):
+    """Keeps the latest snapshot of each session and its journal."""
+
+    async def commit(self, change: Change, /) -> None:
+        """Write *change*: all of it, or nothing.
+
+        A change that ends the session also drops its lease.
+
+        Raises:
+            SessionExists: It creates a session whose id is taken, in any tenant.
+            SessionNotFound: There is no session with this id and tenant.
+            VersionConflict: The stored seq is not ``expected_seq``.
+            LeaseLost: An epoch is given and is not the stored one.
+        """
+        ...
+
+    async def load(self, session_id: SessionId, /, scope: Scope) -> Session:
+        """Return the session as it is stored now, lease and running stats included.
+
+        Raises:
+            SessionNotFound: There is none in *scope*.
+        """
+        ...
+
+    async def find(self, query: SessionQuery, /, scope: Scope) -> Page:
+        """Return a page of sessions, stable while others are created.
+
+        Sessions that were never started count as started when they were created.
+
+        Raises:
+            InvalidValue: The cursor is broken, or belongs to another order.
+        """
+        ...
+
+    async def count_open(self, scope: Scope, *, user_id: str | None) -> tuple[int, int]:
+        """Return how many sessions are not ENDED: of *user_id* (None: of nobody), and of all."""
+        ...
+
+    async def journal(
+        self, session_id: SessionId, /, scope: Scope, *, after: int = 0, limit: int = MAX_PAGE
+    ) -> Sequence[JournalEntry]:
+        """Return at most *limit* entries with a seq above *after*, in order.
+
+        Raises:
+            SessionNotFound: There is none in *scope*.
+        """
+        ...
+
+    async def delete(self, session_id: SessionId, /, scope: Scope, *, tombstone: Tombstone) -> None:
+        """Remove the session and everything that belongs to it; keep *tombstone*.
+
+        Raises:
+            SessionNotFound: There is none in *scope*.
+        """
+        ...
+
+    async def take_lease(
+        self, session_id: SessionId, /, scope: Scope, *, worker_id: str, duration: timedelta
+    ) -> Lease:
+        """Make *worker_id* the owner, whoever was; the epoch grows by one.
+
+        Raises:
+            SessionNotFound: There is none in *scope*.
+            SessionNotActive: The session has ended.
+        """
+        ...
+
+    async def renew_leases(
+        self, held: Mapping[SessionId, int], /, *, duration: timedelta
+    ) -> Mapping[SessionId, int]:
+        """Renew every lease in *held* (id to epoch) that is still the stored one.
+
+        Returns the stored seq of each renewed session: a seq that the owner does not know
+        means somebody sent it a command. What is missing is lost. One round trip.
+        """
+        ...
+
+    async def release_lease(self, session_id: SessionId, /, *, epoch: int) -> None:
+        """Give the lease up, if it is still the one with *epoch*; otherwise do nothing."""
+        ...
+
+    async def write_stats(self, stats: Mapping[SessionId, RunningStats], /) -> None:
+        """Store running stats, leaving out sessions whose epoch has changed. One round trip."""
+        ...
+
+
+class TranscriptStore(Protocol):
+    """Reads the words that commits have stored."""
+
+    async def utterances(self, session_id: SessionId, /, scope: Scope) -> Sequence[Utterance]:
+        """Return every stored utterance, by start and then by id.
+
+        Raises:
+            SessionNotFound: There is no such session in *scope*.
+        """
+        ...
+
+    async def delete_utterances(self, session_id: SessionId, /, scope: Scope) -> None:
+        """Forget the words of the session; the journal keeps their ids.
+
+        Raises:
+            SessionNotFound: There is no such session in *scope*.
+        """
+        ...
+
+
+class Storage(Protocol):
+    """One medium with every store on it. Opens at ``async with``, and closes what it opened."""
+
+    @property
+    def sessions(self) -> SessionStore: ...
+
+    @property
+    def transcripts(self) -> TranscriptStore: ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None: ...
