@@ -20,14 +20,13 @@ is *unknown*: repeat it, the seq makes that harmless).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 from attrs import field, frozen
-from attrs.validators import ge, in_, instance_of, le
 
 from ..core.errors import InvalidValue
 from ..core.identity import SessionId, TenantId
@@ -54,6 +53,15 @@ __all__ = (
 )
 
 MAX_PAGE: Final = 100
+MAX_OFFSET: Final = 1_000_000
+
+
+def _between(low: int, high: int) -> Callable[[object, Any, Any], None]:
+    def check(_instance: object, attribute: Any, value: Any) -> None:
+        if not isinstance(value, int) or not low <= value <= high:
+            raise InvalidValue(attribute.name, value, f"a whole number from {low} to {high}")
+
+    return check
 
 
 @frozen
@@ -122,11 +130,11 @@ class SessionQuery:
     mode: str | None = None
     since: datetime | None = field(default=None, converter=as_optional_utc)
     until: datetime | None = field(default=None, converter=as_optional_utc)
-    metadata: Mapping[str, str] = field(factory=dict)
-    order: Order = field(default=Order.NEWEST_FIRST, validator=in_(Order))
-    limit: int = field(default=50, validator=[instance_of(int), ge(1), le(MAX_PAGE)])
+    metadata: Mapping[str, str] = field(factory=dict[str, str])
+    order: Order = field(default=Order.NEWEST_FIRST, converter=Order)
+    limit: int = field(default=50, validator=_between(1, MAX_PAGE))
     cursor: str | None = None
-    offset: int = field(default=0, validator=[instance_of(int), ge(0)])
+    offset: int = field(default=0, validator=_between(0, MAX_OFFSET))
 
 
 @frozen(kw_only=True)
