@@ -1,0 +1,220 @@
+"""What the runtime needs of recording: a place where both voices are kept as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from attrs import field, frozen
+
+from ..core.audio import AudioFormat
+from ..core.timeline import Span, Track
+
+__all__ = (
+    "Gap",
+    "ProblemKind",
+    "Recorded",
+    "Recorder",
+    "Recording",
+    "RecordingProblem",
+    "RecoveryReport",
+    "ReportsProblems",
+)
+
+
+class ProblemKind(StrEnum):
+    """Why audio could not be kept. The values go on the wire; never rename one."""
+
+    DISK_FULL = "disk_full"
+    """The medium, a quota or a file size limit is used up."""
+    WRITE_FAILED = "write_failed"
+    """The medium refused or broke."""
+    TOO_SLOW = "too_slow"
+    """The medium did not keep up, and the bound of what may wait was reached."""
+
+
+@frozen
+class Gap:
+    """Audio of one track that was given, or was due, and is not in the recording."""
+
+    track: Track
+    span: Span
+
+
+@frozen(kw_only=True)
+class RecordingProblem:
+    """A recording that goes on, but not whole.
+
+    Attributes:
+        span: From the first to the last media time that the problem has cost so far.
+        dropped_bytes: How much of what was given it has cost so far.
+        detail: What the medium said, in one line.
+    """
+
+    kind: ProblemKind
+    span: Span
+    dropped_bytes: int
+    detail: str
+
+
+@frozen(kw_only=True)
+class Recorded:
+    """A finished recording.
+
+    Attributes:
+        uri: Where the file is.
+        duration_us: How long the file plays: media time without the cuts.
+        size_bytes: Of the file, with its header.
+        tracks: Whose voices the file holds, in the order of its channels.
+        partial: The recording was not closed by the one who made it.
+        gaps: What is known to be missing, in order of time; it is silence in the file.
+        cuts: Media time that is left out of the file, in order.
+        problems: What went wrong on the way, oldest first; empty for a whole recording.
+    """
+
+    session_id: str
+    uri: str
+    duration_us: int
+    size_bytes: int
+    tracks: tuple[Track, ...]
+    partial: bool = False
+    gaps: tuple[Gap, ...] = ()
+    cuts: tuple[Span, ...] = ()
+    problems: tuple[RecordingProblem, ...] = field(default=())
+
+
+@frozen(kw_only=True)
+class RecoveryReport:
+    """What became of one recording that nobody owned.
+
+    Attributes:
+        recorded: The file made of it; None where there was nothing to make, or it failed.
+        problem: Why it could not be made, in one line; what there is was left in place.
+    """
+
+    session_id: str
+    recorded: Recorded | None
+    problem: str | None = None
+
+
+class Recording(Protocol):
+    """One session's audio, while it is made.
+
+    All times are microseconds of media time. The plain calls come from one thread, in the
+    order in which they are meant to hold, and never block.
+    """
+
+    def write(self, track: Track, at_us: int, pcm: bytes, /) -> None:
+        """Keep *pcm*, whose first sample lies at *at_us*.
+
+        USER audio is in the session's own format, AGENT audio is s16le, mono, at the
+        session's rate; whole sample frames. Audio may come late or twice: it lands at its
+        place, and the last one given for a place holds. What lies in a cut or under a
+        mask is not kept. Within a second it is safe from the end of this process.
+
+        A medium that fails does not fail the call: what cannot be kept becomes a gap.
+
+        Raises:
+            InvalidValue: *pcm* has a broken sample frame, or *at_us* is negative.
+            RecordingFailed: The recording is closed.
+        """
+        ...
+
+    def pause(self, at_us: int, /) -> None:
+        """Begin a cut: nothing from *at_us* on is kept until ``resume``.
+
+        Audio that was kept beyond *at_us* already is wiped. In a pause it does nothing.
+        """
+        ...
+
+    def resume(self, at_us: int, /) -> None:
+        """End the cut at *at_us*. Outside a pause it does nothing.
+
+        Raises:
+            InvalidValue: *at_us* lies before the start of the cut.
+        """
+        ...
+
+    def mask(self, from_us: int, to_us: int, /) -> None:
+        """Make both tracks silent from *from_us* to *to_us*; the time stays in the file.
+
+        What was kept there is wiped; what comes for it later is not kept.
+
+        Raises:
+            InvalidValue: The stretch is empty, or begins before the recording does.
+        """
+        ...
+
+    async def close(self, duration_us: int, /) -> Recorded:
+        """Return the finished recording: one file of *duration_us* less its cuts.
+
+        A 16-bit PCM WAV at the caller's rate: the caller on the left and the agent on the
+        right, or the caller alone where the agent never spoke. When this returns, the file
+        is durable and nothing else is left. A cancelled close has either finished or can
+        be made good by ``Recorder.recover``.
+
+        Raises:
+            RecordingFailed: The file could not be made; what was kept stays, for
+                ``Recorder.recover``. Or the recording is closed already.
+        """
+        ...
+
+    async def discard(self) -> None:
+        """Stop, and leave nothing: no file, nothing half-made. Twice is harmless.
+
+        Raises:
+            RecordingFailed: Something could not be removed.
+        """
+        ...
+
+
+class ReportsProblems(Protocol):
+    """A recording that tells, while it is made, what it could not keep."""
+
+    @property
+    def problems(self) -> Sequence[RecordingProblem]:
+        """What went wrong so far, oldest first; empty while all is well."""
+        ...
+
+
+class Recorder(Protocol):
+    """Makes recordings. Shared by many sessions, long-lived.
+
+    It asks nobody for consent: who opens a recording has it, and discards the recording
+    when it is withdrawn.
+    """
+
+    def open(self, session_id: str, audio_format: AudioFormat, /) -> Recording:
+        """Return a recording to write to, owned and closed by the caller.
+
+        A recording of this session that a dead process left behind is continued.
+
+        Args:
+            audio_format: How the caller's audio will be written.
+
+        Raises:
+            InvalidValue: *session_id* cannot name a recording.
+            RecordingFailed: The place cannot be written, or somebody else is recording
+                this session.
+        """
+        ...
+
+    async def recover(self, *, spare: Collection[str] = ()) -> Sequence[RecoveryReport]:
+        """Finish every recording that nobody owns any more; return what became of each.
+
+        Recordings of live owners are left alone, here and in other processes. It may run
+        at any time, twice, and from many workers at once: each recording is finished
+        once, and is ``partial`` unless its owner had closed it.
+
+        Args:
+            spare: Ids of sessions to leave alone, because they may come back.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Write out what is waiting and let go of everything. Twice is harmless.
+
+        A recording that is still open is left as if its process had died.
+        """
+        ...
