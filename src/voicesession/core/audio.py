@@ -8,6 +8,8 @@ from typing import Final
 from attrs import field, frozen
 from attrs.validators import in_, instance_of
 
+from .errors import InvalidValue
+
 __all__ = ("AudioFormat", "Encoding")
 
 MIN_RATE_HZ: Final = 8_000
@@ -61,7 +63,11 @@ class AudioFormat:
 
     def duration_us(self, size_bytes: int) -> int:
         """Return how long *size_bytes* last, rounded down to whole microseconds."""
-        return self.frames_in(size_bytes) * _US_PER_S // self.sample_rate
+        return self.time_of(self.frames_in(size_bytes))
+
+    def time_of(self, frames: int) -> int:
+        """Return how long *frames* last, rounded down to whole microseconds."""
+        return frames * _US_PER_S // self.sample_rate
 
     def frames_at(self, at_us: int) -> int:
         """Return how many whole sample frames lie before *at_us*."""
@@ -70,3 +76,20 @@ class AudioFormat:
     def bytes_at(self, at_us: int) -> int:
         """Return the byte offset of *at_us*, always on a sample frame."""
         return self.frames_at(at_us) * self.frame_bytes
+
+    def nearest_frame(self, at_us: int) -> int:
+        """Return the sample frame that begins nearest to *at_us*.
+
+        It undoes the rounding of ``time_of``: ``nearest_frame(time_of(n)) == n``, where
+        ``frames_at`` may be one short.
+        """
+        return (at_us * self.sample_rate + _US_PER_S // 2) // _US_PER_S
+
+    def require_whole_frames(self, size_bytes: int) -> None:
+        """Make sure that *size_bytes* end where a sample frame ends.
+
+        Raises:
+            InvalidValue: The last frame is broken.
+        """
+        if size_bytes % self.frame_bytes:
+            raise InvalidValue("pcm", f"{size_bytes} bytes", f"frames of {self.frame_bytes} bytes")

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, strategies as st
+
+from voicesession.core.errors import InvalidValue
+from voicesession.core.segments import (
+    MAX_PARTS,
+    MIN_PART_BYTES,
+    Segment,
+    SegmentRead,
+    durable,
+    missing,
+    plan_parts,
+    plan_reads,
+    segment_named,
+)
+from voicesession.core.timeline import Track
+
+
+@st.composite
+def segments(draw: st.DrawFn) -> Segment:
+    first = draw(st.integers(0, 60))
+    return Segment(
+        draw(st.sampled_from(Track)),
+        first,
+        first + draw(st.integers(1, 30)),
+        draw(st.integers(0, 9)),
+    )
+
+
+@given(segments())
+def test_a_name_says_everything(segment: Segment) -> None:
+    assert segment_named(segment.name) == segment
+
+
+def test_names_sort_by_track_and_place() -> None:
+    early, late = Segment(Track.USER, 9, 100, 7), Segment(Track.USER, 480_000, 480_001, 0)
+    assert early.name == "user/000000000009-000000000100-000007.s16"
+    assert early.name < late.name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "audio.wav", "user/1-2-3.s16", "other/000000000000-000000000001-000000.s16"),
+        *(
+            "user/000000000002-000000000002-000000.s16",
+            "user/000000000000-000000000001-000000.s16x",
+        ),
+    ],
+)
+def test_a_foreign_name_is_no_segment(name: str) -> None:
+    assert segment_named(name) is None
+
+
+@given(st.lists(segments(), max_size=12), st.sampled_from(Track), st.integers(0, 120))
+def test_durable_and_missing_share_the_time_between_them(
+    listing: list[Segment], track: Track, end: int
+) -> None:
+    there = {at for stretch in durable(listing, track) for at in stretch}
+    gone = {at for stretch in missing(listing, track, end) for at in stretch}
+    assert there == {at for one in listing if one.track is track for at in one.frames}
+    assert gone == set(range(end)) - there
+
+
+@given(
+    st.lists(segments(), max_size=12, unique_by=lambda one: one.name),
+    st.sampled_from(Track),
+    st.integers(0, 80),
+    st.integers(0, 60),
+)
+def test_reading_takes_the_latest_of_each_place_and_silence_elsewhere(
+    listing: list[Segment], track: Track, start: int, length: int
+) -> None:
+    reads = list(plan_reads(listing, track, range(start, start + length)))
+    assert [at for read in reads for at in read.frames] == list(range(start, start + length))
+    for read in reads:
+        assert read.frames
+        for at in read.frames:
+            holding = [one for one in listing if one.track is track and at in one.frames]
+            if read.segment is None:
+                assert not holding
+            else:
+                assert read.segment in holding
+                assert read.segment.checkpoint == max(one.checkpoint for one in holding)
+
+
+def test_late_audio_is_read_from_the_segment_that_brought_it() -> None:
+    first, late = Segment(Track.USER, 0, 100, 1), Segment(Track.USER, 40, 60, 2)
+    assert list(plan_reads([first, late], Track.USER, range(120))) == [
+        SegmentRead(first, range(40)),
+        SegmentRead(late, range(40, 60)),
+        SegmentRead(first, range(60, 100)),
+        SegmentRead(None, range(100, 120)),
+    ]
+
+
+@given(st.integers(0, 10**12), st.integers(1, 10**9))
+def test_parts_are_the_whole_in_order_and_of_one_size(size_bytes: int, at_least: int) -> None:
+    at_least = max(at_least, size_bytes // 200)  # few enough to look at each
+    parts = plan_parts(size_bytes, at_least=at_least)
+    assert sum(map(len, parts)) == size_bytes
+    assert [part.start for part in parts[1:]] == [part.stop for part in parts[:-1]]
+    assert len({len(part) for part in parts[:-1]}) <= 1
+    assert all(len(part) >= at_least for part in parts[:-1])
+    assert all(0 < len(parts[-1]) <= len(part) for part in parts)
+
+
+def test_a_small_file_is_one_part_and_an_empty_one_none() -> None:
+    assert plan_parts(1) == (range(1),)
+    assert plan_parts(0) == ()
+
+
+def test_parts_are_five_mebibytes_until_there_would_be_too_many() -> None:
+    assert len(plan_parts(MIN_PART_BYTES * 3 + 1)[0]) == MIN_PART_BYTES
+    parts = plan_parts(MIN_PART_BYTES * MAX_PARTS + 1)
+    assert len(parts) <= MAX_PARTS
+    assert len(parts[0]) == MIN_PART_BYTES + 1
+
+
+def test_a_negative_size_has_no_parts() -> None:
+    with pytest.raises(InvalidValue, match="size_bytes"):
+        plan_parts(-1)
+    with pytest.raises(InvalidValue, match="at_least"):
+        plan_parts(1, at_least=0)
+
+
+@pytest.mark.parametrize(("first", "end", "checkpoint"), [(-1, 5, 0), (5, 5, 0), (0, 5, -1)])
+def test_an_impossible_segment_is_refused(first: int, end: int, checkpoint: int) -> None:
+    with pytest.raises(ValueError, match=r"_frame|checkpoint"):
+        Segment(Track.USER, first, end, checkpoint)
