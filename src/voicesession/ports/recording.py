@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Protocol
 
-from attrs import field, frozen
+from attrs import frozen
 
 from ..core.audio import AudioFormat
 from ..core.timeline import Span, Track
@@ -19,7 +19,6 @@ __all__ = (
     "Recording",
     "RecordingProblem",
     "RecoveryReport",
-    "ReportsProblems",
 )
 
 
@@ -64,24 +63,26 @@ class Recorded:
 
     Attributes:
         uri: Where the file is.
+        further_uris: Where it goes on, for what one WAV cannot hold (4 GiB).
         duration_us: How long the file plays: media time without the cuts.
-        size_bytes: Of the file, with its header.
+        size_bytes: Of the file, with its header, or of all of them.
         tracks: Whose voices the file holds, in the order of its channels.
         partial: The recording was not closed by the one who made it.
         gaps: What is known to be missing, in order of time; it is silence in the file.
         cuts: Media time that is left out of the file, in order.
-        problems: What went wrong on the way, oldest first; empty for a whole recording.
+        problems: What went wrong on the way; empty for a whole recording.
     """
 
     session_id: str
     uri: str
+    further_uris: tuple[str, ...] = ()
     duration_us: int
     size_bytes: int
     tracks: tuple[Track, ...]
     partial: bool = False
     gaps: tuple[Gap, ...] = ()
     cuts: tuple[Span, ...] = ()
-    problems: tuple[RecordingProblem, ...] = field(default=())
+    problems: tuple[RecordingProblem, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -104,6 +105,20 @@ class Recording(Protocol):
     All times are microseconds of media time. The plain calls come from one thread, in the
     order in which they are meant to hold, and never block.
     """
+
+    @property
+    def kept_until_us(self) -> int:
+        """Where the caller's audio ended when this recording was opened.
+
+        0, or more where it continues what was left behind. Media time must go on from
+        here at least: what is written before it replaces what was kept.
+        """
+        ...
+
+    @property
+    def problems(self) -> Sequence[RecordingProblem]:
+        """What went wrong so far, one for each kind; empty while all is well."""
+        ...
 
     def write(self, track: Track, at_us: int, pcm: bytes, /) -> None:
         """Keep *pcm*, whose first sample lies at *at_us*.
@@ -160,21 +175,20 @@ class Recording(Protocol):
         """
         ...
 
+    def release(self) -> None:
+        """Let go without finishing: the session goes on elsewhere, or later.
+
+        What was given is written out soon after. What is kept waits for ``Recorder.open``
+        of the same session to continue it, or for ``Recorder.recover``. Twice is harmless.
+        """
+        ...
+
     async def discard(self) -> None:
         """Stop, and leave nothing: no file, nothing half-made. Twice is harmless.
 
         Raises:
             RecordingFailed: Something could not be removed.
         """
-        ...
-
-
-class ReportsProblems(Protocol):
-    """A recording that tells, while it is made, what it could not keep."""
-
-    @property
-    def problems(self) -> Sequence[RecordingProblem]:
-        """What went wrong so far, oldest first; empty while all is well."""
         ...
 
 
@@ -188,7 +202,9 @@ class Recorder(Protocol):
     def open(self, session_id: str, audio_format: AudioFormat, /) -> Recording:
         """Return a recording to write to, owned and closed by the caller.
 
-        A recording of this session that a dead process left behind is continued.
+        What was released, or left behind by a process that is gone, is continued. A
+        recording of this session that this recorder has open is taken over: whoever has
+        it finds it closed.
 
         Args:
             audio_format: How the caller's audio will be written.
@@ -215,6 +231,6 @@ class Recorder(Protocol):
     async def aclose(self) -> None:
         """Write out what is waiting and let go of everything. Twice is harmless.
 
-        A recording that is still open is left as if its process had died.
+        A recording that is still open is released.
         """
         ...
