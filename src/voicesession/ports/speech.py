@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 from attrs import frozen
 
 from ..core.audio import AudioFormat
+from ..core.heard import SpeechMark as SpeechMark
 from ..core.utterance import Word
 
 __all__ = (
@@ -150,14 +151,6 @@ class RecognitionStream(Protocol):
     async def aclose(self) -> None:
         """Stop at once and end the iteration; what was not flushed is lost. Twice is harmless."""
         ...
-
-
-@frozen
-class SpeechMark:
-    """Up to ``text_end`` (an offset into the text) is spoken when ``at_us`` has been played."""
-
-    text_end: int
-    at_us: int
 
 
 @frozen(kw_only=True)

@@ -1,0 +1,36 @@
+"""How many answers are still awaited, and a way to wait for none."""
+
+from __future__ import annotations
+
+import anyio
+
+__all__ = ("Busy",)
+
+
+class Busy:
+    """Counts work under way."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._idle = anyio.Event()
+        self._idle.set()
+
+    def __bool__(self) -> bool:
+        return self._count > 0
+
+    def begin(self) -> None:
+        """Note that something was asked for."""
+        if self._count == 0:
+            self._idle = anyio.Event()
+        self._count += 1
+
+    def done(self) -> None:
+        """Note that it was answered, or never will be."""
+        self._count -= 1
+        if self._count == 0:
+            self._idle.set()
+
+    async def idle(self) -> None:
+        """Return once nothing is under way."""
+        while self:
+            await self._idle.wait()

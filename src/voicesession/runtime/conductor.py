@@ -1,0 +1,261 @@
+"""
+Between the floor and the engines: facts go in, and what the floor wants is done.
+
+The core decides who speaks; this only carries it out, in the order in which it is said,
+by plain calls. Nothing in here waits.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any, Final
+
+from anyio.abc import TaskGroup
+
+from ..core.errors import LeaseLost
+from ..core.floor import effects as floor
+from ..core.floor.conversation import Conversation
+from ..core.floor.effects import Effects, ReplyId
+from ..core.states import SessionState, TurnState
+from ..core.utterance import Speaker, Utterance
+from ..ports.agent import Prompt, ReplyPart
+from ..ports.speech import Final as FinalWords, Interim
+from .ears import Ears
+from .handle import SessionHandle
+from .happenings import Failed, SessionChanged
+from .mouth import Mouth
+from .outbox import Outbox
+from .pipeline import Pipeline, SessionConfig
+from .playout import AgentAudio
+from .services import Services
+from .speech_handle import SpeechHandle
+
+__all__ = ("Conductor",)
+
+
+class Conductor:
+    """Leads one conversation with its engines.
+
+    Args:
+        hang_up: Called once the agent's last words have been heard.
+    """
+
+    def __init__(
+        self,
+        handle: SessionHandle,
+        pipeline: Pipeline,
+        services: Services,
+        config: SessionConfig,
+        tasks: TaskGroup,
+        ears: Ears,
+        hang_up: Callable[[], None],
+    ) -> None:
+        self.floor = Conversation(config.floor)
+        self.ears = ears
+        self.mouth = Mouth(tasks, pipeline.tts, services.clock, handle, self, config.unplayed_us)
+        self.outbox = Outbox(
+            handle.final,
+            services.clock,
+            capacity=config.unstored,
+            on_error=lambda error: handle.tell(Failed(error)),
+        )
+        self._handle = handle
+        self._agent = pipeline.agent
+        self._services = services
+        self._hang_up = hang_up
+        self._history: deque[Utterance] = deque(maxlen=config.history)
+        self._speeches: dict[ReplyId, SpeechHandle] = {}
+
+    def remember(self, utterances: Iterable[Utterance]) -> None:
+        """Tell the agent of what was said before this conversation went on."""
+        self._history.extend(utterances)
+
+    # --- facts ----------------------------------------------------------------------------
+
+    def hear(self, pcm: bytes, at_us: int) -> None:
+        """Take the caller's audio, which the session has accepted; *at_us* is its start."""
+        for window_end_us, probability in self.ears.hear(pcm, at_us):
+            self.carry_out(self.floor.voice(window_end_us, probability))
+        timer_us = self.floor.next_timer_us
+        if timer_us is not None and timer_us <= self._handle.media_us:
+            self.carry_out(self.floor.tick(self._handle.media_us))
+
+    async def read_recogniser(self) -> None:
+        """Take what the recogniser says, until its stream is closed."""
+        async for result in self.ears.results():
+            at_us = self._handle.media_us
+            if isinstance(result, Interim):
+                wanted = self.floor.interim(
+                    at_us, result.text, result.start_us, result.end_us, result.words
+                )
+            elif isinstance(result, FinalWords):
+                wanted = self.floor.final(
+                    at_us,
+                    result.text,
+                    result.start_us,
+                    result.end_us,
+                    result.confidence,
+                    result.words,
+                )
+            else:
+                wanted = self.floor.flushed(at_us)
+            self.carry_out(wanted)
+
+    def typed(self, text: str) -> None:
+        """Take a typed turn."""
+        self.mouth.silent_since_us = self._services.clock.monotonic_us()
+        self.carry_out(self.floor.typed(self._handle.media_us, text))
+
+    def say(self, text: str, *, interruptible: bool) -> SpeechHandle:
+        """Have *text* spoken."""
+        wanted = self.floor.say(self._handle.media_us, text, interruptible)
+        begun = next((e.reply_id for e in wanted if isinstance(e, floor.BeginSay)), None)
+        speech = SpeechHandle(begun, interrupt=self.interrupt)
+        if begun is not None:
+            self._speeches[begun] = speech
+        self.carry_out(wanted)
+        return speech
+
+    def interrupt(self) -> None:
+        """Take the floor from the agent."""
+        self.carry_out(self.floor.interrupt(self._handle.media_us))
+
+    def played(self, piece: AgentAudio) -> None:
+        """Take that *piece* has been heard."""
+        self.carry_out(self.floor.playout(self._handle.media_us, piece.reply_id, piece.end_us))
+
+    def follow(self, happening: object) -> None:
+        """Keep the floor in step with the life of the session, whoever moves that."""
+        if isinstance(happening, Failed) and isinstance(happening.error, LeaseLost):
+            self.close()
+        elif isinstance(happening, SessionChanged):
+            before, after = happening.before.state, happening.after.state
+            if after is SessionState.ENDED:
+                self.close()
+            elif before is SessionState.LIVE is not after:
+                self.carry_out(self.floor.pause(self._handle.media_us))
+            elif after is SessionState.LIVE is not before:
+                first = self.floor.state is TurnState.INITIAL
+                step = self.floor.start if first else self.floor.resume
+                self.carry_out(step(self._handle.media_us))
+
+    def close(self) -> None:
+        """Close the floor for good; whoever waits for audio learns that there is no more."""
+        self.carry_out(self.floor.end(self._handle.media_us))
+        self.mouth.note_change()
+
+    # --- effects --------------------------------------------------------------------------
+
+    def carry_out(self, wanted: Effects) -> None:
+        """Do what the floor wants, in its order."""
+        for effect in wanted:
+            kind = type(effect)
+            if kind in _TOLD:
+                self._handle.tell(effect)
+            if kind in _CARRIED_OUT:
+                _CARRIED_OUT[kind](self, effect)
+
+    def begin_reply(self, effect: floor.BeginReply) -> None:
+        prompt = Prompt(
+            text=effect.text,
+            session=self._handle.session,
+            history=tuple(self._history),
+            at=self._services.clock.now(),
+            elapsed=timedelta(microseconds=self._handle.media_us),
+        )
+        self.mouth.begin(effect.reply_id, self._agent.name, lambda: self._agent.reply(prompt))
+
+    def begin_say(self, effect: floor.BeginSay) -> None:
+        async def text() -> AsyncGenerator[ReplyPart]:
+            yield effect.text
+
+        self.mouth.begin(effect.reply_id, "say", text)
+
+    def cancel_reply(self, effect: floor.CancelReply) -> None:
+        self.mouth.forget(effect.reply_id)
+        self._finish_speech(effect.reply_id, "", interrupted=True)
+
+    def end_reply(self, effect: floor.ReplyEnded) -> None:
+        hangs_up = self.mouth.hangs_up_after(effect.reply_id)
+        self.mouth.forget(effect.reply_id)
+        self._finish_speech(effect.reply_id, effect.spoken_text, interrupted=effect.interrupted)
+        if effect.generated_text:
+            self._post(
+                Utterance(
+                    id=self._services.new_utterance_id(),
+                    speaker=Speaker.AGENT,
+                    start_us=effect.start_us,
+                    end_us=effect.end_us,
+                    text=effect.spoken_text,
+                    generated_text=effect.generated_text,
+                    spoken_text=effect.spoken_text,
+                    interrupted=effect.interrupted,
+                )
+            )
+        if hangs_up and not effect.interrupted:
+            self._hang_up()
+
+    def keep_words(self, effect: floor.UtteranceHeard) -> None:
+        self._post(
+            Utterance(
+                id=self._services.new_utterance_id(),
+                speaker=Speaker.USER,
+                start_us=effect.start_us,
+                end_us=effect.end_us,
+                text=effect.text,
+                confidence=effect.confidence,
+                words=effect.words,
+            )
+        )
+
+    def keep_partial(self, effect: floor.PartialHeard) -> None:
+        self._handle.partial(effect.text)
+
+    def note_silence(self, effect: floor.SpeechEnded) -> None:
+        silence_us = self._handle.media_us - effect.at_us
+        self.mouth.silent_since_us = self._services.clock.monotonic_us() - silence_us
+
+    def _post(self, utterance: Utterance) -> None:
+        self._history.append(utterance)
+        self.outbox.post(utterance)
+
+    def _finish_speech(self, reply_id: ReplyId, spoken: str, *, interrupted: bool) -> None:
+        if (speech := self._speeches.pop(reply_id, None)) is not None:
+            speech.finish(spoken, interrupted=interrupted)
+
+
+_TOLD: Final = frozenset(
+    {
+        floor.SpeechStarted,
+        floor.SpeechEnded,
+        floor.PartialHeard,
+        floor.TurnCommitted,
+        floor.TurnReopened,
+        floor.TurnTooLong,
+        floor.UserAway,
+        floor.FloorChanged,
+        floor.HoldSpeech,
+        floor.ReleaseSpeech,
+    }
+)
+"""What listeners hear of the floor. Words come by UtteranceStored, once they are durable."""
+
+_CARRIED_OUT: Final[Mapping[type[Any], Callable[[Conductor, Any], None]]] = MappingProxyType(
+    {
+        floor.BeginReply: Conductor.begin_reply,
+        floor.BeginSay: Conductor.begin_say,
+        floor.CancelReply: Conductor.cancel_reply,
+        floor.ReplyEnded: Conductor.end_reply,
+        floor.UtteranceHeard: Conductor.keep_words,
+        floor.PartialHeard: Conductor.keep_partial,
+        floor.SpeechEnded: Conductor.note_silence,
+        floor.FlushRecogniser: lambda self, _: self.ears.flush(),
+        floor.StartSpeech: lambda self, effect: self.mouth.start(effect.reply_id),
+        floor.HoldSpeech: lambda self, _: self.mouth.hold(),
+        floor.ReleaseSpeech: lambda self, _: self.mouth.release(),
+        floor.StopSpeech: lambda self, effect: self.mouth.stop(effect.reply_id),
+    }
+)

@@ -1,0 +1,113 @@
+"""
+What is owed to a session when it ends: its audio in one file, then its words in another.
+
+Each step may fail; the failure is noted and the next step still runs.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from attrs import field, frozen
+
+from ..core.errors import VoiceSessionError
+from ..core.session import Session
+from ..core.transcript import SessionTranscript, Transcript, transcript_document
+from ..ports.objects import ObjectStore
+from ..ports.recording import Recorded
+from ..ports.storage import Scope, TranscriptStore
+from .services import Services
+from .tape import Tape
+
+__all__ = ("Ending", "delete_results")
+
+
+def _folder(session: Session) -> str:
+    return f"sessions/{session.id}/"
+
+
+async def delete_results(services: Services, session: Session) -> None:
+    """Remove every file of *session*; afterwards a listing of its folder is empty."""
+    if services.objects is not None:
+        while found := await services.objects.find(_folder(session)):
+            for thing in found:
+                await services.objects.delete(thing.key)
+
+
+@frozen(kw_only=True)
+class Ending:
+    """The results of a session, made and not yet linked to it.
+
+    Attributes:
+        changes: Fields of the session that say where the results are.
+        error: What failed on the way, for people; None where nothing did.
+    """
+
+    changes: dict[str, Any]
+    error: str | None
+    _session: Session = field(alias="session")
+    _transcripts: TranscriptStore = field(alias="transcripts")
+
+    @classmethod
+    async def of(cls, services: Services, session: Session, tape: Tape | None) -> Ending:
+        """Finish what is recorded on *tape*, if there is one, and write the transcript."""
+        changes: dict[str, Any] = {}
+        errors: list[str] = []
+        duration_us = session.audio_duration_us if tape is None else tape.now_us
+        if tape is not None:
+            try:
+                recorded = await tape.finish()
+            except VoiceSessionError as error:
+                errors.append(f"{error.code}: {error}")
+                changes["audio_partial"] = True
+            else:
+                changes |= _where_it_is(recorded)
+        transcripts = services.storage.transcripts
+        if session.store_transcript:
+            try:
+                changes |= await _write_transcript(
+                    transcripts, services.objects, session, duration_us
+                )
+            except VoiceSessionError as error:
+                errors.append(f"{error.code}: {error}")
+        return cls(
+            changes=changes,
+            error="; ".join(errors) or None,
+            session=session,
+            transcripts=transcripts,
+        )
+
+    async def forget_words(self) -> None:
+        """Where words are not to be kept, they were only there for reconnects: delete them."""
+        if not self._session.store_transcript:
+            await self._transcripts.delete_utterances(
+                self._session.id, Scope(self._session.tenant_id)
+            )
+
+
+def _where_it_is(recorded: Recorded | None) -> dict[str, Any]:
+    if recorded is None:
+        return {}
+    whole = not (recorded.partial or recorded.problems)
+    return {"audio_uri": recorded.uri, "audio_partial": not whole}
+
+
+async def _write_transcript(
+    store: TranscriptStore, objects: ObjectStore | None, session: Session, duration_us: int
+) -> dict[str, Any]:
+    utterances = await store.utterances(session.id, Scope(session.tenant_id))
+    transcript = Transcript(utterances=utterances)
+    changes: dict[str, Any] = {"transcript_final": transcript.text}
+    if objects is not None:
+        document = transcript_document(
+            SessionTranscript(
+                session_id=session.id,
+                language=session.language,
+                duration_us=duration_us,
+                transcript=transcript,
+            )
+        )
+        body = json.dumps(document, ensure_ascii=False, indent=1).encode()
+        changes["transcript_uri"] = await objects.put(_folder(session) + "transcript.json", body)
+    return changes

@@ -1,0 +1,202 @@
+"""
+A session in the hands of its host: for those with their own pipeline, and for ours.
+
+`SessionHandle` takes audio and words as they come, and makes of them what is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..core.audio import AudioFormat
+from ..core.errors import SessionNotActive
+from ..core.events import (
+    ConsentChanged,
+    PauseRequested,
+    ReplyFinished,
+    ResumeRequested,
+    SessionEvent,
+    TransportLost,
+    TransportReady,
+    UtteranceFinished,
+    WarningRaised,
+    WorkerReady,
+)
+from ..core.life import is_legal
+from ..core.session import Session
+from ..core.states import EndReason, SessionState
+from ..core.timeline import Track
+from ..core.utterance import Speaker, Utterance
+from .happenings import Listener, UtteranceStored
+from .ownership import Ownership
+from .services import Services
+
+__all__ = ("SessionHandle",)
+
+
+class SessionHandle:
+    """The owner's hand on one session, from `SessionManager.attach`.
+
+    Every method may be called from many tasks of the session's event loop. Those that
+    write raise LeaseLost once another worker owns the session, and StoreError where the
+    store does not take the write.
+    """
+
+    def __init__(self, services: Services, ownership: Ownership) -> None:
+        self._clock = services.clock
+        self._format = ownership.session.audio_format
+        self.ownership = ownership
+        """For the runtime: the lease, the record and the tape behind this handle."""
+
+    @property
+    def session(self) -> Session:
+        """The session as this worker stored or loaded it last."""
+        return self.ownership.session
+
+    @property
+    def audio_format(self) -> AudioFormat:
+        """How the caller's audio is written."""
+        return self._format
+
+    @property
+    def media_us(self) -> int:
+        """Where the session stands on its axis of time, in microseconds."""
+        return self.ownership.tape.now_us
+
+    @property
+    def is_live(self) -> bool:
+        """Whether audio is accepted now."""
+        return self.session.state is SessionState.LIVE and not self.ownership.is_lost
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended or is somebody else's."""
+        return self.ownership.is_over
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call *listener* with whatever happens; the function that comes back stops that."""
+        return self.ownership.listeners.add(listener)
+
+    def tell(self, happening: object) -> None:
+        """Let the session's listeners know."""
+        self.ownership.listeners.tell(happening)
+
+    # --- life --------------------------------------------------------------------------
+
+    async def live(self) -> Session:
+        """Say that audio can flow: for the first time, or again.
+
+        Raises:
+            InvalidState: It is LIVE already, paused for another reason, or over.
+            RecordingFailed: Audio is to be kept and there is no place for it; the session
+                stays as it was.
+        """
+        self._record()
+        now = self._clock.now()
+        reopened: tuple[SessionEvent, ...] = ()
+        if self.session.state is SessionState.PAUSED:
+            lifting = (WorkerReady(at=now), TransportReady(at=now))
+            reopened = tuple(event for event in lifting if is_legal(self.session, event))
+        return await self.ownership.apply(*(reopened or (TransportReady(at=now),)))
+
+    async def pause(self) -> Session:
+        """Stand still at the user's wish. Time on the axis of the session stops."""
+        return await self.ownership.apply(PauseRequested(at=self._clock.now()))
+
+    async def resume(self) -> Session:
+        """Go on at the user's wish; other reasons to stand still remain."""
+        return await self.ownership.apply(ResumeRequested(at=self._clock.now()))
+
+    async def disconnected(self) -> Session:
+        """Say that the client is gone; the reconnect grace begins."""
+        return await self.ownership.apply(TransportLost(at=self._clock.now()))
+
+    async def set_consent(
+        self, given: bool | None, *, by: str | None = None, wording: str | None = None
+    ) -> Session:
+        """Keep the answer to "may we record you?"; a refusal purges what was recorded."""
+        event = ConsentChanged(at=self._clock.now(), given=given, by=by, wording=wording)
+        session = await self.ownership.apply(event)
+        if self.is_live:
+            self._record()
+        return session
+
+    async def warn(self, code: str) -> Session:
+        """Write a warning into the journal. *code* is stable and holds no user data."""
+        return await self.ownership.apply(WarningRaised(at=self._clock.now(), code=code))
+
+    async def end(
+        self, reason: EndReason = EndReason.COMPLETED, *, error: str | None = None
+    ) -> Session:
+        """End the session: its last words, audio, transcript, then one commit.
+
+        Twice is harmless. A step that fails is recorded in ``error``, and the next one
+        still runs.
+        """
+        return await self.ownership.end(reason, error=error)
+
+    # --- audio and words -----------------------------------------------------------------
+
+    def audio(self, track: Track, pcm: bytes) -> bool:
+        """Take audio of one voice; return whether it was accepted. Never blocks.
+
+        USER audio moves the session's time on. AGENT audio (s16le, mono, at the session's
+        rate) is given when it is played, and lies where the session stands now.
+
+        Args:
+            pcm: Whole sample frames.
+
+        Raises:
+            SessionNotActive: The session is over.
+        """
+        if self.is_over:
+            raise SessionNotActive(f"session {self.session.id} is over: {self.session.status}")
+        if track is Track.USER:
+            self.ownership.running.audio_chunks_received += 1
+        if not self.is_live:
+            return False
+        if track is Track.USER:
+            self.ownership.tape.user(pcm)
+        else:
+            self.ownership.tape.agent(pcm)
+        return True
+
+    def partial(self, text: str) -> None:
+        """Keep what the recogniser thinks so far; it is stored with the running stats."""
+        self.ownership.running.transcript_partial = text
+
+    async def final(self, utterance: Utterance) -> Utterance:
+        """Make an utterance durable, and only then tell the listeners.
+
+        Returns it as it was stored.
+
+        Raises:
+            InvalidState: The session takes no more words.
+        """
+        if utterance.speaker is Speaker.USER:
+            self.ownership.running.transcript_partial = None
+        await self.ownership.apply(self._finished(utterance), utterances=(utterance,))
+        self.tell(UtteranceStored(utterance))
+        return utterance
+
+    def _finished(self, utterance: Utterance) -> SessionEvent:
+        at = self._clock.now()
+        if utterance.speaker is Speaker.USER:
+            return UtteranceFinished(
+                at=at,
+                utterance_id=utterance.id,
+                start_us=utterance.start_us,
+                end_us=utterance.end_us,
+                word_count=len(utterance.words) or len(utterance.text.split()),
+            )
+        return ReplyFinished(
+            at=at,
+            utterance_id=utterance.id,
+            start_us=utterance.start_us,
+            heard_us=utterance.end_us - utterance.start_us,
+            interrupted=utterance.interrupted,
+        )
+
+    def _record(self) -> None:
+        if self.session.keeps_audio:
+            self.ownership.tape.record()

@@ -1,0 +1,283 @@
+"""
+A live conversation, as its host holds it: audio in, audio out, and a few words.
+
+Audio is stepped through in the caller's own task, by plain calls: `process_audio` feeds
+the detector and the recogniser, tells the floor what they found, and carries out what the
+floor wants. Beside it run one task that reads the recogniser, one that stores words, and
+one for each reply that is being made.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+import anyio
+from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
+
+from ..core.errors import SessionAlreadyActive, SessionNotActive, WrongThread
+from ..core.session import Session
+from ..core.states import EndReason, TurnState
+from ..core.timeline import Track
+from .conductor import Conductor
+from .ears import Ears
+from .handle import SessionHandle
+from .happenings import Listener
+from .pipeline import Pipeline, SessionConfig
+from .playout import AgentAudio
+from .services import Services
+from .speech_handle import SpeechHandle
+
+__all__ = ("VoiceSession",)
+
+
+class VoiceSession:
+    """One conversation, LIVE between ``start`` and ``stop``; see `SessionManager.converse`.
+
+    All of it belongs to the event loop in which it was started. Audio and times follow
+    the session's own axis: what is not accepted, because the session is paused, has not
+    happened.
+
+    Args:
+        handle: The session's owner; not closed here.
+    """
+
+    def __init__(
+        self,
+        handle: SessionHandle,
+        pipeline: Pipeline,
+        services: Services,
+        config: SessionConfig,
+    ) -> None:
+        self._handle = handle
+        self._pipeline = pipeline
+        self._services = services
+        self._config = config
+        self._torn = b""
+        self._thread: int | None = None
+        self._stack: AsyncExitStack | None = None
+        self._tasks: TaskGroup
+        self._conductor: Conductor
+
+    # --- what it is ---------------------------------------------------------------------
+
+    @property
+    def session(self) -> Session:
+        """The session as this worker knows it."""
+        return self._handle.session
+
+    @property
+    def turn(self) -> TurnState:
+        """Who has the floor."""
+        return TurnState.INITIAL if self._stack is None else self._conductor.floor.state
+
+    @property
+    def media_us(self) -> int:
+        """Where the session stands on its axis of time, in microseconds."""
+        return self._handle.media_us
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the session has ended, or is another worker's now."""
+        return self._handle.is_over
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call *listener* with whatever happens; see `voicesession.runtime.happenings`."""
+        return self._handle.subscribe(listener)
+
+    # --- from start to stop ---------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        if exc is None:
+            await self.stop()
+        if self._stack is None:
+            return None
+        self._tasks.cancel_scope.cancel()
+        return await self._stack.__aexit__(exc_type, exc, traceback)
+
+    async def start(self) -> None:
+        """Open the engines and bring the session to LIVE.
+
+        Raises:
+            SessionAlreadyActive: It was started before.
+            ProviderError: An engine cannot be had; the session stays as it was.
+            RecordingFailed: Audio is to be kept and there is no place for it.
+        """
+        if self._thread is not None:
+            raise SessionAlreadyActive(f"session {self.session.id} is started already")
+        self._thread = threading.get_ident()
+        transcripts = self._services.storage.transcripts
+        said_before = await transcripts.utterances(self.session.id, self._handle.ownership.scope)
+        async with AsyncExitStack() as stack:
+            ears = await self._open_ears()
+            stack.push_async_callback(ears.aclose)
+            self._tasks = await stack.enter_async_context(anyio.create_task_group())
+            self._conductor = Conductor(
+                self._handle,
+                self._pipeline,
+                self._services,
+                self._config,
+                self._tasks,
+                ears,
+                hang_up=self._hang_up,
+            )
+            self._conductor.remember(said_before)
+            stack.callback(self._handle.subscribe(self._conductor.follow))
+            self._handle.ownership.before_end(self._drain)
+            self._tasks.start_soon(self._conductor.read_recogniser)
+            self._tasks.start_soon(self._conductor.outbox.run)
+            try:
+                await self._handle.live()
+            except BaseException:
+                self._tasks.cancel_scope.cancel()
+                raise
+            self._stack = stack.pop_all()
+
+    async def stop(self, reason: EndReason = EndReason.COMPLETED) -> Session:
+        """End the session: silence first, then every word stored, then the files.
+
+        Stopping a session that is over changes nothing.
+        """
+        if not self._handle.is_over:
+            await self._handle.end(reason)
+        return self.session
+
+    # --- the user's side ------------------------------------------------------------------
+
+    async def process_audio(self, frame: bytes) -> None:
+        """Take audio of the caller: any size, in the session's format. Always a checkpoint.
+
+        While the session is paused it is dropped. The call waits only where finished
+        words wait for the store and there is no more room for them.
+
+        Raises:
+            SessionNotActive: Before ``start``, and once the session is over.
+            WrongThread: The session lives in another thread.
+        """
+        self._check()
+        pcm = self._whole_frames(frame)
+        at_us = self.media_us
+        if self._handle.audio(Track.USER, pcm):
+            self._conductor.hear(pcm, at_us)
+        if self._conductor.outbox.is_full:
+            await self._conductor.outbox.room()
+        await checkpoint()
+
+    def send_text(self, text: str) -> None:
+        """Take a typed turn; it is answered as if it had been spoken."""
+        self._check()
+        self._conductor.typed(text)
+
+    # --- the agent's side -----------------------------------------------------------------
+
+    def say(self, text: str, *, interruptible: bool = True) -> SpeechHandle:
+        """Speak *text*, behind what is being spoken now; the handle tells how it went."""
+        self._check()
+        return self._conductor.say(text, interruptible=interruptible)
+
+    def interrupt(self) -> None:
+        """Take the floor from the agent: nothing more of what it says is heard."""
+        self._check()
+        self._conductor.interrupt()
+
+    def take_audio(self) -> list[AgentAudio]:
+        """Return the agent's audio that is due by now; report it with ``played``."""
+        return [] if self._stack is None else self._conductor.mouth.take()
+
+    async def audio(self) -> AsyncGenerator[AgentAudio]:
+        """Yield the agent's audio when it is due, until the session is over."""
+        mouth = self._conductor.mouth
+        while not self.is_over:
+            for piece in mouth.take():
+                yield piece
+            if mouth.next_due_us is None:
+                await mouth.change()
+            else:
+                await self._services.clock.sleep_until(mouth.next_due_us)
+
+    def played(self, piece: AgentAudio) -> None:
+        """Say that *piece* has been played to the user: now it is recorded, and was heard."""
+        if not self.is_over:
+            self._handle.audio(Track.AGENT, piece.pcm)
+            self._conductor.played(piece)
+
+    # --- life -------------------------------------------------------------------------------
+
+    async def pause(self) -> Session:
+        """Stand still at the user's wish: no listening, no speech, no time."""
+        return await self._handle.pause()
+
+    async def resume(self) -> Session:
+        """Go on at the user's wish; other reasons to stand still remain."""
+        return await self._handle.resume()
+
+    async def set_consent(
+        self, given: bool | None, *, by: str | None = None, wording: str | None = None
+    ) -> Session:
+        """Keep the answer to "may we record you?"; a refusal purges what was recorded."""
+        return await self._handle.set_consent(given, by=by, wording=wording)
+
+    async def settled(self) -> None:
+        """Return once every engine has answered and every word is stored.
+
+        Who feeds a session faster than real time waits for this between frames: then the
+        result is the same as with engines that take no time.
+        """
+        await checkpoint()
+        ears, mouth, outbox = (
+            self._conductor.ears,
+            self._conductor.mouth,
+            self._conductor.outbox,
+        )
+        while not self.is_over and (ears.busy or mouth.busy or len(outbox)):
+            await ears.busy.idle()
+            await mouth.busy.idle()
+            await outbox.empty()
+            await checkpoint()
+
+    # --- inside -------------------------------------------------------------------------------
+
+    async def _open_ears(self) -> Ears:
+        return await Ears.open(
+            self._pipeline.vad,
+            self._pipeline.stt,
+            self._handle.audio_format,
+            language=self.session.language,
+            at_us=self.media_us,
+        )
+
+    def _hang_up(self) -> None:
+        self._tasks.start_soon(self.stop)
+
+    async def _drain(self) -> None:
+        """Close the floor, and see every word of it stored."""
+        self._conductor.close()
+        await self._conductor.outbox.empty()
+
+    def _whole_frames(self, frame: bytes) -> bytes:
+        """Put what was left of the last call in front, and keep what is torn of this one."""
+        pcm = self._torn + frame
+        whole = len(pcm) - len(pcm) % self._handle.audio_format.frame_bytes
+        self._torn = pcm[whole:]
+        return pcm[:whole]
+
+    def _check(self) -> None:
+        if self._stack is None:
+            raise SessionNotActive(f"session {self.session.id} is not started")
+        if self._thread != threading.get_ident():
+            raise WrongThread(f"session {self.session.id} belongs to another thread")
+        if self._handle.is_over:
+            raise SessionNotActive(f"session {self.session.id} is over: {self.session.status}")

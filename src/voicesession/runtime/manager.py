@@ -1,0 +1,317 @@
+"""The front door: sessions are created, found, changed and brought to life here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Final, Self, Unpack
+
+import anyio
+
+from ..core.errors import (
+    InvalidState,
+    InvalidValue,
+    SessionAlreadyActive,
+    VoiceSessionError,
+)
+from ..core.events import (
+    DetailsChanged,
+    EndRequested,
+    PauseRequested,
+    ResumeRequested,
+    SessionEvent,
+)
+from ..core.identity import DEFAULT_TENANT, SessionId, TenantId, checked_id
+from ..core.journal import JournalEntry
+from ..core.session import Session, metadata_json
+from ..core.states import EndReason, SessionState, SessionStatus
+from ..core.transcript import Transcript
+from ..ports.storage import Order, Page, Scope, SessionQuery, Tombstone
+from .ending import delete_results
+from .handle import SessionHandle
+from .live import VoiceSession
+from .ownership import Ownership
+from .parameters import SessionFilters, SessionParameters
+from .pipeline import Pipeline, SessionConfig
+from .registry import Registry
+from .services import Services
+from .worker import Worker
+
+__all__ = ("SessionManager",)
+
+_LEAVING_TAKES_AT_MOST_S: Final = 10.0
+
+
+class SessionManager:
+    """All sessions of one tenant, from the point of view of one worker.
+
+    ``async with`` it, or give ``lifespan`` to the web framework: that opens the storage
+    and starts the one background task that keeps this worker's sessions alive. The views
+    of other tenants, from `for_tenant`, share both.
+    """
+
+    def __init__(self, services: Services, *, tenant_id: str = DEFAULT_TENANT) -> None:
+        self._services = services
+        self._worker = Worker(services)
+        self._bind(tenant_id)
+
+    def _bind(self, tenant_id: str) -> None:
+        self.tenant_id = TenantId(checked_id("tenant_id", tenant_id))
+        self._scope = Scope(self.tenant_id)
+        self._registry = Registry(self._services, self._scope)
+
+    def for_tenant(self, tenant_id: str) -> SessionManager:
+        """Return the same manager for the sessions of another tenant.
+
+        Raises:
+            InvalidValue: *tenant_id* cannot name a tenant.
+        """
+        view = SessionManager.__new__(SessionManager)
+        view._services = self._services  # noqa: SLF001 - one of us
+        view._worker = self._worker  # noqa: SLF001
+        view._bind(tenant_id)  # noqa: SLF001
+        return view
+
+    async def __aenter__(self) -> Self:
+        await self._worker.open()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        return await self._worker.close(exc_type, exc, traceback)
+
+    @asynccontextmanager
+    async def lifespan(self, _app: object = None) -> AsyncGenerator[None]:
+        """Be open while a web application runs: ``FastAPI(lifespan=voice.lifespan)``."""
+        async with self:
+            yield
+
+    # --- records -------------------------------------------------------------------------
+
+    async def create(self, **parameters: Unpack[SessionParameters]) -> Session:
+        """Return a new session in CONNECTING; its connect window has begun.
+
+        Raises:
+            InvalidValue: A parameter is not allowed; the error names it.
+            QuotaExceeded: Too many sessions of the user or the tenant are open.
+            SessionExists: ``session_id`` is taken.
+            SessionNotFound: ``resume_session_id`` is no session of this tenant and user.
+        """
+        return await self._registry.create(dict(parameters), self.tenant_id)
+
+    async def get(self, session_id: str) -> Session:
+        """Return the session as it is now; one whose time is over is ended first.
+
+        Raises:
+            SessionNotFound: There is none of this id for this tenant.
+        """
+        if (owned := self._owned(session_id)) is not None:
+            return owned.session
+        return (await self._registry.load(session_id)).session
+
+    async def find(self, **filters: Unpack[SessionFilters]) -> Page:
+        """Return a page of sessions, newest first unless ``order`` is ``asc``.
+
+        Raises:
+            InvalidValue: A filter or the cursor is not allowed.
+        """
+        return await self._services.storage.sessions.find(_query(dict(filters)), self._scope)
+
+    async def transcript(self, session_id: str) -> Transcript:
+        """Return the words of a session so far.
+
+        Raises:
+            SessionNotFound: There is none of this id for this tenant.
+        """
+        utterances = await self._services.storage.transcripts.utterances(
+            SessionId(session_id), self._scope
+        )
+        return Transcript(utterances=utterances)
+
+    async def journal(
+        self, session_id: str, *, after: int = 0, limit: int = 100
+    ) -> tuple[JournalEntry, ...]:
+        """Return what happened to a session after the event number *after*, in order.
+
+        Raises:
+            SessionNotFound: There is none of this id for this tenant.
+        """
+        entries = await self._services.storage.sessions.journal(
+            SessionId(session_id), self._scope, after=after, limit=limit
+        )
+        return tuple(entries)
+
+    async def update(
+        self,
+        session_id: str,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        transcript_partial: str | None = None,
+    ) -> Session:
+        """Replace details that do not matter to the life of the session.
+
+        Raises:
+            InvalidValue: The metadata is no JSON object, or too large.
+            SessionNotFound: There is none of this id for this tenant.
+        """
+        changes: dict[str, Any] = {}
+        if metadata is not None:
+            changes["metadata_json"] = metadata_json(metadata)
+        if transcript_partial is not None:
+            changes["transcript_partial"] = transcript_partial
+        names = tuple(name.removesuffix("_json") for name in changes)
+        event = DetailsChanged(at=self._now(), fields=names)
+        return await self._command(session_id, event, **changes)
+
+    async def pause(self, session_id: str) -> Session:
+        """Make a session stand still, wherever it runs; its owner follows within 5 s.
+
+        Raises:
+            InvalidState: It is not LIVE, or paused by the user already.
+            SessionNotFound: There is none of this id for this tenant.
+        """
+        return await self._command(session_id, PauseRequested(at=self._now()))
+
+    async def resume(self, session_id: str) -> Session:
+        """Take back the user's own pause; other reasons to stand still remain.
+
+        Raises:
+            InvalidState: The user has not paused it.
+            SessionNotFound: There is none of this id for this tenant.
+        """
+        return await self._command(session_id, ResumeRequested(at=self._now()))
+
+    async def end(self, session_id: str, *, reason: str = EndReason.COMPLETED) -> Session:
+        """End a session, wherever it runs. Ending an ended session changes nothing.
+
+        Raises:
+            SessionNotFound: There is none of this id for this tenant.
+        """
+        how = EndReason(reason)
+        if (owned := self._owned(session_id)) is not None:
+            return await owned.end(how)
+        record = await self._registry.load(session_id)
+        if record.session.state is SessionState.ENDED:
+            return record.session
+        return await self._registry.end(record, EndRequested(at=self._now(), reason=how))
+
+    async def delete(
+        self, session_id: str, *, end: bool = False, by: str | None = None, reason: str = "request"
+    ) -> None:
+        """Remove a session and all that belongs to it: rows, words, audio and files.
+
+        Args:
+            end: End it first if it is still active.
+            by: Who asked for it, for the tombstone.
+
+        Raises:
+            InvalidState: It is active, and *end* is not set.
+            SessionNotFound: There is none of this id for this tenant.
+        """
+        session = await self.get(session_id)
+        if session.state is not SessionState.ENDED:
+            if not end:
+                raise InvalidState(session.state, "delete", ("end",))
+            session = await self.end(session_id, reason=EndReason.CANCELLED)
+        await delete_results(self._services, session)
+        tombstone = Tombstone(
+            tenant_id=self.tenant_id,
+            session_hash=hashlib.sha256(session.id.encode()).hexdigest(),
+            deleted_at=self._now(),
+            deleted_by=by,
+            reason=reason,
+        )
+        await self._services.storage.sessions.delete(session.id, self._scope, tombstone=tombstone)
+
+    # --- live sessions -------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def attach(self, session_id: str) -> AsyncGenerator[SessionHandle]:
+        """Own a session for the length of the block, with a pipeline of your own.
+
+        Whoever owned it before is refused from now on. A session that is not over at the
+        end of the block is paused as ``shutdown``, for a client to resume elsewhere; after
+        an exception it ends as ``error``.
+
+        Raises:
+            SessionAlreadyActive: This worker owns it already.
+            SessionExpired: Its time was over before it began.
+            SessionNotActive: It has ended.
+            SessionNotFound: There is none of this id for this tenant.
+        """
+        if self._owned(session_id) is not None:
+            raise SessionAlreadyActive(f"this worker runs session {session_id} already")
+        ownership = await self._registry.take(session_id)
+        with self._worker.owning(ownership):
+            try:
+                yield SessionHandle(self._services, ownership)
+            except Exception as error:
+                await _leave(ownership, error)
+                raise
+            except BaseException:
+                # Cancelled: the worker goes away, the session does not.
+                await _leave(ownership, None)
+                raise
+            else:
+                await _leave(ownership, None)
+
+    @asynccontextmanager
+    async def converse(
+        self, session_id: str, pipeline: Pipeline, *, config: SessionConfig | None = None
+    ) -> AsyncGenerator[VoiceSession]:
+        """Bring a session to life with speech engines and an agent, for the length of the block.
+
+        It is LIVE inside the block, and completed at its end unless it has ended before.
+
+        Raises:
+            As `attach`, and ProviderError where an engine cannot be had.
+        """
+        async with (
+            self.attach(session_id) as handle,
+            VoiceSession(handle, pipeline, self._services, config or SessionConfig()) as call,
+        ):
+            yield call
+
+    # --- inside ----------------------------------------------------------------------------
+
+    def _now(self) -> datetime:
+        return self._services.clock.now()
+
+    def _owned(self, session_id: str) -> Ownership | None:
+        owned = self._worker.owned.get(SessionId(session_id))
+        return owned if owned is not None and owned.scope == self._scope else None
+
+    async def _command(self, session_id: str, event: SessionEvent, **changes: Any) -> Session:
+        """Apply *event* through whoever of this worker owns the session, or past its owner."""
+        if (owned := self._owned(session_id)) is not None:
+            return await owned.apply(event, **changes)
+        record = await self._registry.load(session_id)
+        return await record.apply(event, **changes)
+
+
+async def _leave(ownership: Ownership, error: Exception | None) -> None:
+    """Bring a session that its block has left into good order, even while being cancelled."""
+    with anyio.move_on_after(_LEAVING_TAKES_AT_MOST_S, shield=True):
+        if error is None:
+            await ownership.give_up()
+        elif not ownership.is_over:
+            code = error.code if isinstance(error, VoiceSessionError) else type(error).__name__
+            await ownership.end(EndReason.ERROR, error=f"{code}: {error}")
+
+
+def _query(filters: dict[str, Any]) -> SessionQuery:
+    for name, kind in (("state", SessionState), ("status", SessionStatus), ("order", Order)):
+        if filters.get(name) is not None:
+            try:
+                filters[name] = kind(filters[name])
+            except ValueError:
+                allowed = ", ".join(kind)
+                raise InvalidValue(name, filters[name], allowed) from None
+    return SessionQuery(**filters)

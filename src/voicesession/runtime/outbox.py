@@ -1,0 +1,94 @@
+"""Words on their way to the store: in order, bounded, and never given up while we own them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import anyio
+
+from ..core.errors import LeaseLost, StoreError, StoreUnavailable, VoiceSessionError
+from ..core.utterance import Utterance
+from ..ports.clock import Clock
+
+__all__ = ("Outbox",)
+
+_RETRY_US: Final = 500_000
+
+
+class Outbox:
+    """Stores utterances one after the other, while the conversation goes on.
+
+    Args:
+        store: Makes one utterance durable.
+        capacity: How many may wait before ``room`` makes callers wait.
+        on_error: Told of what could not be stored yet, and of what never will be.
+    """
+
+    def __init__(
+        self,
+        store: Callable[[Utterance], Awaitable[object]],
+        clock: Clock,
+        *,
+        capacity: int,
+        on_error: Callable[[VoiceSessionError], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._capacity = capacity
+        self._on_error = on_error
+        self._waiting: deque[Utterance] = deque()
+        self._changed = anyio.Event()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the caller has to wait for ``room``."""
+        return len(self._waiting) >= self._capacity
+
+    def post(self, utterance: Utterance) -> None:
+        """Queue *utterance*. Never blocks: who feeds the session heeds ``is_full``."""
+        self._waiting.append(utterance)
+        self._note_change()
+
+    async def room(self) -> None:
+        """Return once there is room again."""
+        while self.is_full:
+            await self._changed.wait()
+
+    async def empty(self) -> None:
+        """Return once everything posted is stored, or can never be."""
+        while self._waiting:
+            await self._changed.wait()
+
+    async def run(self) -> None:
+        """Store whatever is posted, until cancelled."""
+        while True:
+            while not self._waiting:
+                await self._changed.wait()
+            await self._store_first()
+            self._waiting.popleft()
+            self._note_change()
+
+    async def _store_first(self) -> None:
+        while True:
+            try:
+                await self._store(self._waiting[0])
+            except StoreUnavailable as error:
+                # Away for now; the supervisor ends our ownership if it stays so.
+                self._on_error(error)
+                await self._clock.sleep_until(self._clock.monotonic_us() + _RETRY_US)
+            except LeaseLost:
+                return
+            except (StoreError, VoiceSessionError) as error:
+                self._on_error(error)
+                return
+            else:
+                return
+
+    def _note_change(self) -> None:
+        changed, self._changed = self._changed, anyio.Event()
+        changed.set()

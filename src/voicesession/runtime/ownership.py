@@ -1,0 +1,188 @@
+"""
+What it means to own a session: to hold its lease, to write with it, and to answer for it.
+
+Whatever moves the session (its host, its own deadlines, a command from another worker) comes
+through here, and what is then owed is done here, in the same way for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+from attrs import evolve
+
+from ..core.deadlines import due
+from ..core.errors import InvalidState, LeaseLost
+from ..core.events import EndRequested, RecordingLinked, SessionEvent, ShutdownBegan
+from ..core.life import Reaction, is_legal, reactions
+from ..core.session import Session
+from ..core.states import EndReason, SessionState
+from ..ports.storage import Lease, RunningStats, Scope
+from .ending import Ending
+from .happenings import Failed, Listeners, SessionChanged
+from .record import Running, SessionRecord
+from .services import Services
+from .tape import Tape
+
+__all__ = ("Ownership",)
+
+
+class Ownership:
+    """One session in the hands of this worker, until it ends, is given up or is lost."""
+
+    def __init__(self, services: Services, session: Session, lease: Lease) -> None:
+        self._services = services
+        self._lease = lease
+        self._owed: list[Reaction] = []
+        self._finishing = anyio.Lock()
+        self._finished = False
+        self._drain: Callable[[], Awaitable[None]] | None = None
+        self.is_lost = False
+        self.scope = Scope(session.tenant_id)
+        self.listeners = Listeners()
+        self.running = Running.of(session)
+        self.tape = Tape(session.id, session.audio_format, self.running, services.recorder)
+        self.record = SessionRecord(
+            services.storage.sessions,
+            evolve(
+                session,
+                worker_id=lease.worker_id,
+                epoch=lease.epoch,
+                lease_expires_at=lease.expires_at,
+            ),
+            policy=services.life,
+            epoch=lease.epoch,
+            running=self.running,
+            on_change=self._changed,
+        )
+
+    @property
+    def session(self) -> Session:
+        """The session as this worker stored or loaded it last."""
+        return self.record.session
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended or is somebody else's."""
+        return self.is_lost or self.session.state is SessionState.ENDED
+
+    def before_end(self, drain: Callable[[], Awaitable[None]]) -> None:
+        """Await *drain* before the session is ended here, so that no word is left behind."""
+        self._drain = drain
+
+    async def apply(self, *events: SessionEvent, **changes: Any) -> Session:
+        """Apply *events*, store them in one commit, and do what is owed for them.
+
+        Raises:
+            InvalidState: An event is not legal now.
+            LeaseLost: Another worker owns the session.
+        """
+        if self.is_lost:
+            raise LeaseLost(self.session.id, self._lease.epoch)
+        try:
+            await self.record.apply(*events, **changes)
+        except LeaseLost:
+            self.lost()
+            raise
+        await self._pay()
+        return self.session
+
+    async def end(self, reason: EndReason, *, error: str | None = None) -> Session:
+        """End the session: its last words, its audio, its transcript, then one commit.
+
+        Twice is harmless. A step that fails is recorded in ``error``, and the next one
+        still runs.
+        """
+        async with self._finishing:
+            if not self._finished and not self.is_lost:
+                self._finished = True
+                await self._finish(reason, error)
+        return self.session
+
+    async def give_up(self) -> None:
+        """Hand a session that goes on to whoever resumes it: we are leaving."""
+        if self.is_over:
+            return
+        event = ShutdownBegan(at=self._services.clock.now())
+        if is_legal(self.session, event):
+            await self.apply(event)
+        self.tape.release()
+        await self._services.storage.sessions.release_lease(self.session.id, epoch=self.epoch)
+
+    # --- for the supervisor ------------------------------------------------------------------
+
+    @property
+    def epoch(self) -> int:
+        """The lease that the writes carry."""
+        return self._lease.epoch
+
+    @property
+    def seq(self) -> int:
+        """Of the last change that this worker knows of."""
+        return self.session.seq
+
+    def running_stats(self) -> RunningStats:
+        """What the session has counted by now."""
+        return RunningStats(
+            epoch=self._lease.epoch,
+            audio_duration_us=self.running.audio_duration_us,
+            audio_chunks_received=self.running.audio_chunks_received,
+            audio_chunks_processed=self.running.audio_chunks_processed,
+            audio_used_us=self.running.audio_used_us,
+            transcript_partial=self.running.transcript_partial,
+        )
+
+    def lost(self) -> None:
+        """Stop: another worker owns the session, or may by now. Nothing more is written."""
+        self.is_lost = True
+        self.tape.release()
+        self.listeners.tell(Failed(LeaseLost(self.session.id, self._lease.epoch)))
+
+    async def catch_up(self) -> None:
+        """Load what somebody else has changed, and do what is owed for it."""
+        await self.record.refresh()
+        await self._pay()
+
+    async def pass_time(self) -> None:
+        """Apply whatever has become due by now."""
+        event = due(self.session, self._services.life, self._services.clock.now())
+        if isinstance(event, EndRequested):
+            await self.end(event.reason, error=event.error)
+        elif event is not None:
+            await self.apply(event)
+
+    # --- inside ------------------------------------------------------------------------------
+
+    def _changed(self, before: Session, after: Session) -> None:
+        self._owed += reactions(before, after)
+        self.listeners.tell(SessionChanged(before, after))
+
+    async def _pay(self) -> None:
+        while self._owed:
+            reaction = self._owed.pop(0)
+            if reaction is Reaction.PURGE_RECORDING:
+                await self.tape.purge()
+            elif reaction is Reaction.FINALISE:
+                await self.end(EndReason.COMPLETED)  # it has ended, and keeps its own reason
+
+    async def _finish(self, reason: EndReason, error: str | None) -> None:
+        if self._drain is not None and self.session.state is not SessionState.ENDED:
+            await self._drain()
+        ending = await Ending.of(self._services, self.session, self.tape)
+        problems = "; ".join(filter(None, [error, ending.error])) or None
+        at = self._services.clock.now()
+        self.running.transcript_partial = None
+        try:
+            await self.record.apply(
+                EndRequested(at=at, reason=reason, error=problems), **ending.changes
+            )
+        except InvalidState:
+            # Somebody else ended it; all that is owed to it is where its results are.
+            partial = ending.changes.get("audio_partial", False)
+            await self.record.apply(
+                RecordingLinked(at=at, partial=partial), error=problems, **ending.changes
+            )
+        self._owed.clear()
+        await ending.forget_words()

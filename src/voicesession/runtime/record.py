@@ -1,0 +1,148 @@
+"""
+The stored session, as one writer sees it: events go in, one commit at a time comes out.
+
+Whoever changes a session does it here: the owner with its lease, a command from somewhere
+else without. The core decides what an event means; this only carries the decision to the
+store, and when somebody else was faster, asks the core again on what is there now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import anyio
+from attrs import asdict, define, evolve
+
+from ..core.deadlines import LifePolicy, next_deadline
+from ..core.errors import VersionConflict
+from ..core.events import SessionEvent
+from ..core.journal import JournalEntry
+from ..core.life import apply
+from ..core.session import Session
+from ..core.utterance import Utterance
+from ..ports.storage import Change, Scope, SessionStore
+
+__all__ = ("Running", "SessionRecord")
+
+_MOST_TRIES: Final = 10
+
+
+@define
+class Running:
+    """What the owner counts while the session is live. Mutable, because it changes often."""
+
+    audio_duration_us: int = 0
+    audio_chunks_received: int = 0
+    audio_chunks_processed: int = 0
+    audio_used_us: int = 0
+    transcript_partial: str | None = None
+
+    @classmethod
+    def of(cls, session: Session) -> Running:
+        """Return what *session* had counted when it was stored."""
+        return cls(
+            audio_duration_us=session.audio_duration_us,
+            audio_chunks_received=session.audio_chunks_received,
+            audio_chunks_processed=session.audio_chunks_processed,
+            audio_used_us=session.audio_used_us,
+            transcript_partial=session.transcript_partial,
+        )
+
+
+class SessionRecord:
+    """One session's snapshot and the way to change it.
+
+    Args:
+        epoch: The lease that the writes carry; None for somebody who does not own it.
+        running: What the owner counts; goes along with each of its commits.
+        on_change: Called with the snapshots before and after, whoever made the change.
+    """
+
+    def __init__(
+        self,
+        store: SessionStore,
+        session: Session,
+        *,
+        policy: LifePolicy,
+        epoch: int | None = None,
+        running: Running | None = None,
+        on_change: Callable[[Session, Session], None] | None = None,
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._epoch = epoch
+        self._running = running
+        self._on_change = on_change
+        self._scope = Scope(session.tenant_id)
+        self._turn = anyio.Lock()
+        self.session = session
+        """As this writer stored or loaded it last."""
+
+    async def apply(
+        self,
+        *events: SessionEvent,
+        utterances: Sequence[Utterance] = (),
+        **changes: Any,
+    ) -> Session:
+        """Apply *events* in order, set the fields in *changes*, and store it all in one commit.
+
+        Writes of one record queue up behind each other, in the order of the calls. If
+        another writer got in between, the events are applied again to what it stored.
+
+        Raises:
+            InvalidState: An event is not legal, here or on what the other writer left.
+            VersionConflict: Others were faster every time; nothing was written.
+            LeaseLost: Another worker owns the session; nothing was written.
+            StoreError: The store refused, or did not answer.
+        """
+        async with self._turn:
+            for attempt in range(_MOST_TRIES):
+                change = self._change(events, utterances, changes)
+                try:
+                    await self._store.commit(change)
+                except VersionConflict:
+                    if attempt == _MOST_TRIES - 1:
+                        raise
+                    await self._reload()
+                else:
+                    self._adopt(change.session)
+                    break
+        return self.session
+
+    async def refresh(self) -> Session:
+        """Load what is stored now; what others have changed is reported as any change."""
+        async with self._turn:
+            await self._reload()
+        return self.session
+
+    def _change(
+        self,
+        events: Sequence[SessionEvent],
+        utterances: Sequence[Utterance],
+        changes: dict[str, Any],
+    ) -> Change:
+        before = after = self.session
+        entries: list[JournalEntry] = []
+        for event in events:
+            after = apply(after, event)
+            entries.append(JournalEntry(after.seq, event))
+        if self._running is not None:
+            changes = asdict(self._running) | changes
+        after = evolve(after, **changes)
+        after = evolve(after, deadline_at=next_deadline(after, self._policy))
+        return Change(
+            session=after,
+            expected_seq=before.seq,
+            epoch=self._epoch,
+            entries=tuple(entries),
+            utterances=tuple(utterances),
+        )
+
+    async def _reload(self) -> None:
+        self._adopt(await self._store.load(self.session.id, self._scope))
+
+    def _adopt(self, session: Session) -> None:
+        before, self.session = self.session, session
+        if self._on_change is not None and session.seq != before.seq:
+            self._on_change(before, session)

@@ -1,0 +1,116 @@
+"""The records of one tenant, for whoever does not run the sessions: made, read, taken over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import evolve
+
+from ..core.admission import OpenSessions, admit
+from ..core.deadlines import due, next_deadline
+from ..core.errors import SessionExpired, SessionNotActive, SessionNotFound
+from ..core.events import ConnectRequested, EndRequested
+from ..core.identity import SessionId, TenantId
+from ..core.journal import JournalEntry
+from ..core.life import apply
+from ..core.session import Session, metadata_json
+from ..core.states import EndReason, SessionState
+from ..ports.storage import Change, Scope
+from .ending import Ending
+from .ownership import Ownership
+from .record import SessionRecord
+from .services import Services
+
+__all__ = ("Registry",)
+
+
+class Registry:
+    """What can be done to a stored session without a lease, and how to get one."""
+
+    def __init__(self, services: Services, scope: Scope) -> None:
+        self._services = services
+        self._sessions = services.storage.sessions
+        self._scope = scope
+
+    async def create(self, parameters: dict[str, Any], tenant_id: TenantId) -> Session:
+        """Store a new session in CONNECTING, if the quota allows it."""
+        new = await self._new_session(parameters, tenant_id)
+        of_user, of_tenant = await self._sessions.count_open(self._scope, user_id=new.user_id)
+        admit(self._services.admission, OpenSessions(of_user=of_user, of_tenant=of_tenant))
+        event = ConnectRequested(at=new.created_at)
+        session = apply(new, event)
+        session = evolve(session, deadline_at=next_deadline(session, self._services.life))
+        entry = JournalEntry(session.seq, event)
+        await self._sessions.commit(Change(session=session, expected_seq=None, entries=(entry,)))
+        return session
+
+    async def load(self, session_id: str) -> SessionRecord:
+        """Return the record, after what time has brought about if nobody looks after it."""
+        session = await self._sessions.load(SessionId(session_id), self._scope)
+        record = SessionRecord(self._sessions, session, policy=self._services.life)
+        while record.session.worker_id is None:
+            event = due(record.session, self._services.life, self._services.clock.now())
+            if event is None:
+                break
+            if isinstance(event, EndRequested):
+                await self.end(record, event)
+            else:
+                await record.apply(event)
+        return record
+
+    async def end(self, record: SessionRecord, event: EndRequested) -> Session:
+        """End a session that this worker does not run.
+
+        If another one does, its owner makes the files, as soon as it learns of this.
+        """
+        session = record.session
+        if session.worker_id is not None:
+            return await record.apply(event)
+        ending = await Ending.of(self._services, session, None)
+        error = "; ".join(filter(None, [event.error, ending.error])) or None
+        ended = await record.apply(evolve(event, error=error), **ending.changes)
+        await ending.forget_words()
+        return ended
+
+    async def take(self, session_id: str) -> Ownership:
+        """Make this worker the owner of a session that goes on.
+
+        Raises:
+            SessionExpired: Its time is over.
+            SessionNotActive: It has ended.
+        """
+        session = (await self.load(session_id)).session
+        if session.end_reason is EndReason.EXPIRED:
+            raise SessionExpired(f"session {session_id} expired at {session.ended_at}")
+        if session.state is SessionState.ENDED:
+            raise SessionNotActive(f"session {session_id} is over: {session.status}")
+        lease = await self._sessions.take_lease(
+            session.id,
+            self._scope,
+            worker_id=self._services.worker_id,
+            duration=self._services.lease,
+        )
+        # Loaded again: until the lease was ours, its last owner may have written.
+        session = await self._sessions.load(session.id, self._scope)
+        return Ownership(self._services, session, lease)
+
+    async def _new_session(self, parameters: dict[str, Any], tenant_id: TenantId) -> Session:
+        given = parameters.pop("session_id", None)
+        previous = parameters.pop("resume_session_id", None)
+        if "metadata" in parameters:
+            parameters["metadata_json"] = metadata_json(parameters.pop("metadata"))
+        if previous is not None:
+            earlier = await self._sessions.load(SessionId(previous), self._scope)
+            if earlier.user_id != parameters.get("user_id"):
+                raise SessionNotFound(previous)
+        now = self._services.clock.now()
+        return Session(
+            id=self._services.new_session_id() if given is None else SessionId(given),
+            tenant_id=tenant_id,
+            created_at=now,
+            updated_at=now,
+            state_since=now,
+            last_activity_at=now,
+            previous_session_id=previous,
+            **parameters,
+        )

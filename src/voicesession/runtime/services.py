@@ -1,0 +1,52 @@
+"""What every session of one worker shares: the ports that the host has joined, and the rules."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+
+from attrs import field, frozen
+
+from ..core.admission import AdmissionPolicy
+from ..core.deadlines import LifePolicy
+from ..core.identity import RANDOM_BYTES, SessionId, session_id, utterance_id
+from ..core.utterance import UtteranceId
+from ..ports.clock import Clock
+from ..ports.objects import ObjectStore
+from ..ports.recording import Recorder
+from ..ports.storage import Storage
+from .clock import SystemClock
+
+__all__ = ("Services",)
+
+
+@frozen(kw_only=True)
+class Services:
+    """The parts of one worker.
+
+    Attributes:
+        recorder: None where no audio is ever kept.
+        objects: Where transcripts are written; None where none are.
+        worker_id: Names this process in leases.
+        lease: For how long a silent worker keeps its sessions.
+        entropy: Gives random bytes; the system's unless a test wants it repeatable.
+    """
+
+    storage: Storage
+    worker_id: str
+    recorder: Recorder | None = None
+    objects: ObjectStore | None = None
+    clock: Clock = field(factory=SystemClock)
+    life: LifePolicy = field(factory=LifePolicy)
+    admission: AdmissionPolicy = field(factory=AdmissionPolicy)
+    lease: timedelta = timedelta(seconds=15)
+    entropy: Callable[[int], bytes] = os.urandom
+
+    def new_session_id(self) -> SessionId:
+        """Draw an id for a new session."""
+        return session_id(self.clock.now(), self.entropy(RANDOM_BYTES))
+
+    def new_utterance_id(self) -> UtteranceId:
+        """Draw an id for a new utterance."""
+        return UtteranceId(utterance_id(self.clock.now(), self.entropy(RANDOM_BYTES)))

@@ -1,0 +1,127 @@
+"""
+The one background task of a worker: it keeps what the worker owns, and gives up what it lost.
+
+Every tick it renews all leases and writes all running stats, one round trip each however
+many sessions there are; learns from the answer which sessions were commanded by others or
+lost to them; and applies what time has brought about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Final, Protocol
+
+from ..core.errors import StoreError
+from ..core.identity import SessionId
+from ..core.instants import duration_us
+from ..ports.clock import Clock
+from ..ports.storage import RunningStats, SessionStore
+
+__all__ = ("Owned", "Supervisor")
+
+_TICKS_PER_LEASE: Final = 3
+
+
+class Owned(Protocol):
+    """A session that this worker runs, as far as the supervisor cares."""
+
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def seq(self) -> int: ...
+
+    def running_stats(self) -> RunningStats: ...
+
+    def lost(self) -> None:
+        """Stop at once: another worker owns the session, or may by now."""
+        ...
+
+    async def catch_up(self) -> None:
+        """Load what somebody else has changed, and do what is owed for it."""
+        ...
+
+    async def pass_time(self) -> None:
+        """Apply whatever has become due."""
+        ...
+
+
+class Supervisor:
+    """Renews the leases of everything in *owned*, for as long as `run` runs."""
+
+    def __init__(
+        self,
+        store: SessionStore,
+        clock: Clock,
+        *,
+        lease: timedelta,
+        on_error: Callable[[SessionId | None, Exception], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._lease = lease
+        self._on_error = on_error
+        self._renewed_us: dict[SessionId, int] = {}
+        self.owned: dict[SessionId, Owned] = {}
+
+    def add(self, session_id: SessionId, owned: Owned) -> None:
+        """Look after *owned* from now on; its lease has just been taken."""
+        self.owned[session_id] = owned
+        self._renewed_us[session_id] = self._clock.monotonic_us()
+
+    def remove(self, session_id: SessionId) -> None:
+        """Forget a session that is over or given up."""
+        self.owned.pop(session_id, None)
+        self._renewed_us.pop(session_id, None)
+
+    async def run(self) -> None:
+        """Tick until cancelled."""
+        period_us = duration_us(self._lease) // _TICKS_PER_LEASE
+        while True:
+            await self._clock.sleep_until(self._clock.monotonic_us() + period_us)
+            await self.tick()
+
+    async def tick(self) -> None:
+        """Renew, write, listen and look at the time, once, for every session."""
+        owned = dict(self.owned)
+        if not owned:
+            return
+        try:
+            await self._renew(owned)
+            await self._store.write_stats({i: s.running_stats() for i, s in owned.items()})
+        except StoreError as error:
+            # A store that is away for less than a lease is none of the callers' business.
+            self._on_error(None, error)
+            self._give_up_what_may_be_taken(owned)
+        for session_id, session in owned.items():
+            if session_id in self.owned:
+                await self._pass_time(session_id, session)
+
+    async def _renew(self, owned: Mapping[SessionId, Owned]) -> None:
+        asked_us = self._clock.monotonic_us()
+        held = {session_id: session.epoch for session_id, session in owned.items()}
+        seqs = await self._store.renew_leases(held, duration=self._lease)
+        for session_id, session in owned.items():
+            if session_id not in self.owned:
+                continue  # it ended while the store was answering
+            if session_id not in seqs:
+                self.remove(session_id)
+                session.lost()
+                continue
+            self._renewed_us[session_id] = asked_us
+            if seqs[session_id] > session.seq:
+                await session.catch_up()
+
+    def _give_up_what_may_be_taken(self, owned: Mapping[SessionId, Owned]) -> None:
+        lapsed_us = self._clock.monotonic_us() - duration_us(self._lease)
+        for session_id, session in owned.items():
+            if self._renewed_us.get(session_id, 0) <= lapsed_us:
+                self.remove(session_id)
+                session.lost()
+
+    async def _pass_time(self, session_id: SessionId, session: Owned) -> None:
+        try:
+            await session.pass_time()
+        except StoreError as error:
+            self._on_error(session_id, error)

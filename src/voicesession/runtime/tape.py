@@ -1,0 +1,107 @@
+"""
+The session's one axis of time, and what is recorded on it.
+
+Media time is the caller's samples accepted: it moves with their audio and stands still
+without. The agent's audio is laid where the session stands when it is played.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..core.audio import AudioFormat
+from ..core.timeline import Track
+from ..ports.recording import Recorded, Recorder, Recording
+from .record import Running
+
+__all__ = ("Tape",)
+
+_TRACKS_AGREE_WITHIN_US: Final = 20_000
+
+
+class Tape:
+    """Counts the audio of one session, and records it where that is wanted.
+
+    Args:
+        running: Where the session's counts are kept; it says where the tape goes on.
+        recorder: None where no audio is ever kept.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        audio_format: AudioFormat,
+        running: Running,
+        recorder: Recorder | None,
+    ) -> None:
+        self._session_id = session_id
+        self._format = audio_format
+        self._running = running
+        self._recorder = recorder
+        self._recording: Recording | None = None
+        self._base_us = running.audio_duration_us
+        self._accepted_bytes = 0
+        self._agent_format = AudioFormat(sample_rate=audio_format.sample_rate)
+        self._agent_until_us = 0
+
+    @property
+    def now_us(self) -> int:
+        """Where the session stands."""
+        return self._running.audio_duration_us
+
+    def record(self) -> None:
+        """Record from now on, behind what was recorded before.
+
+        Raises:
+            RecordingFailed: There is no place for it.
+        """
+        if self._recorder is None or self._recording is not None:
+            return
+        self._recording = self._recorder.open(self._session_id, self._format)
+        # A worker that died may have kept more than it could count in the store.
+        self._base_us += max(0, self._recording.kept_until_us - self.now_us)
+        self._count()
+
+    def user(self, pcm: bytes) -> None:
+        """Take audio of the caller, whole sample frames: time moves on."""
+        if self._recording is not None:
+            self._recording.write(Track.USER, self.now_us, pcm)
+        self._accepted_bytes += len(pcm)
+        self._running.audio_chunks_processed += 1
+        self._count()
+
+    def agent(self, pcm: bytes) -> None:
+        """Take audio of the agent, s16le mono at the session's rate, as it is played."""
+        # Pieces of one reply lie end to end; a new reply, or a hitch, starts where we are now.
+        if abs(self._agent_until_us - self.now_us) > _TRACKS_AGREE_WITHIN_US:
+            self._agent_until_us = self.now_us
+        if self._recording is not None:
+            self._recording.write(Track.AGENT, self._agent_until_us, pcm)
+        self._agent_until_us += self._agent_format.duration_us(len(pcm))
+
+    async def finish(self) -> Recorded | None:
+        """Make the file, if anything was recorded.
+
+        Raises:
+            RecordingFailed: It could not be made; recovery may still do it.
+        """
+        recording, self._recording = self._recording, None
+        return None if recording is None else await recording.close(self.now_us)
+
+    async def purge(self) -> None:
+        """Forget everything recorded, and record no more."""
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            await recording.discard()
+
+    def release(self) -> None:
+        """Leave the recording to whoever goes on with the session."""
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            recording.release()
+
+    def _count(self) -> None:
+        # From the sum, not piece by piece: rounding must not add up.
+        self._running.audio_duration_us = self._base_us + self._format.duration_us(
+            self._accepted_bytes
+        )
