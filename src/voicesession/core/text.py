@@ -1,0 +1,44 @@
+"""
+What a text must be before it goes further: every store and every wire can carry it.
+
+Whoever builds an utterance from what came in (a recogniser, an agent, a client, a host)
+passes it through here once; behind that door nobody looks again.
+"""
+
+from __future__ import annotations
+
+from .errors import InvalidValue
+from .utterance import Utterance
+
+__all__ = ("storable_text", "storable_utterance")
+
+
+def storable_text(text: str, field: str = "text") -> str:
+    """Return *text* as it is.
+
+    Raises:
+        InvalidValue: It holds a NUL character, which PostgreSQL refuses together with
+            everybody's rows of the same batch, or a lone surrogate, which has no UTF-8.
+    """
+    if "\0" in text:
+        raise InvalidValue(field, text, "text without NUL characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidValue(field, text, "text without lone surrogates") from None
+    return text
+
+
+def storable_utterance(utterance: Utterance) -> Utterance:
+    """Return *utterance* as it is.
+
+    Raises:
+        InvalidValue: One of its texts cannot be stored; see `storable_text`.
+    """
+    storable_text(utterance.id, "id")
+    storable_text(utterance.text, "text")
+    storable_text(utterance.generated_text or "", "generated_text")
+    storable_text(utterance.spoken_text or "", "spoken_text")
+    for word in utterance.words:
+        storable_text(word.text, "words")
+    return utterance
