@@ -90,6 +90,16 @@ def _share(_config: object, attribute: Attribute[Any], value: Any) -> None:
         _refuse(attribute, value, "a number from 0 to 1")
 
 
+def _not_above_on(config: VoiceActivityConfig, attribute: Attribute[float], value: float) -> None:
+    if value > config.on:
+        _refuse(attribute, value, f"at most `on`, which is {config.on}")
+
+
+def _not_below_min(config: EndpointingConfig, attribute: Attribute[int], value: int) -> None:
+    if value < config.min_delay_us:
+        _refuse(attribute, value, f"at least `min_delay_us`, which is {config.min_delay_us}")
+
+
 @frozen(kw_only=True)
 class VoiceActivityConfig:
     """When the user's voice is on.
@@ -103,15 +113,10 @@ class VoiceActivityConfig:
     """
 
     on: float = field(default=0.5, validator=_share)
-    off: float = field(default=0.35, validator=_share)
+    off: float = field(default=0.35, validator=[_share, _not_above_on])
     min_speech_us: int = field(default=50_000, validator=_duration)
     min_silence_us: int = field(default=550_000, validator=_duration)
     prefix_padding_us: int = field(default=500_000, validator=_duration)
-
-    @off.validator
-    def _not_above_on(self, attribute: Attribute[float], value: float) -> None:
-        if value > self.on:
-            _refuse(attribute, value, f"at most `on`, which is {self.on}")
 
 
 @frozen(kw_only=True)
@@ -128,15 +133,10 @@ class EndpointingConfig:
     """
 
     min_delay_us: int = field(default=500_000, validator=_duration)
-    max_delay_us: int = field(default=3_000_000, validator=_duration)
+    max_delay_us: int = field(default=3_000_000, validator=[_duration, _not_below_min])
     threshold: float = field(default=0.5, validator=_share)
     mode: EndpointingMode = field(default=EndpointingMode.FIXED, converter=EndpointingMode)
     pause_weight: float = field(default=0.25, validator=_share)
-
-    @max_delay_us.validator
-    def _not_below_min(self, attribute: Attribute[int], value: int) -> None:
-        if value < self.min_delay_us:
-            _refuse(attribute, value, f"at least `min_delay_us`, which is {self.min_delay_us}")
 
 
 @frozen(kw_only=True)

@@ -4,13 +4,15 @@ Who has the floor: facts in, effects out, and nothing else.
 Rules of the house:
 
 * A Conversation does nothing by itself. Each method takes one fact and returns what is to
-  be done about it, in order. It is stepped by plain calls, from one task at a time.
+  be done about it, in order. It is stepped by plain calls, by one caller at a time.
 * ``at_us`` is media time: the caller's samples accepted so far. An earlier ``at_us`` than the
   latest counts as the latest, so that results which arrive late do no harm.
-* What falls due by time alone happens before the next fact that is later; call
-  ``tick`` when ``next_timer_us`` has come and no fact has.
-* No fact is an error. One that fits no more (a reply that was cancelled, words while nobody is
-  on the line) has no effect beyond what its method says. After ``end`` nothing has.
+* What falls due by time alone happens before the first fact that is later; call ``tick``
+  when ``next_timer_us`` has come and no other fact has.
+* No fact is an error. One that fits no more (a reply that was cancelled, a window while
+  nobody listens) has no effect beyond what its method says. After ``end`` nothing has.
+
+What is decided when stands in ``rules``; here is only how facts come in.
 """
 
 from __future__ import annotations
@@ -21,24 +23,48 @@ from ..heard import SpeechMark
 from ..states import TurnState
 from ..utterance import Word
 from .config import FloorConfig
-from .effects import NOTHING, Effects, ReplyId
+from .effects import NOTHING, Effects, FloorChanged, PartialHeard, ReplyId, UtteranceHeard
+from .floor import Floor
+from .rules import NEVER, next_deadline_us, run_rules
+from .speaking import Reply
 
 __all__ = ("Conversation",)
 
 
 class Conversation:
-    """The turn-taking engine of one session. Times are microseconds of media time."""
+    """The turn-taking engine of one session. Times are microseconds of media time.
 
-    state: TurnState
-    next_timer_us: int | None
-    wasted_replies: int
-    wasted_characters: int
+    Attributes:
+        state: Who has the floor.
+    """
 
-    def __init__(self, config: FloorConfig) -> None: ...
+    __slots__ = ("_due_us", "_floor", "_loud_from", "_quiet_below", "_window_us", "state")
+
+    def __init__(self, config: FloorConfig) -> None:
+        self._floor = Floor(config)
+        self._due_us = NEVER
+        self._window_us = 0
+        self._quiet_below, self._loud_from = self._floor.no_news
+        self.state: TurnState = TurnState.INITIAL
+
+    @property
+    def next_timer_us(self) -> int | None:
+        """When ``tick`` wants to be called, if no fact comes before; None for never."""
+        return None if self._due_us == NEVER else self._due_us
+
+    @property
+    def wasted_replies(self) -> int:
+        """How many replies were begun before the turn was over and then thrown away."""
+        return self._floor.preemption.wasted_replies
+
+    @property
+    def wasted_characters(self) -> int:
+        """How much text had been generated for those."""
+        return self._floor.preemption.wasted_characters
 
     def start(self, at_us: int) -> Effects:
         """Open the floor: from now on the user is listened to."""
-        return NOTHING
+        return self._open(at_us)
 
     def pause(self, at_us: int) -> Effects:
         """Close the floor for a while: speech stops, listening stops, no timer runs.
@@ -46,32 +72,56 @@ class Conversation:
         What the agent was saying has ended interrupted; a turn that was not answered yet is
         open again and is committed after ``resume``. Final words may still arrive.
         """
-        return NOTHING
+        if self._has_time(at_us):
+            self._floor.close()
+        return self._effects()
 
     def resume(self, at_us: int) -> Effects:
         """Open the floor again."""
-        return NOTHING
+        return self._open(at_us)
 
     def end(self, at_us: int) -> Effects:
-        """Close the floor for good, as ``pause`` does; no effect ever comes after these."""
-        return NOTHING
+        """Close the floor for good; no effect ever comes after these.
+
+        To have the words that the recogniser still holds, pause and wait for ``flushed`` first.
+        """
+        if self._has_time(at_us):
+            self._floor.end()
+        return self._effects()
 
     def tick(self, at_us: int) -> Effects:
         """Let time pass: everything due up to *at_us* happens."""
-        return NOTHING
+        self._has_time(at_us)
+        return self._effects()
 
     def voice(self, at_us: int, probability: float) -> Effects:
         """Take the probability of speech, 0 to 1, of the window that ends at *at_us*.
 
         It begins where the one before it ended.
         """
-        return NOTHING
+        # Most windows end here: more of the same, and nothing is due.
+        if (
+            probability < self._quiet_below or probability >= self._loud_from
+        ) and at_us < self._due_us:
+            self._window_us = at_us
+            return NOTHING
+        start_us, self._window_us = self._window_us, at_us
+        if self._has_time(at_us) and start_us < at_us:
+            self._floor.hearing.window(start_us, at_us, probability)
+        return self._effects()
 
     def interim(
         self, at_us: int, text: str, start_us: int, end_us: int, words: Sequence[Word] = ()
     ) -> Effects:
-        """Take what the recogniser thinks so far; it replaces the interim before."""
-        return NOTHING
+        """Take what the recogniser thinks so far; it replaces the interim before.
+
+        Blank text withdraws that. While the floor is closed it is not listened to.
+        """
+        if self._has_time(at_us) and self._floor.is_open:
+            self._floor.interim(
+                PartialHeard(text=text, start_us=start_us, end_us=end_us, words=tuple(words))
+            )
+        return self._effects()
 
     def final(
         self,
@@ -83,37 +133,65 @@ class Conversation:
         words: Sequence[Word] = (),
     ) -> Effects:
         """Take words that will not change. They are heard even while the floor is closed."""
-        return NOTHING
+        if self._has_time(at_us) and text and not text.isspace():
+            self._floor.final(
+                UtteranceHeard(
+                    text=text,
+                    start_us=start_us,
+                    end_us=end_us,
+                    confidence=confidence,
+                    words=tuple(words),
+                )
+            )
+        return self._effects()
 
     def flushed(self, at_us: int) -> Effects:
         """Take the answer to a FlushRecogniser: all words before it have come."""
-        return NOTHING
+        if self._has_time(at_us):
+            self._floor.hearing.flushed()
+        return self._effects()
 
     def turn_probability(self, at_us: int, probability: float) -> Effects:
-        """Take from a turn detector how likely it is, 0 to 1, that the user has finished."""
-        return NOTHING
+        """Take from a turn detector how likely it is, 0 to 1, that the user has finished.
+
+        It holds until the user's voice is on again or the turn is over.
+        """
+        if self._has_time(at_us):
+            self._floor.hearing.endpointing.turn_probability(probability)
+        return self._effects()
 
     def typed(self, at_us: int, text: str) -> Effects:
-        """Take a typed turn: it is committed at once, together with words not yet answered.
+        """Take a typed turn: it is committed at once, together with words not answered yet.
 
         It interrupts; what cannot be interrupted is finished first. Blank text is nothing.
         """
-        return NOTHING
+        if self._has_time(at_us) and text and not text.isspace():
+            self._floor.typed(text)
+        return self._effects()
 
     def reply_text(self, at_us: int, reply_id: ReplyId, text: str) -> Effects:
         """Take the next piece of the agent's text."""
-        return NOTHING
+        reply = self._reply(at_us, reply_id)
+        if reply is not None:
+            self._floor.speaking.write(reply, text)
+        return self._effects()
 
     def reply_finished(self, at_us: int, reply_id: ReplyId) -> Effects:
         """Take that no more text comes. A reply without any gives the floor back."""
-        return NOTHING
+        reply = self._reply(at_us, reply_id)
+        if reply is not None:
+            reply.is_written = True
+        return self._effects()
 
     def reply_failed(self, at_us: int, reply_id: ReplyId) -> Effects:
         """Take that the agent failed: no more text comes, and what came is spoken.
 
         Where the synthesiser failed, report ``speech_finished`` beside it.
         """
-        return NOTHING
+        reply = self._reply(at_us, reply_id)
+        if reply is not None:
+            self._floor.agent_failed(reply)
+        return self._effects()
 
     def speech_made(
         self,
@@ -126,35 +204,80 @@ class Conversation:
         """Take how much of a reply is synthesised.
 
         Args:
-            text_end: The text up to this offset is being spoken by the audio so far.
+            text_end: The audio so far speaks the text up to this offset, or is about to.
             duration_us: Length of all audio of this reply so far.
             marks: Word ends within the whole reply, ascending; new ones or all again.
         """
-        return NOTHING
+        reply = self._reply(at_us, reply_id)
+        if reply is not None:
+            reply.made.add(text_end, duration_us, marks)
+        return self._effects()
 
     def speech_finished(self, at_us: int, reply_id: ReplyId) -> Effects:
         """Take that the whole reply is synthesised; it is over once that has been played."""
-        return NOTHING
+        reply = self._reply(at_us, reply_id)
+        if reply is not None:
+            self._floor.speaking.synthesised(reply)
+        return self._effects()
 
     def playout(self, at_us: int, reply_id: ReplyId, played_us: int) -> Effects:
         """Take how much of a reply's audio has been played so far."""
-        return NOTHING
+        reply = self._reply(at_us, reply_id)
+        if reply is not None and reply.is_started:
+            reply.heard(self._floor.now_us, played_us)
+        return self._effects()
 
     def say(self, at_us: int, text: str, interruptible: bool = True) -> Effects:
-        """Have *text* spoken, behind what is being spoken now.
+        """Have *text* spoken, behind what is being spoken now; the first effect is its BeginSay.
 
-        The first effect is its BeginSay. While the floor is closed there is no effect at all.
-
-        Args:
-            interruptible: False: the user's voice and typing do not stop it; what they say
-                meanwhile is a turn after it.
+        Neither voice nor typing stop what is not interruptible: what the user says meanwhile is
+        a turn after it. While the floor is closed there is no effect at all.
         """
-        return NOTHING
+        if self._has_time(at_us) and self._floor.is_open:
+            self._floor.say(text, interruptible=interruptible)
+        return self._effects()
 
     def interrupt(self, at_us: int) -> Effects:
         """Take the floor from the agent, by a button or by the host.
 
-        Everything it speaks, or was going to, is stopped or cancelled, uninterruptible or
-        not: this is no guess. The turn it was answering is not opened again.
+        All that it speaks or was going to is stopped or cancelled, uninterruptible or not:
+        this is no guess. The turn that it was answering is not opened again.
         """
-        return NOTHING
+        if self._has_time(at_us):
+            self._floor.clear()
+        return self._effects()
+
+    def _open(self, at_us: int) -> Effects:
+        if self._has_time(at_us):
+            self._floor.open()
+        return self._effects()
+
+    def _reply(self, at_us: int, reply_id: ReplyId) -> Reply | None:
+        return self._floor.speaking.find(reply_id) if self._has_time(at_us) else None
+
+    def _has_time(self, at_us: int) -> bool:
+        """Let everything happen that is due by *at_us*, and tell whether there is a floor yet."""
+        while self._due_us <= at_us:
+            self._floor.move_to(self._due_us)
+            self._settle()
+        self._floor.move_to(max(at_us, self._window_us))
+        return not self._floor.is_over
+
+    def _settle(self) -> None:
+        floor = self._floor
+        run_rules(floor)
+        if floor.state is not self.state:
+            self.state = floor.state
+            floor.out.append(FloorChanged(state=self.state, at_us=floor.now_us))
+        self._due_us = next_deadline_us(floor)
+
+    def _effects(self) -> Effects:
+        """Bring the floor to rest and hand out what is to be done."""
+        self._settle()
+        floor = self._floor
+        self._quiet_below, self._loud_from = floor.no_news
+        if not floor.out:
+            return NOTHING
+        effects = tuple(floor.out)
+        floor.out.clear()
+        return effects

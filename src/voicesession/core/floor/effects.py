@@ -88,6 +88,7 @@ class PartialHeard:
     text: str
     start_us: int
     end_us: int
+    words: tuple[Word, ...] = ()
 
 
 @frozen(kw_only=True)

@@ -1,0 +1,100 @@
+"""When the user's voice is on: hysteresis over the probabilities of a voice activity detector."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from .config import VoiceActivityConfig
+
+__all__ = ("ABOVE_ALL", "BELOW_ALL", "VoiceActivity", "VoiceState")
+
+BELOW_ALL: Final = -1.0
+ABOVE_ALL: Final = 2.0
+"""Bounds that no probability reaches."""
+
+
+class VoiceState(StrEnum):
+    """QUIET → STARTING → SPEAKING → STOPPING → QUIET; the two in between may turn back."""
+
+    QUIET = "quiet"
+    STARTING = "starting"
+    SPEAKING = "speaking"
+    STOPPING = "stopping"
+
+
+class VoiceActivity:
+    """Turns probabilities into speech and silence.
+
+    A loud window (from ``on``) begins speech, a soft one (below ``off``) ends it, each only once
+    it has lasted; what lies between the two thresholds changes nothing.
+
+    Attributes:
+        is_on: The voice is on: SPEAKING, or STOPPING, when it may yet come back.
+        started_us: Where the latest speech began.
+        stopped_us: Where the latest silence after speech began.
+    """
+
+    __slots__ = ("_config", "_loud_since_us", "is_on", "started_us", "state", "stopped_us")
+
+    def __init__(self, config: VoiceActivityConfig) -> None:
+        self._config = config
+        self._loud_since_us = 0
+        self.state = VoiceState.QUIET
+        self.is_on = False
+        self.started_us = 0
+        self.stopped_us = 0
+
+    @property
+    def no_news(self) -> tuple[float, float]:
+        """Two probabilities: windows below the first, or from the second on, change nothing.
+
+        They need no ``step`` while the state stays what it is.
+        """
+        if self.state is VoiceState.QUIET:
+            return self._config.on, ABOVE_ALL
+        if self.state is VoiceState.SPEAKING:
+            return BELOW_ALL, self._config.off
+        return BELOW_ALL, ABOVE_ALL
+
+    def step(self, start_us: int, end_us: int, probability: float) -> None:
+        """Take the window from *start_us* to *end_us*."""
+        if self.is_on:
+            self._while_on(start_us, end_us, probability)
+        else:
+            self._while_off(start_us, end_us, probability)
+
+    def silence(self, at_us: int) -> None:
+        """Be quiet from *at_us* on, whatever was heard before."""
+        if self.state is VoiceState.SPEAKING:
+            self.stopped_us = at_us
+        self.state = VoiceState.QUIET
+        self.is_on = False
+
+    def voiced_us(self, since_us: int, now_us: int) -> int:
+        """Return how long the present speech has lasted, or the last one did, after *since_us*."""
+        end_us = now_us if self.state is VoiceState.SPEAKING else self.stopped_us
+        return max(0, end_us - max(self.started_us, since_us))
+
+    def _while_off(self, start_us: int, end_us: int, probability: float) -> None:
+        if probability < self._config.on:
+            self.state = VoiceState.QUIET
+            return
+        if self.state is VoiceState.QUIET:
+            self.state = VoiceState.STARTING
+            self._loud_since_us = start_us
+        if end_us - self._loud_since_us >= self._config.min_speech_us:
+            self.state = VoiceState.SPEAKING
+            self.is_on = True
+            self.started_us = self._loud_since_us
+
+    def _while_on(self, start_us: int, end_us: int, probability: float) -> None:
+        if probability >= self._config.off:
+            self.state = VoiceState.SPEAKING
+            return
+        if self.state is VoiceState.SPEAKING:
+            self.state = VoiceState.STOPPING
+            self.stopped_us = start_us
+        if end_us - self.stopped_us >= self._config.min_silence_us:
+            self.state = VoiceState.QUIET
+            self.is_on = False
