@@ -33,7 +33,8 @@ class SystemClock:
 class SteppedClock:
     """Stands still until it is advanced: for audio faster than real time, and for tests.
 
-    Sleepers wake in the order of their time; each sees the clock at its own time or later.
+    Those whose time comes in one step wake in the order in which the event loop likes to
+    run them; where the order matters, make the steps small.
     """
 
     def __init__(self, start: datetime) -> None:

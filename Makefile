@@ -1,0 +1,41 @@
+# Everything runs in .venv, which the first call makes. Nothing but python3 and make is needed.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test check format clean
+
+demo: $(VENV)/.demo
+	$(BIN)/voicesession demo
+
+test: $(VENV)/.dev
+	$(BIN)/pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/basedpyright --level error
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The demo installs what a user of the demo needs; the tests and checks add their tools.
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	$(PIP) --editable ".[sql,offline,cli]"
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(PIP) --upgrade "pip>=25.1"
+	$(PIP) --editable ".[all]" --group test --group check
+	@touch $@ $(VENV)/.demo
