@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
-from attrs.validators import ge, optional
+from typing import Any
 
-from .errors import QuotaExceeded
+from attrs import field, frozen
+
+from .errors import InvalidConfig, QuotaExceeded
+from .instants import is_count
 
 __all__ = ("AdmissionPolicy", "OpenSessions", "admit")
+
+
+def _is_quota(_policy: object, attribute: Any, value: Any) -> None:
+    if value is not None and (type(value) is not int or value < 0):
+        raise InvalidConfig(
+            attribute.name, value, "a whole number, 0 or more, or None for no quota"
+        )
 
 
 @frozen(kw_only=True)
@@ -18,18 +27,25 @@ class AdmissionPolicy:
         per_user: For each user of a tenant; sessions without a user count together, as
             those of their namespace.
         per_tenant: For all users of a tenant together.
+
+    Raises:
+        InvalidConfig: A quota is negative or no whole number.
     """
 
-    per_user: int | None = field(default=5, validator=optional(ge(0)))
-    per_tenant: int | None = field(default=None, validator=optional(ge(0)))
+    per_user: int | None = field(default=5, validator=_is_quota)
+    per_tenant: int | None = field(default=None, validator=_is_quota)
 
 
 @frozen(kw_only=True)
 class OpenSessions:
-    """How many sessions are open now, without the one that asks to be opened."""
+    """How many sessions are open now, without the one that asks to be opened.
 
-    of_user: int = field(validator=ge(0))
-    of_tenant: int = field(validator=ge(0))
+    Raises:
+        InvalidValue: A count is negative or no whole number.
+    """
+
+    of_user: int = field(validator=is_count)
+    of_tenant: int = field(validator=is_count)
 
 
 def admit(policy: AdmissionPolicy, open_sessions: OpenSessions) -> None:

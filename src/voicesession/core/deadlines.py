@@ -35,28 +35,40 @@ from .states import EndReason, PauseReason, SessionState
 __all__ = ("LifePolicy", "due", "next_deadline")
 
 _ZERO: Final = timedelta()
+# Far enough for anybody, and near enough for every sum with an instant to be a datetime.
+_LONGEST: Final = timedelta(days=36_500)
+_ALLOWED: Final = f"a timedelta from 0 to {_LONGEST.days} days"
 
 
-def _not_negative(_instance: object, attribute: Any, value: timedelta | None) -> None:
-    if value is not None and value < _ZERO:
-        raise InvalidConfig(attribute.name, value, "zero or more, or None for no limit")
+def _is_allowed(value: Any) -> bool:
+    return isinstance(value, timedelta) and _ZERO <= value <= _LONGEST
+
+
+def _is_duration(_policy: object, attribute: Any, value: Any) -> None:
+    if not _is_allowed(value):
+        raise InvalidConfig(attribute.name, value, _ALLOWED)
+
+
+def _is_limit(_policy: object, attribute: Any, value: Any) -> None:
+    if value is not None and not _is_allowed(value):
+        raise InvalidConfig(attribute.name, value, f"{_ALLOWED}, or None for no limit")
 
 
 @frozen(kw_only=True)
 class LifePolicy:
-    """How long a session may take for what.
+    """How long a session may take for what; None is without limit.
 
     Raises:
-        InvalidConfig: A duration is negative.
+        InvalidConfig: A duration is negative, or longer than a hundred years.
     """
 
-    connect_window: timedelta = field(default=timedelta(seconds=30), validator=_not_negative)
-    reconnect_grace: timedelta = field(default=timedelta(seconds=30), validator=_not_negative)
-    limit_grace: timedelta = field(default=timedelta(seconds=30), validator=_not_negative)
-    idle_time: timedelta | None = field(default=timedelta(minutes=30), validator=_not_negative)
-    time_to_live: timedelta | None = field(default=timedelta(hours=24), validator=_not_negative)
-    max_active: timedelta | None = field(default=None, validator=_not_negative)
-    max_wall_clock: timedelta | None = field(default=None, validator=_not_negative)
+    connect_window: timedelta = field(default=timedelta(seconds=30), validator=_is_duration)
+    reconnect_grace: timedelta = field(default=timedelta(seconds=30), validator=_is_duration)
+    limit_grace: timedelta = field(default=timedelta(seconds=30), validator=_is_duration)
+    idle_time: timedelta | None = field(default=timedelta(minutes=30), validator=_is_limit)
+    time_to_live: timedelta | None = field(default=timedelta(hours=24), validator=_is_limit)
+    max_active: timedelta | None = field(default=None, validator=_is_limit)
+    max_wall_clock: timedelta | None = field(default=None, validator=_is_limit)
 
 
 def next_deadline(session: Session, policy: LifePolicy) -> datetime | None:
@@ -70,10 +82,11 @@ def due(session: Session, policy: LifePolicy, now: datetime) -> SessionEvent | N
     It is stamped with *now*, is always legal, and is the one whose limit passed first.
     Apply it and ask again: the next one may be due as well.
     """
-    at, event_at = min(_limits(session, policy), key=lambda limit: limit[0], default=(None, None))
-    if at is None or event_at is None or at > now:
+    first = min(_limits(session, policy), key=lambda limit: limit[0], default=None)
+    if first is None:
         return None
-    return event_at(now)
+    at, event_at = first
+    return event_at(now) if at <= now else None
 
 
 _EventAt: TypeAlias = Callable[[datetime], SessionEvent]

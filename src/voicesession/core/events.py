@@ -9,12 +9,16 @@ secrets: an utterance is named by its id.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any, Final
 
 from attrs import field, frozen
-from attrs.validators import ge
+from attrs.validators import deep_iterable, instance_of, optional
 
-from .instants import as_utc
+from .errors import InvalidValue
+from .identity import is_text
+from .instants import as_utc, is_count, naming_fields
 from .states import EndReason
 from .utterance import Speaker, UtteranceId
 
@@ -44,9 +48,30 @@ __all__ = (
 )
 
 
-@frozen(kw_only=True)
+def _is_flag(_event: object, attribute: Any, value: Any) -> None:
+    if type(value) is not bool:
+        raise InvalidValue(attribute.name, value, "true or false")
+
+
+def _not_before(start: str) -> Callable[[object, Any, int], None]:
+    def check(event: object, attribute: Any, value: int) -> None:
+        start_us: int = getattr(event, start)
+        if value < start_us:
+            raise InvalidValue(attribute.name, value, f"{start_us} ({start}) or later")
+
+    return check
+
+
+_TEXT_OR_NONE: Final = optional(is_text)
+
+
+@frozen(kw_only=True, field_transformer=naming_fields)
 class SessionEvent:
-    """Something that happened to a session."""
+    """Something that happened to a session.
+
+    Raises:
+        InvalidValue: Of every event: a field holds what it may not; the error names it.
+    """
 
     at: datetime = field(converter=as_utc)
 
@@ -114,16 +139,16 @@ class WorkerReady(SessionEvent):
     """A worker took the session over. Lifts ``worker_lost`` and ``shutdown``."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=naming_fields)
 class EndRequested(SessionEvent):
     """The session is over, for good.
 
     Attributes:
-        error: What went wrong, for people; only with a reason that is an error.
+        error: What went wrong, for people, if something did.
     """
 
-    reason: EndReason
-    error: str | None = None
+    reason: EndReason = field(converter=EndReason)
+    error: str | None = field(default=None, validator=_TEXT_OR_NONE)
 
 
 # --- Durable outcomes -------------------------------------------------------------------
@@ -133,10 +158,10 @@ class EndRequested(SessionEvent):
 class UtteranceFinished(SessionEvent):
     """The user's words of one utterance are final, and stored under its id."""
 
-    utterance_id: UtteranceId
-    start_us: int = field(validator=ge(0))
-    end_us: int = field(validator=ge(0))
-    word_count: int = field(validator=ge(0))
+    utterance_id: UtteranceId = field(validator=is_text)
+    start_us: int = field(validator=is_count)
+    end_us: int = field(validator=[is_count, _not_before("start_us")])
+    word_count: int = field(validator=is_count)
 
 
 @frozen(kw_only=True)
@@ -147,26 +172,26 @@ class ReplyFinished(SessionEvent):
         heard_us: How much of the reply was played, in microseconds.
     """
 
-    utterance_id: UtteranceId
-    start_us: int = field(validator=ge(0))
-    heard_us: int = field(validator=ge(0))
-    interrupted: bool
+    utterance_id: UtteranceId = field(validator=is_text)
+    start_us: int = field(validator=is_count)
+    heard_us: int = field(validator=is_count)
+    interrupted: bool = field(validator=_is_flag)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=naming_fields)
 class AudioGapFound(SessionEvent):
     """Audio of one track is missing between two points of media time."""
 
-    track: Speaker
-    from_us: int = field(validator=ge(0))
-    to_us: int = field(validator=ge(0))
+    track: Speaker = field(converter=Speaker)
+    from_us: int = field(validator=is_count)
+    to_us: int = field(validator=[is_count, _not_before("from_us")])
 
 
 @frozen(kw_only=True)
 class WarningRaised(SessionEvent):
     """Something is degraded; ``code`` is stable and holds no user data."""
 
-    code: str
+    code: str = field(validator=is_text)
 
 
 @frozen(kw_only=True)
@@ -179,29 +204,29 @@ class ConsentChanged(SessionEvent):
         wording: Version of the wording that they were shown.
     """
 
-    given: bool | None
-    by: str | None = None
-    wording: str | None = None
+    given: bool | None = field(validator=optional(_is_flag))
+    by: str | None = field(default=None, validator=_TEXT_OR_NONE)
+    wording: str | None = field(default=None, validator=_TEXT_OR_NONE)
 
 
 @frozen(kw_only=True)
 class BudgetLevelReached(SessionEvent):
     """A budget passed a level; a warning is given once for each armed limit."""
 
-    meter: str
-    scope: str
-    level: str
+    meter: str = field(validator=is_text)
+    scope: str = field(validator=is_text)
+    level: str = field(validator=is_text)
 
 
 @frozen(kw_only=True)
 class DetailsChanged(SessionEvent):
     """Fields that do not matter to the life of the session were changed; names only."""
 
-    fields: tuple[str, ...]
+    fields: tuple[str, ...] = field(validator=deep_iterable(is_text, instance_of(tuple)))
 
 
 @frozen(kw_only=True)
 class RecordingLinked(SessionEvent):
     """The recording is where ``audio_uri`` says; possibly found after a crash."""
 
-    partial: bool
+    partial: bool = field(validator=_is_flag)

@@ -1,5 +1,6 @@
 """
-Names of sessions, tenants and utterances: how they are made and which are allowed.
+Names of sessions, tenants and utterances: how they are made, and which names and texts
+a field may hold.
 
 Randomness and time are arguments: the shell draws them.
 """
@@ -8,10 +9,11 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Final, NewType
+from typing import Any, Final, NewType
 
 from .errors import InvalidValue
 from .instants import to_us
+from .text import storable_text
 
 __all__ = (
     "DEFAULT_TENANT",
@@ -19,6 +21,8 @@ __all__ = (
     "SessionId",
     "TenantId",
     "checked_id",
+    "is_id",
+    "is_text",
     "session_id",
     "shortened",
     "utterance_id",
@@ -43,9 +47,12 @@ def uuid7_hex(at: datetime, randomness: bytes) -> str:
 
     Args:
         randomness: ``RANDOM_BYTES`` bytes; 74 of their bits are used.
+
+    Raises:
+        InvalidValue: They are more or fewer.
     """
     if len(randomness) != RANDOM_BYTES:
-        raise ValueError(f"need {RANDOM_BYTES} random bytes, got {len(randomness)}")
+        raise InvalidValue("randomness", f"{len(randomness)} bytes", f"{RANDOM_BYTES} bytes")
     bits = int.from_bytes(randomness)
     milliseconds = to_us(at) // 1000 & 0xFFFF_FFFF_FFFF
     rand_a = bits >> 62 & 0xFFF
@@ -77,6 +84,27 @@ def checked_id(field: str, value: str) -> str:
             field, value, "1 to 128 characters of A-Z a-z 0-9 _ . : - (not only dots)"
         )
     return value
+
+
+def is_id(instance: object, attribute: Any, value: Any) -> None:
+    """Attrs validator: a name that `checked_id` takes.
+
+    Raises:
+        InvalidValue: It is something else.
+    """
+    is_text(instance, attribute, value)
+    checked_id(attribute.name, value)
+
+
+def is_text(_instance: object, attribute: Any, value: Any) -> None:
+    """Attrs validator: text that `storable_text` takes.
+
+    Raises:
+        InvalidValue: It is something else.
+    """
+    if not isinstance(value, str):
+        raise InvalidValue(attribute.name, value, "text")
+    storable_text(value, attribute.name)
 
 
 def shortened(identifier: str) -> str:

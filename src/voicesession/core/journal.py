@@ -12,22 +12,20 @@ One encoding, version 1, for every event type. An entry is a JSON object:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
 from attrs import field, fields, frozen
-from attrs.validators import ge, instance_of
 
 from . import events
 from .errors import InvalidValue
 from .events import SessionEvent
 from .identity import SessionId
-from .instants import from_us, to_us
+from .instants import from_us, is_count, to_us
 from .life import apply
 from .session import Session
-from .states import EndReason
-from .utterance import Speaker
 
 __all__ = ("EVENT_TYPES", "JournalEntry", "decode", "encode", "replay")
 
@@ -61,17 +59,28 @@ EVENT_TYPES: Final[Mapping[str, type[SessionEvent]]] = MappingProxyType(
 
 _REPLAYED: Final = SessionId("replayed")
 _NAME_OF: Final = {kind: name for name, kind in EVENT_TYPES.items()}
-_READ_FIELD: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
-    {"reason": EndReason, "track": Speaker, "fields": tuple}
-)
+
+
+def _is_from_one(_entry: object, attribute: Any, value: int) -> None:
+    if value < 1:
+        raise InvalidValue(attribute.name, value, "a place in a journal, from 1")
+
+
+def _is_journalled(_entry: object, attribute: Any, value: Any) -> None:
+    if type(value) not in _NAME_OF:
+        raise InvalidValue(attribute.name, value, "an event whose type is in EVENT_TYPES")
 
 
 @frozen
 class JournalEntry:
-    """One event and its place in the journal of its session, from 1."""
+    """One event and its place in the journal of its session, from 1.
 
-    seq: int = field(validator=[instance_of(int), ge(1)])
-    event: SessionEvent
+    Raises:
+        InvalidValue: There is no such place, or events of this type are not journalled.
+    """
+
+    seq: int = field(validator=[is_count, _is_from_one])
+    event: SessionEvent = field(validator=_is_journalled)
 
     @property
     def type(self) -> str:
@@ -82,7 +91,7 @@ class JournalEntry:
 def encode(entry: JournalEntry) -> dict[str, Any]:
     """Return *entry* as a JSON object; `decode` gives an equal entry back."""
     event = entry.event
-    data = {a.name: _plain(getattr(event, a.name)) for a in fields(type(event)) if a.name != "at"}
+    data = {a.name: _to_json(getattr(event, a.name)) for a in fields(type(event)) if a.name != "at"}
     return {"v": VERSION, "seq": entry.seq, "type": entry.type, "at": to_us(event.at), **data}
 
 
@@ -99,7 +108,7 @@ def decode(stored: Mapping[str, Any]) -> JournalEntry:
     try:
         kind = EVENT_TYPES[data.pop("type")]
         seq, at = data.pop("seq"), from_us(data.pop("at"))
-        values = {name: _READ_FIELD.get(name, _as_it_is)(value) for name, value in data.items()}
+        values = {name: _from_json(value) for name, value in data.items()}
         return JournalEntry(seq, kind(at=at, **values))
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidValue(
@@ -108,11 +117,18 @@ def decode(stored: Mapping[str, Any]) -> JournalEntry:
 
 
 def replay(
-    entries: Iterable[JournalEntry], *, session_id: SessionId = _REPLAYED
+    entries: Iterable[JournalEntry],
+    *,
+    session_id: SessionId = _REPLAYED,
+    created_at: datetime | None = None,
 ) -> Iterator[Session]:
     """Yield the session after each entry: its states and counts, not its parameters.
 
     The journal holds no words and no parameters, so those stand at their defaults.
+
+    Args:
+        created_at: As the record has it; None where the session was created with its first
+            event, as `create` does.
 
     Raises:
         InvalidValue: An entry is missing or out of order.
@@ -121,7 +137,7 @@ def replay(
     session: Session | None = None
     for entry in entries:
         if session is None:
-            at = entry.event.at
+            at = created_at or entry.event.at
             session = Session(
                 id=session_id, created_at=at, updated_at=at, state_since=at, last_activity_at=at
             )
@@ -131,10 +147,12 @@ def replay(
         yield session
 
 
-def _plain(value: Any) -> Any:
-    # JSON has no tuples; names of fields are the only ones in an event.
+# JSON has arrays where an event has tuples; everything else is the same on both sides.
+
+
+def _to_json(value: Any) -> Any:
     return [*value] if type(value) is tuple else value
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
+def _from_json(value: Any) -> Any:
+    return (*value,) if type(value) is list else value

@@ -52,7 +52,10 @@ class Reaction(StrEnum):
 
 def is_legal(session: Session, event: SessionEvent) -> bool:
     """Whether `apply` would take *event*: it has a cell in the table and changes something."""
-    kind = type(event)
+    return _may_happen(session, type(event))
+
+
+def _may_happen(session: Session, kind: type[SessionEvent]) -> bool:
     if kind not in TRANSITIONS[session.state]:
         return False
     if kind in PAUSED_BY:
@@ -123,7 +126,7 @@ def reactions(before: Session, after: Session) -> tuple[Reaction, ...]:
 def _refusal(session: Session, event: SessionEvent) -> InvalidState:
     reasons = ", ".join(pause.reason for pause in session.pauses)
     state = f"{session.state} ({reasons})" if reasons else str(session.state)
-    legal = tuple(kind.__name__ for kind in allowed(session.state) if kind is not type(event))
+    legal = tuple(kind.__name__ for kind in allowed(session.state) if _may_happen(session, kind))
     return InvalidState(state, type(event).__name__, legal)
 
 

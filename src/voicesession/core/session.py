@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from attrs import field, frozen
-from attrs.validators import deep_iterable, ge, instance_of
+from attrs.validators import optional
 
 from .audio import AudioFormat, Encoding
 from .errors import InvalidValue
-from .identity import DEFAULT_TENANT, SessionId, TenantId, checked_id
-from .instants import as_optional_utc, as_utc
+from .identity import DEFAULT_TENANT, SessionId, TenantId, is_id, is_text
+from .instants import as_optional_utc, as_utc, is_count, naming_fields
 from .states import STATUS_OF_END, EndReason, PauseReason, SessionState, SessionStatus
-from .transitions import may_follow
+from .transitions import LIFTED_BY, may_follow
 
-__all__ = ("MAX_METADATA_BYTES", "DailyRemaining", "Pause", "Session", "metadata_json")
+__all__ = (
+    "MAX_METADATA_BYTES",
+    "MAX_METADATA_DEPTH",
+    "DailyRemaining",
+    "Pause",
+    "Session",
+    "metadata_json",
+)
 
 MAX_METADATA_BYTES: Final = 16 * 1024
+MAX_METADATA_DEPTH: Final = 32
+"""So that whoever reads it back has stack enough, wherever they stand."""
 
-_COUNT: Final = [instance_of(int), ge(0)]
 _US_PER_S: Final = 1_000_000
 _US_PER_MINUTE: Final = 60 * _US_PER_S
 
@@ -30,7 +38,8 @@ def metadata_json(metadata: Mapping[str, Any]) -> str:
     """Return *metadata* as canonical JSON.
 
     Raises:
-        InvalidValue: It is no JSON object, or more than 16 KiB of it.
+        InvalidValue: It is no JSON object, more than 16 KiB of it, nested more than 32
+            deep, or holds a NUL character.
     """
     try:
         text = json.dumps(
@@ -41,7 +50,7 @@ def metadata_json(metadata: Mapping[str, Any]) -> str:
             sort_keys=True,
         )
         size = len(text.encode())
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidValue(
             "metadata", type(metadata).__name__, f"a JSON object ({error})"
         ) from None
@@ -49,21 +58,74 @@ def metadata_json(metadata: Mapping[str, Any]) -> str:
         raise InvalidValue(
             "metadata", f"{size} bytes", f"at most {MAX_METADATA_BYTES} bytes of JSON"
         )
-    if r"\u0000" in text:
+    if _is_deeper(dict(metadata), MAX_METADATA_DEPTH):
+        raise InvalidValue("metadata", "nested deeper", f"at most {MAX_METADATA_DEPTH} levels")
+    if r"\u0000" in text.replace(r"\\", ""):  # a backslash that is meant is no escape
         raise InvalidValue("metadata", "text with a NUL character", "text without NUL")
     return text
 
 
-def _is_an_id(_instance: object, attribute: Any, value: str | None) -> None:
-    if value is not None:
-        checked_id(attribute.name, value)
+def _is_deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list | tuple):
+        return False
+    parts = cast("Iterable[Any]", value.values() if isinstance(value, dict) else value)
+    return levels == 0 or any(_is_deeper(part, levels - 1) for part in parts)
 
 
-@frozen
+def _is_metadata_json(session: object, attribute: Any, value: Any) -> None:
+    # Its shape was checked when `metadata_json` wrote it; to parse it at every step would
+    # cost more than the step.
+    is_text(session, attribute, value)
+    if len(value.encode()) > MAX_METADATA_BYTES or not value.startswith("{"):
+        raise InvalidValue(attribute.name, value, "what `metadata_json` returns")
+
+
+def _as_encoding(value: str) -> Encoding:
+    try:
+        return Encoding(value)
+    except ValueError:
+        raise InvalidValue("encoding", value, ", ".join(Encoding)) from None
+
+
+def _as_end_reason(value: str | None) -> EndReason | None:
+    return None if value is None else EndReason(value)
+
+
+def _as_texts(values: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(values, str):  # it would fall apart into its letters
+        raise InvalidValue("texts", values, "several texts, not one")
+    return tuple(values)
+
+
+def _as_optional_texts(values: Iterable[str] | None) -> tuple[str, ...] | None:
+    return None if values is None else _as_texts(values)
+
+
+def _are_texts(session: object, attribute: Any, values: tuple[str, ...] | None) -> None:
+    for value in values or ():
+        is_text(session, attribute, value)
+
+
+def _is_consent(_session: object, attribute: Any, value: Any) -> None:
+    # A 0 from some database would pass for "not refused".
+    if value is not None and type(value) is not bool:
+        raise InvalidValue(attribute.name, value, "None (not asked), False or True")
+
+
+def _is_retention(_session: object, attribute: Any, value: Any) -> None:
+    if type(value) is not int or value < -1:
+        raise InvalidValue(attribute.name, value, "whole days, or -1 for good")
+
+
+_ID_OR_NONE: Final = optional(is_id)
+_TEXT_OR_NONE: Final = optional(is_text)
+
+
+@frozen(field_transformer=naming_fields)
 class Pause:
     """One reason to stand still, and since when."""
 
-    reason: PauseReason
+    reason: PauseReason = field(converter=PauseReason)
     since: datetime = field(converter=as_utc)
 
 
@@ -76,7 +138,7 @@ class DailyRemaining:
     screen_tokens: int | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=naming_fields)
 class Session:
     """One voice conversation, as of ``updated_at``.
 
@@ -96,13 +158,16 @@ class Session:
         utterance_count: Utterances of the user; ``word_count`` counts their words.
         message_count: Contributions of both sides, spoken or typed.
         epoch: Counts the owners; a write with an older one is refused.
+
+    Raises:
+        InvalidValue: A field holds what it may not; the error names it.
     """
 
     # identity
-    id: SessionId = field(validator=_is_an_id)
-    tenant_id: TenantId = field(default=DEFAULT_TENANT, validator=_is_an_id)
-    user_id: str | None = field(default=None, validator=_is_an_id)
-    created_by: str | None = None
+    id: SessionId = field(validator=is_id)
+    tenant_id: TenantId = field(default=DEFAULT_TENANT, validator=is_id)
+    user_id: str | None = field(default=None, validator=_ID_OR_NONE)
+    created_by: str | None = field(default=None, validator=_TEXT_OR_NONE)
     created_at: datetime = field(converter=as_utc)
     started_at: datetime | None = field(default=None, converter=as_optional_utc)
     live_at: datetime | None = field(default=None, converter=as_optional_utc)
@@ -110,76 +175,76 @@ class Session:
     ended_at: datetime | None = field(default=None, converter=as_optional_utc)
 
     # life
-    state: SessionState = SessionState.IDLE
+    state: SessionState = field(default=SessionState.IDLE, converter=SessionState)
     state_since: datetime = field(converter=as_utc)
     last_activity_at: datetime = field(converter=as_utc)
-    active_us: int = field(default=0, validator=_COUNT)
+    active_us: int = field(default=0, validator=is_count)
     pauses: tuple[Pause, ...] = ()
-    end_reason: EndReason | None = None
-    error: str | None = None
-    seq: int = field(default=0, validator=_COUNT)
+    end_reason: EndReason | None = field(default=None, converter=_as_end_reason)
+    error: str | None = field(default=None, validator=_TEXT_OR_NONE)
+    seq: int = field(default=0, validator=is_count)
     deadline_at: datetime | None = field(default=None, converter=as_optional_utc)
 
     # parameters
-    mode: str = "LS1A"
-    language: str = "auto"
-    model: str = "fast"
-    encoding: Encoding = field(default=Encoding.PCM_S16LE, converter=Encoding)
+    mode: str = field(default="LS1A", validator=is_text)
+    language: str = field(default="auto", validator=is_text)
+    model: str = field(default="fast", validator=is_text)
+    encoding: Encoding = field(default=Encoding.PCM_S16LE, converter=_as_encoding)
     sample_rate: int = 16_000
     channels: int = 1
     store_audio: bool = False
     store_transcript: bool = False
     enhance_on_end: bool = False
-    retention_days: int = field(default=30, validator=[instance_of(int), ge(-1)])
-    device_type: str | None = None
-    client_version: str | None = None
-    key_hash: str | None = field(default=None, repr=False)
+    retention_days: int = field(default=30, validator=_is_retention)
+    device_type: str | None = field(default=None, validator=_TEXT_OR_NONE)
+    client_version: str | None = field(default=None, validator=_TEXT_OR_NONE)
+    key_hash: str | None = field(default=None, validator=_TEXT_OR_NONE, repr=False)
 
     # consent
-    recording_consent: bool | None = None
-    consent_by: str | None = None
-    consent_wording: str | None = None
+    recording_consent: bool | None = field(default=None, validator=_is_consent)
+    consent_by: str | None = field(default=None, validator=_TEXT_OR_NONE)
+    consent_wording: str | None = field(default=None, validator=_TEXT_OR_NONE)
     consent_at: datetime | None = field(default=None, converter=as_optional_utc)
-    secrets_blurred: tuple[str, ...] = field(
-        default=(), converter=tuple, validator=deep_iterable(instance_of(str))
-    )
+    secrets_blurred: tuple[str, ...] = field(default=(), converter=_as_texts, validator=_are_texts)
 
     # words: never shown in a repr, which ends up in logs
-    transcript_partial: str | None = field(default=None, repr=False)
-    transcript_final: str | None = field(default=None, repr=False)
+    transcript_partial: str | None = field(default=None, validator=_TEXT_OR_NONE, repr=False)
+    transcript_final: str | None = field(default=None, validator=_TEXT_OR_NONE, repr=False)
 
     # results
-    audio_uri: str | None = None
+    audio_uri: str | None = field(default=None, validator=_TEXT_OR_NONE)
     audio_partial: bool = False
-    transcript_uri: str | None = None
-    enhancement_job_id: str | None = None
-    previous_session_id: SessionId | None = None
+    transcript_uri: str | None = field(default=None, validator=_TEXT_OR_NONE)
+    enhancement_job_id: str | None = field(default=None, validator=_TEXT_OR_NONE)
+    previous_session_id: SessionId | None = field(default=None, validator=_ID_OR_NONE)
 
     # running stats, written in bulk while it is live
-    audio_duration_us: int = field(default=0, validator=_COUNT)
-    utterance_count: int = field(default=0, validator=_COUNT)
-    word_count: int = field(default=0, validator=_COUNT)
-    message_count: int = field(default=0, validator=_COUNT)
-    audio_chunks_received: int = field(default=0, validator=_COUNT)
-    audio_chunks_processed: int = field(default=0, validator=_COUNT)
+    audio_duration_us: int = field(default=0, validator=is_count)
+    utterance_count: int = field(default=0, validator=is_count)
+    word_count: int = field(default=0, validator=is_count)
+    message_count: int = field(default=0, validator=is_count)
+    audio_chunks_received: int = field(default=0, validator=is_count)
+    audio_chunks_processed: int = field(default=0, validator=is_count)
 
     # budget view
-    audio_used_us: int = field(default=0, validator=_COUNT)
+    audio_used_us: int = field(default=0, validator=is_count)
     daily_budget_remaining: DailyRemaining | None = None
 
     # initiation
-    session_template_id: str | None = None
-    room_name: str | None = None
-    modality_profile: str | None = None
-    enabled_panels: tuple[str, ...] | None = None
+    session_template_id: str | None = field(default=None, validator=_TEXT_OR_NONE)
+    room_name: str | None = field(default=None, validator=_TEXT_OR_NONE)
+    modality_profile: str | None = field(default=None, validator=_TEXT_OR_NONE)
+    enabled_panels: tuple[str, ...] | None = field(
+        default=None, converter=_as_optional_texts, validator=_are_texts
+    )
     token_expiry: datetime | None = field(default=None, converter=as_optional_utc)
 
     # tracking: the lease is the store's to write
-    worker_id: str | None = None
-    epoch: int = field(default=0, validator=_COUNT)
+    worker_id: str | None = field(default=None, validator=_TEXT_OR_NONE)
+    epoch: int = field(default=0, validator=is_count)
     lease_expires_at: datetime | None = field(default=None, converter=as_optional_utc)
-    client_ip: str | None = field(default=None, repr=False)
-    metadata_json: str = field(default="{}", repr=False)
+    client_ip: str | None = field(default=None, validator=_TEXT_OR_NONE, repr=False)
+    metadata_json: str = field(default="{}", validator=_is_metadata_json, repr=False)
 
     def __attrs_post_init__(self) -> None:
         # Together they must be a format that exists; the error names the field.
@@ -224,9 +289,14 @@ class Session:
         return self.store_audio and self.recording_consent is not False
 
     def can_transition_to(self, state: str) -> bool:
-        """Whether some event can move the session from its present state to *state*.
+        """Whether one event can move the session from its present state to *state*.
+
+        None leads from PAUSED to LIVE if the reasons need more than one to be lifted.
 
         Raises:
-            ValueError: There is no state of that name.
+            InvalidValue: There is no state of that name.
         """
-        return may_follow(self.state, SessionState(state))
+        target = SessionState(state)
+        if self.state is SessionState.PAUSED and target is SessionState.LIVE:
+            return any(self.pause_reasons <= lifted for lifted in LIFTED_BY.values())
+        return may_follow(self.state, target)

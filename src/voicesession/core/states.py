@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NoReturn
+
+from .errors import InvalidValue
 
 __all__ = (
     "STATUS_OF_END",
@@ -14,10 +16,19 @@ __all__ = (
     "SessionState",
     "SessionStatus",
     "TurnState",
+    "Vocabulary",
 )
 
 
-class SessionState(StrEnum):
+class Vocabulary(StrEnum):
+    """A closed list of words: another word is an `InvalidValue` that lists them."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        raise InvalidValue(cls.__name__, value, ", ".join(cls))
+
+
+class SessionState(Vocabulary):
     """Where a session is in its life."""
 
     IDLE = "IDLE"
@@ -27,7 +38,7 @@ class SessionState(StrEnum):
     ENDED = "ENDED"
 
 
-class TurnState(StrEnum):
+class TurnState(Vocabulary):
     """Who has the floor while a session is LIVE."""
 
     INITIAL = "initial"
@@ -38,7 +49,7 @@ class TurnState(StrEnum):
     ENDED = "ended"
 
 
-class PauseReason(StrEnum):
+class PauseReason(Vocabulary):
     """Why a session stands still. A session may have several reasons at once."""
 
     USER = "user"
@@ -49,7 +60,7 @@ class PauseReason(StrEnum):
     SHUTDOWN = "shutdown"
 
 
-class EndReason(StrEnum):
+class EndReason(Vocabulary):
     """How a session ended."""
 
     COMPLETED = "completed"
@@ -62,7 +73,7 @@ class EndReason(StrEnum):
     CONNECT_TIMEOUT = "connect_timeout"
 
 
-class SessionStatus(StrEnum):
+class SessionStatus(Vocabulary):
     """What lists show; derived from the state and the end reason."""
 
     ACTIVE = "active"

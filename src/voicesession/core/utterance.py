@@ -1,12 +1,14 @@
-"""What was said: words and utterances, in seconds of media time. Frozen values."""
+"""What was said: words and utterances, in media time. Frozen values."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import NewType
+from typing import Any, NewType
 
 from attrs import field, frozen
-from attrs.validators import ge, instance_of, optional
+
+from .errors import InvalidValue
+from .instants import is_count, naming_fields
+from .states import Vocabulary
 
 __all__ = ("Speaker", "Utterance", "UtteranceId", "Word")
 
@@ -14,7 +16,7 @@ UtteranceId = NewType("UtteranceId", str)
 """``utt_`` and 32 hex digits, or the host's own."""
 
 
-class Speaker(StrEnum):
+class Speaker(Vocabulary):
     """Whose voice an utterance is."""
 
     USER = "user"
@@ -23,7 +25,12 @@ class Speaker(StrEnum):
 
 def _ends_after_start(instance: Word | Utterance, _attribute: object, end_us: int) -> None:
     if end_us < instance.start_us:
-        raise ValueError(f"end_us {end_us} lies before start_us {instance.start_us}")
+        raise InvalidValue("end_us", end_us, f"{instance.start_us} (start_us) or later")
+
+
+def _is_confidence(_instance: object, attribute: Any, value: Any) -> None:
+    if value is not None and not (isinstance(value, float | int) and 0 <= value <= 1):
+        raise InvalidValue(attribute.name, value, "a number from 0 to 1, or None")
 
 
 @frozen(kw_only=True)
@@ -34,15 +41,19 @@ class Word:
         start_us: Where it begins, in microseconds of media time.
         end_us: Where it ends; never before ``start_us``.
         confidence: 0 to 1, or None where the recogniser gives none.
+
+    Raises:
+        InvalidValue: A time is no whole number, or the times or the confidence are out
+            of range.
     """
 
     text: str
-    start_us: int = field(validator=[instance_of(int), ge(0)])
-    end_us: int = field(validator=[instance_of(int), _ends_after_start])
-    confidence: float | None = None
+    start_us: int = field(validator=is_count)
+    end_us: int = field(validator=[is_count, _ends_after_start])
+    confidence: float | None = field(default=None, validator=_is_confidence)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=naming_fields)
 class Utterance:
     """One stretch of speech by one speaker, final.
 
@@ -55,14 +66,17 @@ class Utterance:
         interrupted: The agent was cut short by the user.
         confidence: 0 to 1, or None where the recogniser gives none.
         words: With times, where the recogniser gives them; in order of time.
+
+    Raises:
+        InvalidValue: As for `Word`, or the speaker is neither of the two.
     """
 
     id: UtteranceId
-    speaker: Speaker
-    start_us: int = field(validator=[instance_of(int), ge(0)])
-    end_us: int = field(validator=[instance_of(int), _ends_after_start])
+    speaker: Speaker = field(converter=Speaker)
+    start_us: int = field(validator=is_count)
+    end_us: int = field(validator=[is_count, _ends_after_start])
     text: str
-    confidence: float | None = field(default=None, validator=optional(instance_of(float)))
+    confidence: float | None = field(default=None, validator=_is_confidence)
     words: tuple[Word, ...] = ()
     generated_text: str | None = None
     spoken_text: str | None = None
