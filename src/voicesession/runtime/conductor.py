@@ -8,7 +8,7 @@ by plain calls. Nothing in here waits.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
@@ -21,7 +21,7 @@ from ..core.floor.conversation import Conversation
 from ..core.floor.effects import Effects, ReplyId
 from ..core.states import SessionState, TurnState
 from ..core.utterance import Speaker, Utterance
-from ..ports.agent import Prompt, ReplyPart
+from ..ports.agent import Prompt
 from ..ports.speech import Final as FinalWords, Interim
 from .ears import Ears
 from .handle import SessionHandle
@@ -166,13 +166,10 @@ class Conductor:
             at=self._services.clock.now(),
             elapsed=timedelta(microseconds=self._handle.media_us),
         )
-        self.mouth.begin(effect.reply_id, self._agent.name, lambda: self._agent.reply(prompt))
+        self.mouth.answer(effect.reply_id, self._agent.name, lambda: self._agent.reply(prompt))
 
     def begin_say(self, effect: floor.BeginSay) -> None:
-        async def text() -> AsyncGenerator[ReplyPart]:
-            yield effect.text
-
-        self.mouth.begin(effect.reply_id, "say", text)
+        self.mouth.say(effect.reply_id, effect.text)
 
     def cancel_reply(self, effect: floor.CancelReply) -> None:
         self.mouth.forget(effect.reply_id)

@@ -31,6 +31,7 @@ from .pipeline import Pipeline, SessionConfig
 from .playout import AgentAudio
 from .services import Services
 from .speech_handle import SpeechHandle
+from .unwrapping import unwrapped
 
 __all__ = ("VoiceSession",)
 
@@ -106,7 +107,8 @@ class VoiceSession:
         if self._stack is None:
             return None
         self._tasks.cancel_scope.cancel()
-        return await self._stack.__aexit__(exc_type, exc, traceback)
+        with unwrapped(exc):
+            return await self._stack.__aexit__(exc_type, exc, traceback)
 
     async def start(self) -> None:
         """Open the engines and bring the session to LIVE.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Protocol
 
 import anyio
 from anyio.abc import TaskGroup
-from attrs import define, field
 
 from ..core.errors import ProviderError
 from ..core.floor.conversation import Conversation
@@ -23,13 +22,6 @@ from .playout import AgentAudio, Playout
 from .replying import Reply
 
 __all__ = ("Mouth",)
-
-
-@define
-class _Making:
-    """A reply that is being made."""
-
-    scope: anyio.CancelScope = field(factory=anyio.CancelScope)
 
 
 class Leads(Protocol):
@@ -64,7 +56,7 @@ class Mouth:
         self._leads = leads
         self._most_unplayed_us = unplayed_us
         self._playout = Playout(handle.audio_format.sample_rate)
-        self._making: dict[ReplyId, _Making] = {}
+        self._making: dict[ReplyId, anyio.CancelScope] = {}
         self._hanging_up: set[ReplyId] = set()
         self._unheard: ReplyId | None = None
         self._changed = anyio.Event()
@@ -74,13 +66,17 @@ class Mouth:
 
     # --- what the floor wants ---------------------------------------------------------------
 
-    def begin(
+    def answer(
         self, reply_id: ReplyId, agent: str, parts: Callable[[], AsyncGenerator[ReplyPart]]
     ) -> None:
-        """Start making a reply of what *parts* yields."""
-        self._making[reply_id] = _Making()
-        self.busy.begin()
-        self._tasks.start_soon(self._make, reply_id, agent, parts)
+        """Start making a reply of what *parts* yields; *agent* names who yields it."""
+        reply = self._reply(reply_id)
+        self._begin(reply_id, lambda: reply.answer(agent, parts))
+
+    def say(self, reply_id: ReplyId, text: str) -> None:
+        """Start making the sound of *text*."""
+        reply = self._reply(reply_id)
+        self._begin(reply_id, lambda: reply.say(text))
 
     def start(self, reply_id: ReplyId) -> None:
         """Let the reply out as soon as there is audio of it."""
@@ -106,7 +102,7 @@ class Mouth:
         """Drop what is left of a reply that is over."""
         self._playout.drop(reply_id)
         if (making := self._making.get(reply_id)) is not None:
-            making.scope.cancel()
+            making.cancel()
         self.note_change()
 
     def hangs_up_after(self, reply_id: ReplyId) -> bool:
@@ -180,19 +176,24 @@ class Mouth:
 
     # --- inside ---------------------------------------------------------------------------------
 
-    async def _make(
-        self, reply_id: ReplyId, agent: str, parts: Callable[[], AsyncGenerator[ReplyPart]]
-    ) -> None:
-        reply = Reply(
+    def _reply(self, reply_id: ReplyId) -> Reply:
+        return Reply(
             reply_id,
             self,
             self._tts,
             sample_rate=self._handle.audio_format.sample_rate,
             language=self._handle.session.language,
         )
+
+    def _begin(self, reply_id: ReplyId, make: Callable[[], Awaitable[None]]) -> None:
+        self._making[reply_id] = anyio.CancelScope()
+        self.busy.begin()
+        self._tasks.start_soon(self._make, reply_id, make)
+
+    async def _make(self, reply_id: ReplyId, make: Callable[[], Awaitable[None]]) -> None:
         try:
-            with self._making[reply_id].scope:
-                await reply.run(agent, parts)
+            with self._making[reply_id]:
+                await make()
         finally:
             del self._making[reply_id]
             self.busy.done()

@@ -14,7 +14,7 @@ import anyio
 from attrs import evolve
 
 from ..core.deadlines import due
-from ..core.errors import InvalidState, LeaseLost
+from ..core.errors import InvalidState, LeaseLost, SessionNotFound
 from ..core.events import EndRequested, RecordingLinked, SessionEvent, ShutdownBegan
 from ..core.life import Reaction, is_legal, reactions
 from ..core.session import Session
@@ -139,6 +139,18 @@ class Ownership:
         self.is_lost = True
         self.tape.release()
         self.listeners.tell(Failed(LeaseLost(self.session.id, self._lease.epoch)))
+
+    async def lease_gone(self) -> None:
+        """Finalise a session that somebody else has ended; any other one is lost."""
+        try:
+            await self.record.refresh()
+        except SessionNotFound:
+            self.lost()
+            return
+        if self.session.state is SessionState.ENDED and self.session.epoch == self.epoch:
+            await self._pay()
+        else:
+            self.lost()
 
     async def catch_up(self) -> None:
         """Load what somebody else has changed, and do what is owed for it."""

@@ -44,7 +44,7 @@ class ReplySink(Protocol):
 
 
 class Reply:
-    """Makes the text and the sound of one reply. Cancelling `run` stops both soon."""
+    """Makes the text and the sound of one reply. Cancelling `answer` or `say` stops both soon."""
 
     def __init__(
         self,
@@ -60,34 +60,46 @@ class Reply:
         self._tts = tts
         self._language = language
         self._resampler = _resampler(tts.audio_format, sample_rate)
+        self._cutter = SentenceCutter()
+        self._failure: ProviderError | None = None
         self._spoken_text = 0
         self._spoken_us = 0
 
-    async def run(self, agent: str, parts: Callable[[], AsyncGenerator[ReplyPart]]) -> None:
-        """Speak what *parts* yields; *agent* names who yields it, for errors."""
-        cutter = SentenceCutter()
+    async def answer(self, agent: str, parts: Callable[[], AsyncGenerator[ReplyPart]]) -> None:
+        """Speak what *parts* yields, while it comes; *agent* names who yields it, for errors."""
         failure: ProviderError | None = None
-        speech_failure: ProviderError | None = None
         try:
             async with aclosing(parts()) as stream:
                 async for part in stream:
                     if isinstance(part, HangUp):
                         self._sink.hang_up_after(self.id)
-                        continue
-                    self._sink.text(self.id, part)
-                    for sentence in cutter.push(part):
-                        speech_failure = speech_failure or await self._speak(sentence)
+                    else:
+                        self._sink.text(self.id, part)
+                        await self._speak_all(self._cutter.push(part))
         except ProviderError as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - an agent is the host's own code
             failure = ProviderError(agent, f"{type(error).__name__}: {error}")
             failure.__cause__ = error
         self._sink.text_finished(self.id, failure)
-        if rest := cutter.rest():
-            speech_failure = speech_failure or await self._speak(rest)
-        if not speech_failure:
+        await self._finish()
+
+    async def say(self, text: str) -> None:
+        """Speak *text*, which the floor knows already."""
+        await self._speak_all(self._cutter.push(text))
+        await self._finish()
+
+    async def _finish(self) -> None:
+        await self._speak_all([self._cutter.rest()])
+        if self._failure is None:
             self._queue(await self._resampled(b"", last=True))
-        self._sink.speech_finished(self.id, speech_failure)
+        self._sink.speech_finished(self.id, self._failure)
+
+    async def _speak_all(self, sentences: list[str]) -> None:
+        """Synthesise *sentences*, unless the synthesiser has failed on this reply before."""
+        for sentence in sentences:
+            if self._failure is None:
+                self._failure = await self._speak(sentence)
 
     async def _speak(self, sentence: str) -> ProviderError | None:
         """Synthesise one sentence; return what went wrong, instead of raising it."""

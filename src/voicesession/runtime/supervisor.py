@@ -38,6 +38,10 @@ class Owned(Protocol):
         """Stop at once: another worker owns the session, or may by now."""
         ...
 
+    async def lease_gone(self) -> None:
+        """Find out why there is no lease any more, and do what is owed for it."""
+        ...
+
     async def catch_up(self) -> None:
         """Load what somebody else has changed, and do what is owed for it."""
         ...
@@ -107,7 +111,7 @@ class Supervisor:
                 continue  # it ended while the store was answering
             if session_id not in seqs:
                 self.remove(session_id)
-                session.lost()
+                await session.lease_gone()
                 continue
             self._renewed_us[session_id] = asked_us
             if seqs[session_id] > session.seq:

@@ -15,6 +15,7 @@ from ..core.identity import SessionId, shortened
 from .ownership import Ownership
 from .services import Services
 from .supervisor import Supervisor
+from .unwrapping import unwrapped
 
 __all__ = ("Worker",)
 
@@ -64,7 +65,8 @@ class Worker:
         if stack is None:
             return None
         self._tasks.cancel_scope.cancel()
-        return await stack.__aexit__(exc_type, exc, traceback)
+        with unwrapped(exc):
+            return await stack.__aexit__(exc_type, exc, traceback)
 
     @contextmanager
     def owning(self, ownership: Ownership) -> Generator[None]:
