@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from attrs import frozen
 
@@ -15,6 +15,8 @@ __all__ = (
     "Final",
     "Flushed",
     "Interim",
+    "Marked",
+    "MarksProgress",
     "Recognition",
     "RecognitionStream",
     "SpeechAudio",
@@ -99,7 +101,12 @@ class Flushed:
     """All audio pushed before the matching ``flush()`` has been answered."""
 
 
-Recognition: TypeAlias = Interim | Final | Flushed
+@frozen
+class Marked:
+    """All audio pushed before the matching ``mark()`` has been worked on."""
+
+
+Recognition: TypeAlias = Interim | Final | Flushed | Marked
 
 
 class SpeechToText(Protocol):
@@ -165,6 +172,21 @@ class SpeechAudio:
 
     pcm: bytes
     marks: tuple[SpeechMark, ...] = ()
+
+
+@runtime_checkable
+class MarksProgress(Protocol):
+    """A recognition stream that tells how far it is, for audio faster than real time.
+
+    Without it, who feeds a stream faster than it works gets interim words too late.
+    """
+
+    def mark(self) -> None:
+        """Ask for one ``Marked``, behind every result that the audio so far gives by itself.
+
+        It flushes nothing, and never blocks.
+        """
+        ...
 
 
 class TextToSpeech(Protocol):

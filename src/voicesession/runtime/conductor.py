@@ -22,7 +22,7 @@ from ..core.floor.effects import Effects, ReplyId
 from ..core.states import SessionState, TurnState
 from ..core.utterance import Speaker, Utterance
 from ..ports.agent import Prompt
-from ..ports.speech import Final as FinalWords, Interim
+from ..ports.speech import Final as FinalWords, Flushed, Interim
 from .ears import Ears
 from .handle import SessionHandle
 from .happenings import Failed, SessionChanged
@@ -100,8 +100,10 @@ class Conductor:
                     result.confidence,
                     result.words,
                 )
-            else:
+            elif isinstance(result, Flushed):
                 wanted = self.floor.flushed(at_us)
+            else:
+                continue
             self.carry_out(wanted)
 
     def typed(self, text: str) -> None:

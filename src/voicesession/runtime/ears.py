@@ -8,6 +8,8 @@ from ..core.audio import AudioFormat
 from ..core.pcm import to_s16_mono
 from ..ports.speech import (
     Flushed,
+    Marked,
+    MarksProgress,
     Recognition,
     RecognitionStream,
     SpeechToText,
@@ -23,7 +25,7 @@ class Ears:
     """One caller's streams of both engines, on the session's axis of time.
 
     Attributes:
-        busy: Whether a flush has not been answered yet.
+        busy: Whether a flush or a mark has not been answered yet.
     """
 
     def __init__(
@@ -77,12 +79,19 @@ class Ears:
         self.busy.begin()
         self._recognition.flush()
 
+    def mark(self) -> None:
+        """Have ``busy`` say when the audio so far has been worked on, if the engine can tell."""
+        if isinstance(self._recognition, MarksProgress):
+            self._unanswered += 1
+            self.busy.begin()
+            self._recognition.mark()
+
     async def results(self) -> AsyncIterator[Recognition]:
-        """Yield what the recogniser says; a flush counts as answered when its result is taken."""
+        """Yield what the recogniser says; a question counts as answered when its answer is taken."""
         try:
             async for result in self._recognition:
                 yield result
-                if isinstance(result, Flushed):
+                if isinstance(result, Flushed | Marked):
                     self._answered()
         finally:
             while self._unanswered:

@@ -26,7 +26,7 @@ from ..core.errors import InvalidValue
 from ..core.heard import SpeechMark
 from ..core.utterance import Word
 from ..ports.agent import Prompt, ReplyPart
-from ..ports.speech import Final as FinalWords, Flushed, Interim, Recognition, SpeechAudio
+from ..ports.speech import Final as FinalWords, Flushed, Interim, Marked, Recognition, SpeechAudio
 
 __all__ = (
     "CallbackAgent",
@@ -198,6 +198,9 @@ class ScriptedRecognition:
                 )
             )
         self._tell(Flushed())
+
+    def mark(self) -> None:
+        self._tell(Marked())
 
     def __aiter__(self) -> AsyncIterator[Recognition]:
         return self
