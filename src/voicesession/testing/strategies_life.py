@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ..core import events as happened
 from ..core.audio import Encoding
 from ..core.deadlines import LifePolicy
-from ..core.events import SessionEvent
+from ..core.events import EndRequested, SessionEvent
 from ..core.identity import RANDOM_BYTES, SessionId, TenantId, session_id
 from ..core.instants import from_us, to_us
 from ..core.journal import EVENT_TYPES, JournalEntry
@@ -53,19 +53,38 @@ _JSON: Final = st.recursive(
 )
 
 
+# Built once: building a strategy costs more than drawing from it.
+_INSTANTS: Final = st.integers(_CENTURY_BEGINS_US, _CENTURY_ENDS_US).map(from_us)
+_PLAIN_CHARACTERS: Final = "ABCXYZabcxyz0189_.:-"
+_HOST_IDS: Final = st.text(_PLAIN_CHARACTERS, min_size=1, max_size=16).filter(
+    lambda name: name.strip(".")
+)
+_TEXTS: Final = st.text(
+    st.characters(codec="utf-8", exclude_characters="\0"), max_size=_LONGEST_TEXT
+)
+_STEPS: Final = st.one_of(
+    st.sampled_from((0, 1, 30_000_000)), st.integers(-5_000_000, 7_200_000_000)
+).map(lambda step_us: timedelta(microseconds=step_us))
+
+
 def instants() -> st.SearchStrategy[datetime]:
     """Aware instants of this century, to the microsecond."""
-    return st.integers(_CENTURY_BEGINS_US, _CENTURY_ENDS_US).map(from_us)
+    return _INSTANTS
 
 
 def host_ids() -> st.SearchStrategy[str]:
     """Names that a host may give to sessions, tenants and users."""
-    return st.from_regex(r"[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,15}", fullmatch=True)
+    return _HOST_IDS
 
 
 def storable_texts() -> st.SearchStrategy[str]:
     """Short texts of any script that every store can keep: no NUL, no lone surrogates."""
-    return st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=_LONGEST_TEXT)
+    return _TEXTS
+
+
+def walking_times() -> st.SearchStrategy[timedelta]:
+    """How much later the next event is stamped: up to two hours, or a clock is up to 5 s behind."""
+    return _STEPS
 
 
 def _optional_texts() -> st.SearchStrategy[str | None]:
@@ -86,7 +105,7 @@ def _on_a_stretch(
 
 _UTTERANCE_IDS: Final = st.uuids().map(lambda made: UtteranceId(f"utt_{made.hex}"))
 _FIELDS: Final[Mapping[type[SessionEvent], st.SearchStrategy[dict[str, Any]]]] = {
-    happened.EndRequested: st.fixed_dictionaries(
+    EndRequested: st.fixed_dictionaries(
         {"reason": st.sampled_from(EndReason), "error": _optional_texts()}
     ),
     happened.UtteranceFinished: _on_a_stretch(
@@ -117,12 +136,13 @@ _FIELDS: Final[Mapping[type[SessionEvent], st.SearchStrategy[dict[str, Any]]]] =
     ),
     happened.RecordingLinked: st.fixed_dictionaries({"partial": st.booleans()}),
 }
+_KINDS: Final = st.sampled_from(EVENT_KINDS)
 _NOTHING: Final[st.SearchStrategy[dict[str, Any]]] = st.just({})
 
 
 def event_kinds() -> st.SearchStrategy[type[SessionEvent]]:
     """Every type of event."""
-    return st.sampled_from(EVENT_KINDS)
+    return _KINDS
 
 
 def events_of(kind: type[SessionEvent], at: datetime) -> st.SearchStrategy[SessionEvent]:
@@ -133,15 +153,7 @@ def events_of(kind: type[SessionEvent], at: datetime) -> st.SearchStrategy[Sessi
 @st.composite
 def events(draw: st.DrawFn) -> SessionEvent:
     """Events of every type at any instant."""
-    return draw(events_of(draw(event_kinds()), draw(instants())))
-
-
-def walking_times() -> st.SearchStrategy[timedelta]:
-    """How much later the next event is stamped: mostly later, sometimes by a clock that is behind."""
-    moments = st.sampled_from((timedelta(), timedelta(microseconds=1), timedelta(seconds=30)))
-    onward = st.timedeltas(timedelta(), timedelta(hours=2))
-    behind = st.timedeltas(timedelta(seconds=-5), timedelta())
-    return st.one_of(moments, onward, behind)
+    return draw(events_of(draw(_KINDS), draw(_INSTANTS)))
 
 
 # --- Lives ------------------------------------------------------------------------------
@@ -236,32 +248,46 @@ _RUNNING: Final[Mapping[str, st.SearchStrategy[Any]]] = {
 
 @st.composite
 def _some_of(draw: st.DrawFn, values: Mapping[str, st.SearchStrategy[Any]]) -> dict[str, Any]:
-    names = draw(st.lists(st.sampled_from(tuple(values)), unique=True, max_size=8))
-    return {name: draw(values[name]) for name in names}
+    names = draw(st.sets(st.sampled_from(tuple(values)), max_size=8))
+    return {name: draw(values[name]) for name in sorted(names)}
+
+
+_SOME_PARAMETERS: Final = _some_of(_PARAMETERS)
+_SOME_OF_THE_REST: Final = _some_of(_RUNNING)
+_RANDOMNESS: Final = st.binary(min_size=RANDOM_BYTES, max_size=RANDOM_BYTES)
 
 
 @st.composite
 def new_sessions(draw: st.DrawFn) -> Session:
     """Sessions that nothing has happened to yet, with any parameters."""
-    at = draw(instants())
-    made_id = session_id(at, draw(st.binary(min_size=RANDOM_BYTES, max_size=RANDOM_BYTES)))
+    at = draw(_INSTANTS)
+    own = draw(st.none() | _HOST_IDS)
     return Session(
-        id=draw(st.just(made_id) | host_ids().map(SessionId)),
+        id=session_id(at, draw(_RANDOMNESS)) if own is None else SessionId(own),
         created_at=at,
         updated_at=at,
         state_since=at,
         last_activity_at=at,
-        **draw(_some_of(_PARAMETERS)),
+        **draw(_SOME_PARAMETERS),
     )
+
+
+_STATES: Final = st.sampled_from(SessionState)
+_NEW_SESSIONS: Final = new_sessions()
+_PAUSING: Final = st.lists(st.sampled_from(tuple(PAUSED_BY)), min_size=1, max_size=3)
+_DETAILS: Final = st.lists(
+    st.sampled_from((happened.ConsentChanged, happened.DetailsChanged, happened.WarningRaised)),
+    max_size=2,
+)
+_DETOURS: Final = st.lists(_KINDS.filter(lambda kind: kind is not EndRequested), max_size=8)
 
 
 @st.composite
 def histories(draw: st.DrawFn, state: SessionState | None = None) -> History:
     """Lives so far, of any kind; with *state*, those that have come to it."""
-    wanted = draw(st.sampled_from(SessionState)) if state is None else state
-    history = History(draw(new_sessions()))
-    for kind in _way_to(draw, wanted):
-        at = history.session.updated_at + draw(walking_times())
+    history = History(draw(_NEW_SESSIONS))
+    for kind in _way_to(draw, draw(_STATES) if state is None else state):
+        at = history.session.updated_at + draw(_STEPS)
         history = history.after(draw(events_of(kind, at)))
     return history
 
@@ -270,30 +296,28 @@ def _way_to(draw: st.DrawFn, wanted: SessionState) -> Iterator[type[SessionEvent
     """Types of events that lead to *wanted* where those that are not legal are left out."""
     if wanted is SessionState.IDLE:
         return
-    details = (happened.ConsentChanged, happened.DetailsChanged, happened.WarningRaised)
-    detours = [kind for kind in EVENT_KINDS if kind is not happened.EndRequested]
-    if wanted is not SessionState.ENDED or draw(st.booleans()):
+    ends = wanted is SessionState.ENDED
+    if not ends or draw(st.booleans()):
         yield happened.ConnectRequested
-        yield from draw(st.lists(st.sampled_from(details), max_size=2))
+        yield from draw(_DETAILS)
     if wanted is SessionState.CONNECTING:
         return
-    if wanted is not SessionState.ENDED or draw(st.booleans()):
+    if not ends or draw(st.booleans()):
         yield happened.TransportReady
-        yield from draw(st.lists(st.sampled_from(detours), max_size=8))
+        yield from draw(_DETOURS)
     if wanted is SessionState.LIVE:
         yield from LIFTED_BY
     elif wanted is SessionState.PAUSED:
-        yield draw(st.sampled_from(tuple(PAUSED_BY)))
+        yield from draw(_PAUSING)
     else:
-        yield happened.EndRequested
-        yield from draw(st.lists(st.sampled_from(detours), max_size=2))
+        yield EndRequested
+        yield from draw(_DETOURS)
 
 
 @st.composite
 def sessions(draw: st.DrawFn, state: SessionState | None = None) -> Session:
     """Sessions as their life has made them, in any state or in *state*; every field is in use."""
-    session = draw(histories(state)).session
-    return evolve(session, **draw(_some_of(_RUNNING)))
+    return evolve(draw(histories(state)).session, **draw(_SOME_OF_THE_REST))
 
 
 # --- Policies ---------------------------------------------------------------------------
