@@ -105,6 +105,19 @@ def test_the_file_is_as_long_as_its_duration_says_to_a_frame_a_cut(plan: Timelin
     assert abs(plan.file_frames - frames) <= 1 + len(plan.cuts)
 
 
+@given(timelines(), st.integers(0, 10_000), st.integers(0, 10_000))
+def test_a_stretch_of_the_file_is_what_the_whole_has_there(
+    plan: Timeline, start: int, length: int
+) -> None:
+    whole = [
+        (at, piece.is_silent) for piece in plan.pieces(at_most_frames=999) for at in piece.frames
+    ]
+    part = plan.pieces(at_most_frames=999, within=range(start, start + length))
+    assert [(at, piece.is_silent) for piece in part for at in piece.frames] == whole[
+        start : start + length
+    ]
+
+
 def test_a_cut_moves_up_what_follows_and_a_mask_keeps_its_time() -> None:
     plan = Timeline(
         sample_rate=8_000, duration_us=1_000, cuts=(Span(250, 500),), masks=(Span(625, 750),)
@@ -150,6 +163,10 @@ def test_a_time_outside_the_file_has_no_media_time(file_us: int) -> None:
 def test_an_empty_or_negative_span_is_refused(from_us: int, to_us: int) -> None:
     with pytest.raises(ValueError, match="_us"):
         Span(from_us, to_us)
+
+
+def test_joined_spans_hold_both() -> None:
+    assert Span(10, 20).joined(Span(40, 50)) == Span(40, 50).joined(Span(10, 20)) == Span(10, 50)
 
 
 def test_a_negative_duration_is_refused() -> None:

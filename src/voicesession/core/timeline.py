@@ -40,6 +40,10 @@ class Span:
     from_us: int = field(validator=[instance_of(int), ge(0)])
     to_us: int = field(validator=[instance_of(int), _is_not_empty])
 
+    def joined(self, other: Span) -> Span:
+        """Return the shortest span that holds both."""
+        return Span(min(self.from_us, other.from_us), max(self.to_us, other.to_us))
+
 
 def merged(stretches: Iterable[range]) -> tuple[range, ...]:
     """Return the same ground in order, with nothing empty, touching or overlapping."""
@@ -132,11 +136,23 @@ class Timeline:
         """Return the same plan for a recording of another length."""
         return evolve(self, duration_us=duration_us)
 
-    def pieces(self, *, at_most_frames: int) -> Iterator[Piece]:
+    def pieces(self, *, at_most_frames: int, within: range | None = None) -> Iterator[Piece]:
         """Yield the content of the file in order, in pieces of bounded size.
 
         The plan is the same for each track.
+
+        Args:
+            within: Only these frames of the file; by default all.
         """
+        wanted = range(self.file_frames) if within is None else within
+        at = 0
+        for piece in self._all_pieces(at_most_frames):
+            frames = piece.frames[max(0, wanted.start - at) : max(0, wanted.stop - at)]
+            at += len(piece.frames)
+            if frames:
+                yield Piece(frames, piece.is_silent)
+
+    def _all_pieces(self, at_most_frames: int) -> Iterator[Piece]:
         masks = self._frames(self.masks)
         for kept in self._kept():
             sounding = tuple(without(kept, masks))

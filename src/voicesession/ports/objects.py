@@ -37,8 +37,8 @@ class ObjectStore(Protocol):
     """Keeps objects whole: one is there, and durable, or it is not there at all.
 
     A key is a path of 1 to 1 024 characters: segments of ``A-Z a-z 0-9 _ . : = @ + -``
-    joined by ``/``, none longer than 200, none empty or only dots. Every method raises
-    InvalidValue for any other key. Keys are told apart by case.
+    joined by ``/``, none longer than 200, none empty or only dots; the first does not begin
+    with a dot. Every method raises InvalidValue for any other key. Keys are told apart by case.
     """
 
     async def put(self, key: str, data: bytes, /) -> str:

@@ -1,0 +1,201 @@
+"""Objects as files under a folder of this disk."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import re
+import tempfile
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+from typing import Final
+
+from anyio import to_thread
+
+from ..core.errors import InvalidValue, StoreError
+from ..ports.objects import ObjectNotFound, StoredObject
+from .folders import make_folder, sync_folder
+
+__all__ = ("FileObjectStore",)
+
+_SEGMENT: Final = re.compile(r"[A-Za-z0-9_.:=@+-]{1,200}")
+_MAX_KEY_LENGTH: Final = 1_024
+_TEMPORARY: Final = re.compile(r"\..+\.tmp")
+
+
+class FileObjectStore:
+    """Keeps each object as the file ``{root}/{key}``: files 0600, folders 0700.
+
+    An object is written under a temporary name, made durable, then given its own. What a
+    crash leaves under a temporary name is removed with the next write of the same key.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Prepare; touches nothing yet.
+
+        Args:
+            root: Made at the first write. No key leads out of it, nor does a link in it.
+        """
+        self._root = root.absolute()
+
+    async def put(self, key: str, data: bytes, /) -> str:
+        """See ``ObjectStore.put``. The URI is a ``file:`` one."""
+        return await to_thread.run_sync(self._put, key, (data,))
+
+    async def put_pieces(self, key: str, pieces: Iterable[bytes], /) -> str:
+        """See ``ObjectStore.put_pieces``."""
+        return await to_thread.run_sync(self._put, key, pieces)
+
+    async def get(self, key: str, /, *, start: int = 0, end: int | None = None) -> bytes:
+        """See ``ObjectStore.get``."""
+        if start < 0 or (end is not None and end < start):
+            raise InvalidValue("range", f"{start} to {end}", "0 <= start <= end")
+        return await to_thread.run_sync(self._get, key, start, end)
+
+    async def find(
+        self, prefix: str = "", /, *, after: str = "", limit: int = 1_000
+    ) -> Sequence[StoredObject]:
+        """See ``ObjectStore.find``. It looks at every file in the folder of the prefix."""
+        if limit < 1:
+            raise InvalidValue("limit", limit, "1 or more")
+        return await to_thread.run_sync(self._find, prefix, after, limit)
+
+    async def delete(self, key: str, /) -> None:
+        """See ``ObjectStore.delete``. Folders that become empty are removed, too."""
+        await to_thread.run_sync(self._delete, key)
+
+    # --- in a worker thread ------------------------------------------------------------------
+
+    def _put(self, key: str, pieces: Iterable[bytes]) -> str:
+        path = self._path(key)
+        _remove_leftovers(path)
+        with _storing(key):
+            temporary, name = _temporary(path)
+        try:
+            for piece in pieces:  # outside of _storing: an error of theirs stays theirs
+                with _storing(key):
+                    _write_all(temporary, piece)
+            with _storing(key):
+                os.fsync(temporary)
+                Path(name).replace(path)
+                sync_folder(path.parent)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(temporary)
+        return path.as_uri()
+
+    def _get(self, key: str, start: int, end: int | None) -> bytes:
+        path = self._path(key)
+        with _reading(key):
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                size = os.fstat(file).st_size
+                wanted = max(0, (size if end is None else min(end, size)) - start)
+                found = bytearray()
+                while len(found) < wanted:
+                    found += os.pread(file, wanted - len(found), start + len(found))
+            finally:
+                os.close(file)
+        return bytes(found)
+
+    def _find(self, prefix: str, after: str, limit: int) -> list[StoredObject]:
+        folder = prefix.rpartition("/")[0]
+        start = self._path(folder) if folder else self._root
+        with _storing(prefix):
+            keys = (
+                (path.relative_to(self._root).as_posix(), size_bytes)
+                for path, size_bytes in _files_below(start)
+            )
+            wanted = (
+                (key, size_bytes)
+                for key, size_bytes in keys
+                if key.startswith(prefix) and key > after and not key.startswith(".")
+            )
+            return [StoredObject(*found) for found in heapq.nsmallest(limit, wanted)]
+
+    def _delete(self, key: str) -> None:
+        path = self._path(key)
+        _remove_leftovers(path)
+        absent = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+        with _storing(key), suppress(*absent):
+            path.unlink()
+            sync_folder(path.parent)
+        with suppress(OSError):  # the first that is not empty, or not ours, ends it
+            for folder in path.parents:
+                if folder == self._root:
+                    break
+                folder.rmdir()
+
+    def _path(self, key: str) -> Path:
+        segments = key.split("/")
+        is_allowed = (
+            len(key) <= _MAX_KEY_LENGTH
+            and all(_SEGMENT.fullmatch(part) and part.strip(".") for part in segments)
+            and not key.startswith(".")
+            and not _TEMPORARY.fullmatch(segments[-1])
+        )
+        if not is_allowed:
+            raise InvalidValue("key", key, "segments of A-Z a-z 0-9 _ . : = @ + - joined by /")
+        path = self._root.joinpath(*segments)
+        if not path.parent.resolve().is_relative_to(self._root.resolve()):
+            raise InvalidValue("key", key, "no link that leads out of the store")
+        return path
+
+
+def _temporary(path: Path) -> tuple[int, str]:
+    """Return a new file beside *path*, locked as long as somebody writes it."""
+    while True:
+        make_folder(path.parent)
+        with suppress(FileNotFoundError):  # the folder was empty, and somebody removed it
+            file, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+            flock(file, LOCK_EX)
+            if os.fstat(file).st_nlink:
+                return file, name
+            os.close(file)  # taken for a leftover before the lock was there
+
+
+def _remove_leftovers(path: Path) -> None:
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+        with suppress(FileNotFoundError, BlockingIOError), leftover.open("rb") as file:
+            flock(file, LOCK_EX | LOCK_NB)
+            leftover.unlink()
+
+
+def _files_below(folder: Path) -> Iterator[tuple[Path, int]]:
+    try:
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files_below(Path(entry))
+        elif entry.is_file(follow_symlinks=False) and not _TEMPORARY.fullmatch(entry.name):
+            with suppress(FileNotFoundError):  # removed since it was listed
+                yield Path(entry), entry.stat().st_size
+
+
+@contextmanager
+def _reading(key: str) -> Generator[None]:
+    with _storing(key):
+        try:
+            yield
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+            raise ObjectNotFound(key) from error
+
+
+@contextmanager
+def _storing(key: str) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{key}: {error}") from error
+
+
+def _write_all(file: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]

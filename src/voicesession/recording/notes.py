@@ -1,0 +1,150 @@
+"""
+What a spool knows beside its samples, as a log of lines that outlives its writer.
+
+Each line is a JSON object with one name; the first says whose spool it is. A line that
+was not finished when the machine stopped is no line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from attrs import evolve, frozen
+
+from ..core.errors import RecordingFailed
+from ..core.timeline import Span, Track
+from ..ports.recording import Gap, ProblemKind, RecordingProblem
+
+__all__ = ("Notes", "line", "lost", "read_notes")
+
+_VERSION: Final = 1
+
+
+@frozen(kw_only=True)
+class Notes:
+    """Everything about a recording but its samples.
+
+    Attributes:
+        paused_at_us: Where a cut has begun that has not ended.
+        closed_us: The duration with which its owner closed it.
+        keys: The objects that it becomes, once that is settled.
+    """
+
+    session_id: str
+    sample_rate: int
+    cuts: tuple[Span, ...] = ()
+    paused_at_us: int | None = None
+    masks: tuple[Span, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    problems: tuple[RecordingProblem, ...] = ()
+    closed_us: int | None = None
+    keys: tuple[str, ...] = ()
+
+    def header(self) -> bytes:
+        """Return the first line: whose spool it is."""
+        return line(
+            "spool",
+            {
+                "version": _VERSION,
+                "session_id": self.session_id,
+                "sample_rate": self.sample_rate,
+            },
+        )
+
+    def after(self, name: str, value: Any) -> Notes:
+        """Return the notes with one more line read."""
+        return _READERS[name](self, value)
+
+
+def line(name: str, value: object) -> bytes:
+    """Return one line of the log."""
+    return json.dumps({name: value}, separators=(",", ":")).encode() + b"\n"
+
+
+def lost(
+    gaps: tuple[Gap, ...], problems: tuple[RecordingProblem, ...]
+) -> Mapping[str, list[list[object]]]:
+    """Return the value of a line ``lost``: it replaces the one before."""
+    return {
+        "gaps": [[gap.track, gap.span.from_us, gap.span.to_us] for gap in gaps],
+        "problems": [
+            [one.kind, one.span.from_us, one.span.to_us, one.dropped_bytes, one.detail]
+            for one in problems
+        ],
+    }
+
+
+def read_notes(content: bytes) -> tuple[Notes, int]:
+    """Return the notes in *content*, and how many of its bytes are whole lines.
+
+    Raises:
+        RecordingFailed: They are not the notes of a spool, or of a later version.
+    """
+    size = content.rfind(b"\n") + 1
+    try:
+        first, *rest = (json.loads(text) for text in content[:size].splitlines())
+        spool = first["spool"]
+        if spool["version"] != _VERSION:
+            raise RecordingFailed(f"its notes are of version {spool['version']!r}, not {_VERSION}")
+        notes = Notes(session_id=spool["session_id"], sample_rate=spool["sample_rate"])
+        for entry in rest:
+            for name, value in entry.items():
+                notes = notes.after(name, value)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RecordingFailed(f"its notes cannot be read: {error}") from error
+    return notes, size
+
+
+def _paused(notes: Notes, at_us: int) -> Notes:
+    return evolve(notes, paused_at_us=at_us)
+
+
+def _resumed(notes: Notes, at_us: int) -> Notes:
+    if notes.paused_at_us is not None and at_us > notes.paused_at_us:
+        notes = evolve(notes, cuts=(*notes.cuts, Span(notes.paused_at_us, at_us)))
+    return evolve(notes, paused_at_us=None)
+
+
+def _masked(notes: Notes, span: list[int]) -> Notes:
+    return evolve(notes, masks=(*notes.masks, Span(*span)))
+
+
+def _lost(notes: Notes, value: Mapping[str, list[list[Any]]]) -> Notes:
+    return evolve(
+        notes,
+        gaps=tuple(
+            Gap(Track(track), Span(from_us, to_us)) for track, from_us, to_us in value["gaps"]
+        ),
+        problems=tuple(
+            RecordingProblem(
+                kind=ProblemKind(kind),
+                span=Span(from_us, to_us),
+                dropped_bytes=dropped_bytes,
+                detail=detail,
+            )
+            for kind, from_us, to_us, dropped_bytes, detail in value["problems"]
+        ),
+    )
+
+
+def _closed(notes: Notes, duration_us: int | None) -> Notes:
+    return evolve(notes, closed_us=duration_us)
+
+
+def _keyed(notes: Notes, keys: list[str]) -> Notes:
+    return evolve(notes, keys=tuple(keys))
+
+
+_READERS: Final[Mapping[str, Callable[[Notes, Any], Notes]]] = MappingProxyType(
+    {
+        "pause": _paused,
+        "resume": _resumed,
+        "mask": _masked,
+        "lost": _lost,
+        "closed": _closed,
+        "keys": _keyed,
+    }
+)

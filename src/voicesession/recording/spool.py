@@ -1,0 +1,302 @@
+"""
+The audio of one recording on this disk, while it is made.
+
+    {root}/open/{session_id}/notes.jsonl    who it is, cuts, masks; locked while it is owned
+                             user.s16       each voice as s16 mono, at its place in media
+                             agent.s16      time; what was not written is a hole: silence
+    {root}/gone/                            what is being removed
+
+The lock tells whether the owner lives: the system drops it with the process. A spool is
+removed by renaming its folder away first, so that half a spool is never taken for one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from errno import ENOTEMPTY
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+from typing import Final
+
+from ..core.audio import AudioFormat
+from ..core.errors import RecordingFailed
+from ..core.timeline import Span, Track, merged, without
+from .folders import make_folder, sync_folder
+from .losses import Losses
+from .notes import Notes, line, lost, read_notes
+
+__all__ = (
+    "FRAME_BYTES",
+    "Spool",
+    "SpoolIsOwned",
+    "claim_spool",
+    "left_spools",
+    "open_spool",
+    "sweep",
+)
+
+FRAME_BYTES: Final = 2
+_NOTES: Final = "notes.jsonl"
+_FOREVER: Final = 1 << 60
+_WIPE_BYTES: Final = 1 << 16
+# macOS has no fdatasync.
+_fdatasync: Final = getattr(os, "fdatasync", os.fsync)
+_READ_WRITE: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class SpoolIsOwned(RecordingFailed):
+    """Somebody who lives has this spool."""
+
+
+class Spool:
+    """One recording's files. It belongs to one thread at a time, and holds the lock."""
+
+    def __init__(self, folder: Path, notes_file: int, notes: Notes, notes_end: int) -> None:
+        self.notes = notes
+        self._folder = folder
+        self._notes_file = notes_file
+        self._notes_end = notes_end
+        self._format = AudioFormat(sample_rate=notes.sample_rate)
+        self._files: dict[Track, int] = {}
+        self._unsynced = {notes_file}
+        self._has_new_names = True
+        for track in Track:
+            with suppress(FileNotFoundError):
+                self._files[track] = os.open(folder / f"{track}.s16", _READ_WRITE)
+        self._silenced = self._silences()
+
+    @property
+    def is_unsynced(self) -> bool:
+        """Whether anything was written since the last sync."""
+        return bool(self._unsynced)
+
+    def has(self, track: Track) -> bool:
+        """Return whether anything was ever written for *track*."""
+        return track in self._files
+
+    def end_frame(self, track: Track) -> int:
+        """Return the media frame up to which *track* goes."""
+        if track not in self._files:
+            return 0
+        return os.fstat(self._files[track]).st_size // FRAME_BYTES
+
+    def write(self, track: Track, first_frame: int, samples: bytes) -> None:
+        """Keep s16 *samples* at their place, but for what lies in a cut or under a mask.
+
+        Raises:
+            OSError: The medium did not take them all; ``end_frame`` shows how far it got.
+        """
+        if track not in self._files:
+            path = self._folder / f"{track}.s16"
+            self._files[track] = os.open(path, _READ_WRITE | os.O_CREAT, 0o600)
+            self._has_new_names = True
+        self._unsynced.add(self._files[track])
+        stretch = range(first_frame, first_frame + len(samples) // FRAME_BYTES)
+        for part in without(stretch, self._silenced):
+            start = (part.start - first_frame) * FRAME_BYTES
+            _write_all(
+                self._files[track],
+                samples[start : start + len(part) * FRAME_BYTES],
+                part.start * FRAME_BYTES,
+            )
+
+    def read(self, track: Track, frames: range) -> bytes:
+        """Return *frames* of *track*; holes, and what lies beyond its end, are silence."""
+        size = len(frames) * FRAME_BYTES
+        if track not in self._files:
+            return bytes(size)
+        found = bytearray()
+        while len(found) < size:
+            offset = frames.start * FRAME_BYTES + len(found)
+            more = os.pread(self._files[track], size - len(found), offset)
+            if not more:
+                break
+            found += more
+        return bytes(found.ljust(size, b"\0"))
+
+    def pause(self, at_us: int) -> None:
+        """Begin a cut; wipe what lies behind it already."""
+        self._note("pause", at_us)
+        self._wipe(range(self._format.nearest_frame(at_us), _FOREVER))
+
+    def resume(self, at_us: int) -> None:
+        """End the cut."""
+        self._note("resume", at_us)
+
+    def mask(self, span: Span) -> None:
+        """Make *span* silent, for what is there and for what comes."""
+        self._note("mask", [span.from_us, span.to_us])
+        nearest = self._format.nearest_frame
+        self._wipe(range(nearest(span.from_us), nearest(span.to_us)))
+
+    def note_losses(self, losses: Losses) -> None:
+        """Keep in mind what was lost so far."""
+        self._note("lost", lost(losses.gaps, losses.problems))
+
+    def note_closed(self, duration_us: int | None) -> None:
+        """Keep in mind how long its owner says it is; None where it goes on after all."""
+        self._note("closed", duration_us)
+
+    def note_keys(self, keys: tuple[str, ...]) -> None:
+        """Keep in mind, durably, which objects it becomes: they may be written from now on."""
+        self._note("keys", list(keys))
+        os.fsync(self._notes_file)
+
+    def sync(self) -> None:
+        """Make durable what was written since the last time, also if this time fails.
+
+        Raises:
+            OSError: What was written since the last time may not survive a power cut.
+        """
+        unsynced, self._unsynced = self._unsynced, set[int]()
+        for file in unsynced:
+            _fdatasync(file)
+        if self._has_new_names:
+            sync_folder(self._folder)
+            self._has_new_names = False
+
+    def remove(self) -> None:
+        """Leave nothing, and let go. A crash on the way leaves nothing to recover.
+
+        Raises:
+            OSError: Something is left, in the folder of what is being removed.
+        """
+        trash = self._folder.parent.parent / "gone"
+        make_folder(trash)
+        moved = self._folder.rename(trash / os.urandom(16).hex())
+        sync_folder(self._folder.parent)
+        shutil.rmtree(moved, ignore_errors=True)  # a sweep may be at it too
+        self.release()
+        if moved.exists():
+            raise OSError(ENOTEMPTY, "the spool could not be removed", str(moved))
+
+    def release(self) -> None:
+        """Let go of the files and the lock; what was written stays. Twice is harmless."""
+        self._unsynced.clear()
+        files, self._files = self._files, {}
+        for file in files.values():
+            os.close(file)
+        if self._notes_file >= 0:
+            os.close(self._notes_file)
+            self._notes_file = -1
+
+    def _note(self, name: str, value: object) -> None:
+        # In memory first: what the disk cannot take still counts for a close.
+        self.notes = self.notes.after(name, value)
+        self._silenced = self._silences()
+        self._unsynced.add(self._notes_file)
+        text = line(name, value)
+        _write_all(self._notes_file, text, self._notes_end)
+        self._notes_end += len(text)
+
+    def _silences(self) -> tuple[range, ...]:
+        nearest, notes = self._format.nearest_frame, self.notes
+        stretches = [
+            range(nearest(span.from_us), nearest(span.to_us)) for span in notes.cuts + notes.masks
+        ]
+        if notes.paused_at_us is not None:
+            stretches.append(range(nearest(notes.paused_at_us), _FOREVER))
+        return merged(stretches)
+
+    def _wipe(self, stretch: range) -> None:
+        for track, file in self._files.items():
+            self._unsynced.add(file)
+            stop = min(stretch.stop, self.end_frame(track)) * FRAME_BYTES
+            for start in range(stretch.start * FRAME_BYTES, stop, _WIPE_BYTES):
+                _write_all(file, bytes(min(_WIPE_BYTES, stop - start)), start)
+
+
+def open_spool(root: Path, session_id: str, sample_rate: int) -> Spool:
+    """Return the spool of *session_id*, owned: a new one, or the one that was left behind.
+
+    Raises:
+        RecordingFailed: Somebody else owns it, it has another rate, or its notes are
+            broken.
+        OSError: The place cannot be written.
+    """
+    folder = root / "open" / session_id
+    notes_file = None
+    while notes_file is None:  # again, where somebody has just finished and removed it
+        make_folder(folder)
+        with suppress(FileNotFoundError):
+            notes_file = _owned(folder / _NOTES, os.O_CREAT)
+    try:
+        content = _content(notes_file)
+        if b"\n" not in content:
+            content = Notes(session_id=session_id, sample_rate=sample_rate).header()
+            _write_all(notes_file, content, 0)
+        notes, size = read_notes(content)
+        _require_rate(notes, sample_rate)
+        return Spool(folder, notes_file, notes, size)
+    except BaseException:
+        os.close(notes_file)
+        raise
+
+
+def claim_spool(folder: Path) -> Spool | None:
+    """Return the spool in *folder*, owned; None where somebody else owns it, or it is gone.
+
+    Raises:
+        RecordingFailed: Its notes cannot be read.
+        OSError: It cannot be opened.
+    """
+    try:
+        notes_file = _owned(folder / _NOTES)
+    except FileNotFoundError:
+        with suppress(OSError):  # not empty after all: its owner is just making it
+            folder.rmdir()
+        return None
+    except SpoolIsOwned:
+        return None
+    if notes_file is None:
+        return None
+    try:
+        return Spool(folder, notes_file, *read_notes(_content(notes_file)))
+    except BaseException:
+        os.close(notes_file)
+        raise
+
+
+def left_spools(root: Path) -> tuple[Path, ...]:
+    """Return the folders of all spools under *root*, owned or not, in order of their names."""
+    folder = root / "open"
+    return tuple(sorted(folder.iterdir())) if folder.is_dir() else ()
+
+
+def sweep(root: Path) -> None:
+    """Remove what a crash has left of spools that were being removed."""
+    trash = root / "gone"
+    for folder in tuple(trash.iterdir()) if trash.is_dir() else ():
+        shutil.rmtree(folder, ignore_errors=True)  # another sweep, or its owner, is at it
+
+
+def _owned(path: Path, more_flags: int = 0) -> int | None:
+    """Open and lock; None where the file was removed in between."""
+    notes_file = os.open(path, _READ_WRITE | more_flags, 0o600)
+    try:
+        flock(notes_file, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        os.close(notes_file)
+        raise SpoolIsOwned("somebody else is recording this session") from None
+    if os.fstat(notes_file).st_nlink:
+        return notes_file
+    os.close(notes_file)
+    return None
+
+
+def _require_rate(notes: Notes, sample_rate: int) -> None:
+    if notes.sample_rate != sample_rate:
+        raise RecordingFailed(f"it is at {notes.sample_rate} Hz already, not {sample_rate}")
+
+
+def _content(file: int) -> bytes:
+    return os.pread(file, os.fstat(file).st_size, 0)
+
+
+def _write_all(file: int, data: bytes, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(file, view, offset)
+        view, offset = view[written:], offset + written
