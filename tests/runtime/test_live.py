@@ -122,6 +122,7 @@ async def test_the_floor_goes_from_one_to_the_other_and_back(stage: Stage) -> No
         TurnState.PROCESSING,
         TurnState.SPEAKING,
         TurnState.LISTENING,
+        TurnState.INITIAL,
         TurnState.ENDED,
     ]
 
@@ -338,3 +339,12 @@ async def test_an_engine_that_cannot_be_had_leaves_the_session_as_it_was(stage: 
         async with stage.voice.converse(session.id, broken):
             pass
     assert (await stage.voice.get(session.id)).status == "error"
+
+
+async def test_words_that_are_still_being_recognised_when_the_session_stops_are_kept(
+    stage: Stage,
+) -> None:
+    async with stage.call(echo) as (call, phone):
+        await phone.say("these are my last words")
+    texts = [u.text for u in (await stage.voice.transcript(call.session.id)).utterances]
+    assert texts == ["these are my last words"]

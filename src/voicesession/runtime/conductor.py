@@ -138,11 +138,15 @@ class Conductor:
             if after is SessionState.ENDED:
                 self.close()
             elif before is SessionState.LIVE is not after:
-                self.carry_out(self.floor.pause(self._handle.media_us))
+                self.hush()
             elif after is SessionState.LIVE is not before:
                 first = self.floor.state is TurnState.INITIAL
                 step = self.floor.start if first else self.floor.resume
                 self.carry_out(step(self._handle.media_us))
+
+    def hush(self) -> None:
+        """Close the floor for now: nobody speaks, and the last words may still come."""
+        self.carry_out(self.floor.pause(self._handle.media_us))
 
     def close(self) -> None:
         """Close the floor for good; whoever waits for audio learns that there is no more."""

@@ -13,7 +13,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import anyio
 from anyio.abc import TaskGroup
@@ -34,6 +34,8 @@ from .speech_handle import SpeechHandle
 from .unwrapping import unwrapped
 
 __all__ = ("VoiceSession",)
+
+_LAST_WORDS_TAKE_AT_MOST_S: Final = 5.0
 
 
 class VoiceSession:
@@ -265,7 +267,10 @@ class VoiceSession:
         self._tasks.start_soon(self.stop)
 
     async def _drain(self) -> None:
-        """Close the floor, and see every word of it stored."""
+        """Close the floor, take the words that the recogniser still holds, and store them all."""
+        self._conductor.hush()
+        with anyio.move_on_after(_LAST_WORDS_TAKE_AT_MOST_S):
+            await self._conductor.ears.busy.idle()
         self._conductor.close()
         await self._conductor.outbox.empty()
 
