@@ -8,17 +8,36 @@ rules of your own adapter.
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime, timedelta
+from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 from attrs import evolve
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from ..core.accounts import Account, HoldId, Limit, windows_of
+from ..core.budget import (
+    Books,
+    Posting,
+    charge,
+    expire,
+    release,
+    release_all,
+    reserve,
+    set_limit,
+    set_zone,
+    settle,
+    standings,
+)
 from ..core.errors import InvalidValue
+from ..core.meters import Meter
 from ..core.transcript import Transcript, discard, finalise, revise
 from ..core.utterance import Utterance, UtteranceId
-from .strategies import utterances
+from ..core.windows import Window
+from .strategies import BUDGET_START, accounts, limits, utterances, zones
 
-__all__ = ("TranscriptMachine",)
+__all__ = ("BudgetMachine", "TranscriptMachine")
 
 _IDS = st.sampled_from([UtteranceId(f"utt_{number}") for number in range(5)])
 
@@ -75,3 +94,160 @@ class TranscriptMachine(RuleBasedStateMachine):
     def media_time_does_not_run_backwards(self) -> None:
         starts = [utterance.start_us for utterance in self.transcript.utterances]
         assert starts == sorted(starts)
+
+
+_Row = tuple[Account, Meter, Window, str]
+_METERS = st.sampled_from([Meter.AUDIO_US, Meter.LLM_INPUT_TOKENS])
+
+
+class BudgetMachine(RuleBasedStateMachine):
+    """The books agree with a naive model, and audio that is reserved passes no limit.
+
+    The model keeps a list of what was booked in each row and a list of open holds, and
+    sums them up each time. It knows the date by asking the zone for it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.books = Books()
+        self.now = BUDGET_START
+        self.zones: dict[Account, ZoneInfo] = {}
+        self.limits: dict[tuple[Account, Meter, Window], Limit] = {}
+        self.spent: dict[_Row, list[int]] = {}
+        self.held: dict[HoldId, tuple[set[_Row], int, datetime]] = {}
+        self.overdrawn: Counter[_Row] = Counter()
+        self.made = 0
+
+    @rule(later=st.timedeltas(timedelta(), timedelta(days=2)))
+    def time_passes(self, later: timedelta) -> None:
+        self.now += later
+
+    @rule(limit=limits())
+    def a_limit_is_set(self, limit: Limit) -> None:
+        self.books = set_limit(self.books, limit, at=self.now).books
+        self.limits[limit.account, limit.meter, limit.window] = limit
+        self._forgive_what_is_over()
+
+    @rule(account=accounts(), zone=zones())
+    def an_account_moves(self, account: Account, zone: ZoneInfo) -> None:
+        self.books = set_zone(self.books, account, zone)
+        self.zones[account] = zone
+
+    @rule(
+        some=st.lists(accounts(), min_size=1, max_size=3),
+        meter=_METERS,
+        amount=st.integers(1, 400),
+        seconds=st.integers(0, 7_200),
+    )
+    def something_is_reserved(
+        self, some: list[Account], meter: Meter, amount: int, seconds: int
+    ) -> None:
+        rows = self._rows(some, meter)
+        self.made += 1
+        hold_id = HoldId(f"hold_{self.made}")
+        until = self.now + timedelta(seconds=seconds)
+        asked = reserve(
+            self.books, some, meter, amount, hold_id=hold_id, at=self.now, expires_at=until
+        )
+        left = [self._left(row) for row in rows]
+        assert asked.granted == max(0, min([amount, *(one for one in left if one is not None)]))
+        self.books = asked.books
+        if asked.granted:
+            self.held[hold_id] = (rows, asked.granted, until)
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data(), share=st.fractions(0, 1))
+    def a_hold_is_settled(self, data: st.DataObject, share: Fraction) -> None:
+        hold_id = data.draw(st.sampled_from(sorted(self.held)))
+        rows, amount, _until = self.held.pop(hold_id)
+        used = int(amount * share)
+        self._posted(settle(self.books, hold_id, used, at=self.now))
+        for row in rows:
+            self.spent.setdefault(row, []).append(used)
+
+    @precondition(lambda self: self.held)
+    @rule(data=st.data())
+    def a_hold_is_released(self, data: st.DataObject) -> None:
+        hold_id = data.draw(st.sampled_from(sorted(self.held)))
+        del self.held[hold_id]
+        self.books = release(self.books, hold_id)
+
+    @rule(account=accounts())
+    def an_account_is_swept(self, account: Account) -> None:
+        self.books = release_all(self.books, account)
+        self._drop([i for i, (rows, *_) in self.held.items() if account in {r[0] for r in rows}])
+
+    @rule()
+    def holds_expire(self) -> None:
+        self.books = expire(self.books, self.now)
+        self._drop([i for i, (_rows, _amount, until) in self.held.items() if until <= self.now])
+
+    @rule(some=st.lists(accounts(), max_size=3), used=st.integers(0, 400))
+    def something_is_charged(self, some: list[Account], used: int) -> None:
+        meter = Meter.LLM_INPUT_TOKENS
+        self._posted(charge(self.books, some, meter, used, at=self.now))
+        for row in self._rows(some, meter):
+            self.spent.setdefault(row, []).append(used)
+
+    @invariant()
+    def the_books_say_what_was_booked(self) -> None:
+        known = {
+            (line.account, line.meter, line.window, line.period) for line in self.books.balances
+        }
+        assert known >= set(self.spent)
+        for line, balance in self.books.balances.items():
+            row = (line.account, line.meter, line.window, line.period)
+            assert balance.spent == sum(self.spent.get(row, []))
+            assert balance.held == self._held(row)
+
+    @invariant()
+    def audio_spent_and_held_never_exceeds_its_limit(self) -> None:
+        for line, balance in self.books.balances.items():
+            limit = self.limits.get((line.account, line.meter, line.window))
+            if limit is not None and line.meter is Meter.AUDIO_US:
+                row = (line.account, line.meter, line.window, line.period)
+                assert balance.spent + balance.held <= max(limit.amount, self.overdrawn[row])
+
+    def _posted(self, posting: Posting) -> None:
+        before = self._levels(self.books)
+        after = self._levels(posting.books)
+        risen = {standing.line: standing.level for standing in posting.risen}
+        assert risen == {line: now for line, now in after.items() if now != before[line]}
+        self.books = posting.books
+
+    def _levels(self, books: Books) -> dict[object, str]:
+        return {
+            standing.line: standing.level
+            for account, meter, _window in self.limits
+            for standing in standings(books, [account], meter, self.now)
+        }
+
+    def _forgive_what_is_over(self) -> None:
+        # A limit may be set below what is spent. From then on it can only get less.
+        for line, balance in self.books.balances.items():
+            row = (line.account, line.meter, line.window, line.period)
+            self.overdrawn[row] = balance.spent + balance.held
+
+    def _rows(self, some: list[Account], meter: Meter) -> set[_Row]:
+        formats = {Window.SESSION: "", Window.DAY: "%Y-%m-%d", Window.MONTH: "%Y-%m"}
+        return {
+            (account, meter, window, self._local(account).strftime(formats[window]))
+            for account in some
+            for window in windows_of(account, meter)
+        }
+
+    def _local(self, account: Account) -> datetime:
+        return self.now.astimezone(self.zones.get(account))
+
+    def _left(self, row: _Row) -> int | None:
+        limit = self.limits.get(row[:3])
+        return (
+            None if limit is None else limit.amount - sum(self.spent.get(row, [])) - self._held(row)
+        )
+
+    def _held(self, row: _Row) -> int:
+        return sum(amount for rows, amount, _until in self.held.values() if row in rows)
+
+    def _drop(self, hold_ids: list[HoldId]) -> None:
+        for hold_id in hold_ids:
+            del self.held[hold_id]

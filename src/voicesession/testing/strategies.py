@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Final
+from zoneinfo import ZoneInfo
+
 from hypothesis import strategies as st
 
+from ..core.accounts import Account, Limit, Scope, windows_of
+from ..core.meters import Meter
 from ..core.transcript import SessionTranscript, Transcript
 from ..core.utterance import Speaker, Utterance, UtteranceId, Word
 
 __all__ = (
+    "BUDGET_START",
+    "accounts",
+    "instants",
+    "limits",
     "session_transcripts",
     "spoken_texts",
     "transcripts",
     "utterances",
+    "zones",
 )
 
 _LONGEST_US = 3_600_000_000
@@ -100,4 +112,38 @@ def session_transcripts() -> st.SearchStrategy[SessionTranscript]:
         duration_us=st.integers(0, _LONGEST_US),
         transcript=transcripts(),
         partial=st.booleans(),
+    )
+
+
+BUDGET_START: Final = datetime(2026, 3, 27, 12, tzinfo=UTC)
+"""A little before the clocks change in Europe and before a month ends."""
+
+_ZONES = ("UTC", "Europe/Berlin", "America/Havana", "Pacific/Apia", "Asia/Kathmandu")
+
+
+def zones() -> st.SearchStrategy[ZoneInfo]:
+    """Time zones on both sides of the date line, with and without summer time."""
+    return st.sampled_from(_ZONES).map(ZoneInfo)
+
+
+def instants() -> st.SearchStrategy[datetime]:
+    """Instants within ten days of `BUDGET_START`: two months, and clocks that change."""
+    return st.timedeltas(timedelta(), timedelta(days=10)).map(lambda later: BUDGET_START + later)
+
+
+def accounts() -> st.SearchStrategy[Account]:
+    """A few accounts of every scope, some of them with the same id."""
+    return st.builds(Account, scope=st.sampled_from(Scope), id=st.sampled_from(("ada", "bob")))
+
+
+@st.composite
+def limits(draw: st.DrawFn, *, most: int = 1_000) -> Limit:
+    """A limit that its account may have, from 0 up to *most*."""
+    account, meter = draw(accounts()), draw(st.sampled_from(Meter))
+    return Limit(
+        account=account,
+        meter=meter,
+        window=draw(st.sampled_from(windows_of(account, meter))),
+        amount=draw(st.integers(0, most)),
+        warn_at=draw(st.sampled_from((Fraction(4, 5), Fraction(1, 3), Fraction(1)))),
     )
