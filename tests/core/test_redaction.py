@@ -105,7 +105,7 @@ def test_a_telephone_number_is_blurred_however_it_is_grouped(number: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["in 2026", "2026-11-21", "room 12345678", "12+345678901234567890"]
+    "text", ["in 2026", "2026-11-21", "room 12345678", "1234567890123456", "12+345"]
 )
 def test_shorter_and_longer_numbers_are_no_telephone_numbers(text: str) -> None:
     assert PHONE.blur_text(text) == text
