@@ -124,7 +124,7 @@ class FloorWitness:
         match effect:
             case TurnCommitted(text=text, start_us=start_us, end_us=end_us):
                 assert start_us <= end_us
-                assert not any(not story.speculative for story in self.replies.values())
+                assert not self._someone_speaks()
                 left_out = self.pending.copy()
                 for word in text.split():
                     left_out.remove(word)
@@ -139,7 +139,7 @@ class FloorWitness:
                 assert at_us >= self.at_us
                 self.state, self.at_us = state, at_us
             case UserAway():
-                assert not self.replies
+                assert not self._someone_speaks()
             case _:
                 pass
 
@@ -172,13 +172,16 @@ class FloorWitness:
         assert not story.is_stopped, "a sound after its stop"
         assert not story.speculative
         if isinstance(effect, StartSpeech):
-            assert not any(other.is_started for other in self.replies.values()), "two voices"
+            assert not self._someone_speaks(), "two voices"
             story.is_started = True
         assert story.is_started
         if isinstance(effect, HoldSpeech | ReleaseSpeech):
             assert story.is_held is isinstance(effect, ReleaseSpeech)
             story.is_held = not story.is_held
         story.is_stopped = isinstance(effect, StopSpeech)
+
+    def _someone_speaks(self) -> bool:
+        return any(story.is_started for story in self.replies.values())
 
     def _begin(self, reply_id: ReplyId, *, speculative: bool) -> None:
         assert reply_id not in self.replies

@@ -5,9 +5,9 @@ Durations are whole microseconds of media time; a value that is not allowed is a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from attrs import Attribute, field, frozen
 
@@ -55,6 +55,7 @@ class PreemptionStrategy(StrEnum):
     USE_IF_SIMILAR = "use_if_similar"
 
 
+_Choice = TypeVar("_Choice", bound=StrEnum)
 _Validator = Callable[[object, "Attribute[Any]", Any], None]
 
 
@@ -100,6 +101,29 @@ def _not_below_min(config: EndpointingConfig, attribute: Attribute[int], value: 
         _refuse(attribute, value, f"at least `min_delay_us`, which is {config.min_delay_us}")
 
 
+def _choice(kind: type[_Choice], name: str, value: str) -> _Choice:
+    try:
+        return kind(value)
+    except ValueError:
+        raise InvalidConfig(name, value, ", ".join(kind)) from None
+
+
+def _mode(value: str) -> EndpointingMode:
+    return _choice(EndpointingMode, "mode", value)
+
+
+def _needs(value: str) -> InterruptionNeeds:
+    return _choice(InterruptionNeeds, "needs", value)
+
+
+def _words(value: Iterable[str]) -> frozenset[str]:
+    return frozenset(word.casefold() for word in value)
+
+
+def _strategy(value: str) -> PreemptionStrategy:
+    return _choice(PreemptionStrategy, "strategy", value)
+
+
 @frozen(kw_only=True)
 class VoiceActivityConfig:
     """When the user's voice is on.
@@ -135,7 +159,7 @@ class EndpointingConfig:
     min_delay_us: int = field(default=500_000, validator=_duration)
     max_delay_us: int = field(default=3_000_000, validator=[_duration, _not_below_min])
     threshold: float = field(default=0.5, validator=_share)
-    mode: EndpointingMode = field(default=EndpointingMode.FIXED, converter=EndpointingMode)
+    mode: EndpointingMode = field(default=EndpointingMode.FIXED, converter=_mode)
     pause_weight: float = field(default=0.25, validator=_share)
 
 
@@ -157,10 +181,10 @@ class InterruptionConfig:
 
     min_words: int = field(default=3, validator=_count)
     min_speech_us: int = field(default=500_000, validator=_duration)
-    needs: InterruptionNeeds = field(default=InterruptionNeeds.BOTH, converter=InterruptionNeeds)
+    needs: InterruptionNeeds = field(default=InterruptionNeeds.BOTH, converter=_needs)
     hold_after_us: int | None = field(default=500_000, validator=_or_none(_duration))
     false_interruption_us: int = field(default=2_000_000, validator=_positive)
-    back_channel: frozenset[str] = field(default=BACK_CHANNEL_WORDS, converter=frozenset)
+    back_channel: frozenset[str] = field(default=BACK_CHANNEL_WORDS, converter=_words)
 
 
 @frozen(kw_only=True)
@@ -175,7 +199,7 @@ class PreemptionConfig:
     """
 
     strategy: PreemptionStrategy = field(
-        default=PreemptionStrategy.USE_IF_SIMILAR, converter=PreemptionStrategy
+        default=PreemptionStrategy.USE_IF_SIMILAR, converter=_strategy
     )
     similarity: float = field(default=0.9, validator=_share)
     min_pause_us: int = field(default=200_000, validator=_duration)

@@ -249,6 +249,7 @@ class Conversation:
 
     def _open(self, at_us: int) -> Effects:
         if self._has_time(at_us):
+            self._window_us = self._floor.now_us
             self._floor.open()
         return self._effects()
 

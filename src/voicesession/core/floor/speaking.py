@@ -249,10 +249,9 @@ class Speaking:
             self._out.append(CancelReply(reply_id=reply.reply_id, wasted=False))
 
     def drop_all(self, at_us: int) -> None:
-        """Stop whatever is spoken or would be."""
+        """Stop whatever is spoken or would be; there is no speculation."""
         for reply in list(self._alive.values()):
-            if reply is not self.speculation:
-                self.drop(reply, at_us)
+            self.drop(reply, at_us)
 
     def finish(self, reply: Reply, at_us: int) -> None:
         """End a reply that has come to its own end."""

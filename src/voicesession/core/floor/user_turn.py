@@ -38,6 +38,7 @@ class UserTurn:
         "_end_us",
         "_floor_taken_us",
         "_interim_end_us",
+        "_said_before",
         "_said_from_text",
         "_said_start_us",
         "interim",
@@ -57,6 +58,7 @@ class UserTurn:
         self._interim_end_us = 0
         self._floor_taken_us = 0
         self._said_from_text = 0
+        self._said_before = 0
         self._said_start_us = 0
 
     @property
@@ -95,6 +97,7 @@ class UserTurn:
     def agent_took_floor(self, at_us: int) -> None:
         """Take that what is said from now on is said to an agent who has the floor."""
         self._said_from_text = len(self.texts)
+        self._said_before = len(tokens(self.interim))
         self._floor_taken_us = at_us
         self._changed()
 
@@ -102,7 +105,7 @@ class UserTurn:
         """Return the final words as a turn and forget everything; no interim is pending."""
         turn = Turn(texts=tuple(self.texts), start_us=self.start_us, end_us=self._end_us)
         self.texts.clear()
-        self._said_from_text = 0
+        self._said_from_text = self._said_before = 0
         self._end_us = 0
         self._changed()
         return turn
@@ -123,4 +126,5 @@ class UserTurn:
 
     def _changed(self) -> None:
         self.revision += 1
-        self.said = tokens(" ".join([*self.texts[self._said_from_text :], self.interim]))
+        since = " ".join([*self.texts[self._said_from_text :], self.interim])
+        self.said = tokens(since)[self._said_before :]
