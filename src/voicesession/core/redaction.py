@@ -78,6 +78,9 @@ _SPOKEN_EMAIL: Final = re.compile(
     r"\b(?:\w+\s+dot\s+){0,4}\w+\s+at\s+[\w-]+(?:(?:\.|\s+dot\s+)[\w-]+){1,4}", re.IGNORECASE
 )
 
+_NOT_SHOWN: Final = "one that is not shown here"
+"""Errors end up in logs, and it may be a secret after all."""
+
 _WORD: Final = re.compile(r"\S+")
 _BLURRED_STRETCH: Final = re.compile(rf"{BLUR}+(?:\s+{BLUR}+)*")
 
@@ -87,12 +90,13 @@ def _are_secrets(_instance: object, attribute: Any, secrets: tuple[str, ...]) ->
         # What the blur leaves behind must never be a secret again.
         if BLUR in secret or not any(map(str.isalnum, secret)):
             kinds = ", ".join(SecretKind)
-            raise InvalidValue(attribute.name, secret, f"{kinds}, or text with a letter or digit")
+            allowed = f"{kinds}, or text with a letter or digit and without {BLUR}"
+            raise InvalidValue(attribute.name, _NOT_SHOWN, allowed)
 
 
 def _as_secrets(secrets: Iterable[str]) -> tuple[str, ...]:
     if isinstance(secrets, str):
-        raise InvalidValue("secrets", secrets, "a list; one text would be read letter by letter")
+        raise InvalidValue("secrets", _NOT_SHOWN, "a list; one text would be read by letters")
     return tuple(secrets)
 
 

@@ -97,7 +97,7 @@ def utterances(
     )
 
 
-def transcripts(*, max_utterances: int = 6) -> st.SearchStrategy[Transcript]:
+def transcripts(*, max_utterances: int = 4) -> st.SearchStrategy[Transcript]:
     """Final utterances in any order, also at the same time; no interims."""
     some = st.lists(utterances(), max_size=max_utterances, unique_by=lambda made: made.id)
     return some.map(lambda finals: Transcript(utterances=finals))
