@@ -80,8 +80,13 @@ class MadeSpeech:
         self._marks: list[SpeechMark] = []
         self._pieces = [_BEGINNING]
 
-    def add(self, text_end: int, duration_us: int, marks: Sequence[SpeechMark] = ()) -> None:
-        """Take the totals so far; they never shrink. Marks that are known already are skipped."""
+    def add(self, text_end: int, duration_us: int, marks: Sequence[SpeechMark] = ()) -> bool:
+        """Take the totals so far; they never shrink. Marks that are known already are skipped.
+
+        Returns:
+            Whether this is the first audio.
+        """
+        is_first = self.duration_us == 0 < duration_us
         if text_end > self.text_end and self.duration_us > self._pieces[-1].at_us:
             # The next piece of text has begun, so the audio before it speaks all before it.
             self._pieces.append(SpeechMark(self.text_end, self.duration_us))
@@ -89,6 +94,7 @@ class MadeSpeech:
         self.duration_us = max(self.duration_us, duration_us)
         known_us = self._marks[-1].at_us if self._marks else -1
         self._marks.extend(mark for mark in marks if mark.at_us > known_us)
+        return is_first
 
     def complete(self, rate: SpeakingRate) -> None:
         """Take that no more is made, and let *rate* learn from it, once."""

@@ -165,3 +165,16 @@ def test_similarity_has_a_threshold() -> None:
     judge = Preemption(PreemptionConfig(strategy="use_if_similar", similarity=18 / 19))
     assert judge.holds(" ".join(words), " ".join([*words, "x"]))
     assert not judge.holds(" ".join(words), " ".join([*words, "x", "y"]))
+
+
+def test_while_the_recogniser_is_asked_nothing_is_begun_on_words_that_may_grow(begin: Any) -> None:
+    talk = begin(preemption=PreemptionConfig())
+    talk.loud(1)
+    talk.quiet(0.55)
+    talk.tell("turn_probability", 0.0)
+    talk.hears("Book a flight", seconds_ago=0.55)
+    talk.hears("to Paris", seconds_ago=0.55)
+    assert not talk.all(BeginReply)
+    talk.answers_flush()
+    assert talk.last(BeginReply).text == "Book a flight to Paris"
+    assert talk.last(BeginReply).speculative

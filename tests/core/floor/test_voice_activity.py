@@ -73,8 +73,9 @@ def test_windows_without_news_may_be_left_out(probabilities: list[float]) -> Non
     for number, probability in enumerate(probabilities):
         start_us, end_us = number * W, (number + 1) * W
         whole.step(start_us, end_us, probability)
-        below, from_on = skipping.no_news
-        if below <= probability < from_on:
+        below, from_on = skipping.no_news(start_us)
+        silent = skipping.silent_from_us is not None and end_us >= skipping.silent_from_us
+        if below <= probability < from_on or silent:
             skipping.step(start_us, end_us, probability)
         assert (skipping.state, skipping.is_on) == (whole.state, whole.is_on)
         assert (skipping.started_us, skipping.stopped_us) == (whole.started_us, whole.stopped_us)

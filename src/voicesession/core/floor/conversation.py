@@ -32,11 +32,7 @@ __all__ = ("Conversation",)
 
 
 class Conversation:
-    """The turn-taking engine of one session. Times are microseconds of media time.
-
-    Attributes:
-        state: Who has the floor.
-    """
+    """The turn-taking engine of one session. Times are microseconds of media time."""
 
     __slots__ = ("_due_us", "_floor", "_loud_from", "_quiet_below", "_window_us", "state")
 
@@ -46,6 +42,7 @@ class Conversation:
         self._window_us = 0
         self._quiet_below, self._loud_from = self._floor.no_news
         self.state: TurnState = TurnState.INITIAL
+        """Who has the floor."""
 
     @property
     def next_timer_us(self) -> int | None:
@@ -92,17 +89,13 @@ class Conversation:
     def tick(self, at_us: int) -> Effects:
         """Let time pass: everything due up to *at_us* happens."""
         self._has_time(at_us)
-        return self._effects()
+        return self._effects(news=False)
 
     def voice(self, at_us: int, probability: float) -> Effects:
-        """Take the probability of speech, 0 to 1, of the window that ends at *at_us*.
-
-        It begins where the one before it ended.
-        """
+        """Take the probability of speech, 0 to 1, from the window before until *at_us*."""
         # Most windows end here: more of the same, and nothing is due.
-        if (
-            probability < self._quiet_below or probability >= self._loud_from
-        ) and at_us < self._due_us:
+        no_news = probability < self._quiet_below or probability >= self._loud_from
+        if no_news and at_us < self._due_us:
             self._window_us = at_us
             return NOTHING
         start_us, self._window_us = self._window_us, at_us
@@ -118,6 +111,7 @@ class Conversation:
         Blank text withdraws that. While the floor is closed it is not listened to.
         """
         if self._has_time(at_us) and self._floor.is_open:
+            end_us = max(start_us, end_us)
             self._floor.interim(
                 PartialHeard(text=text, start_us=start_us, end_us=end_us, words=tuple(words))
             )
@@ -138,7 +132,7 @@ class Conversation:
                 UtteranceHeard(
                     text=text,
                     start_us=start_us,
-                    end_us=end_us,
+                    end_us=max(start_us, end_us),
                     confidence=confidence,
                     words=tuple(words),
                 )
@@ -172,9 +166,8 @@ class Conversation:
     def reply_text(self, at_us: int, reply_id: ReplyId, text: str) -> Effects:
         """Take the next piece of the agent's text."""
         reply = self._reply(at_us, reply_id)
-        if reply is not None:
-            self._floor.speaking.write(reply, text)
-        return self._effects()
+        news = reply is not None and self._floor.speaking.write(reply, text)
+        return self._effects(news=news)
 
     def reply_finished(self, at_us: int, reply_id: ReplyId) -> Effects:
         """Take that no more text comes. A reply without any gives the floor back."""
@@ -209,9 +202,8 @@ class Conversation:
             marks: Word ends within the whole reply, ascending; new ones or all again.
         """
         reply = self._reply(at_us, reply_id)
-        if reply is not None:
-            reply.made.add(text_end, duration_us, marks)
-        return self._effects()
+        news = reply is not None and reply.made.add(text_end, duration_us, marks)
+        return self._effects(news=news)
 
     def speech_finished(self, at_us: int, reply_id: ReplyId) -> Effects:
         """Take that the whole reply is synthesised; it is over once that has been played."""
@@ -223,9 +215,8 @@ class Conversation:
     def playout(self, at_us: int, reply_id: ReplyId, played_us: int) -> Effects:
         """Take how much of a reply's audio has been played so far."""
         reply = self._reply(at_us, reply_id)
-        if reply is not None and reply.is_started:
-            reply.heard(self._floor.now_us, played_us)
-        return self._effects()
+        news = reply is not None and reply.heard(self._floor.now_us, played_us)
+        return self._effects(news=news)
 
     def say(self, at_us: int, text: str, interruptible: bool = True) -> Effects:
         """Have *text* spoken, behind what is being spoken now; the first effect is its BeginSay.
@@ -258,27 +249,31 @@ class Conversation:
 
     def _has_time(self, at_us: int) -> bool:
         """Let everything happen that is due by *at_us*, and tell whether there is a floor yet."""
+        floor = self._floor
         while self._due_us <= at_us:
-            self._floor.move_to(self._due_us)
+            floor.move_to(self._due_us)
             self._settle()
-        self._floor.move_to(max(at_us, self._window_us))
-        return not self._floor.is_over
+        floor.move_to(max(self._window_us, at_us))
+        return not floor.is_over
 
     def _settle(self) -> None:
+        """Bring the floor to rest, and find out what may disturb it next."""
         floor = self._floor
         run_rules(floor)
-        if floor.state is not self.state:
-            self.state = floor.state
-            floor.out.append(FloorChanged(state=self.state, at_us=floor.now_us))
+        state = floor.state
+        if state is not self.state:
+            self.state = state
+            floor.out.append(FloorChanged(state=state, at_us=floor.now_us))
         self._due_us = next_deadline_us(floor)
-
-    def _effects(self) -> Effects:
-        """Bring the floor to rest and hand out what is to be done."""
-        self._settle()
-        floor = self._floor
         self._quiet_below, self._loud_from = floor.no_news
-        if not floor.out:
+
+    def _effects(self, *, news: bool = True) -> Effects:
+        """Hand out what is to be done; without news the floor is at rest already."""
+        if news:
+            self._settle()
+        out = self._floor.out
+        if not out:
             return NOTHING
-        effects = tuple(floor.out)
-        floor.out.clear()
+        effects = tuple(out)
+        out.clear()
         return effects

@@ -76,11 +76,6 @@ class Floor:
         return TurnState.LISTENING if self.away is None else TurnState.AWAY
 
     @property
-    def user_may_speak(self) -> bool:
-        """The floor is open and the agent has not taken it."""
-        return self.is_open and not self.speaking.has_floor
-
-    @property
     def was_noisy(self) -> bool:
         """There was a voice since the user or the agent last said something."""
         activity = self.hearing.activity
@@ -98,13 +93,17 @@ class Floor:
             return ABOVE_ALL, ABOVE_ALL
         if self.hearing.quietest.is_searching(self.now_us):
             return BELOW_ALL, ABOVE_ALL
-        return self.hearing.activity.no_news
+        return self.hearing.activity.no_news(self.now_us)
 
     def move_to(self, at_us: int) -> None:
-        """Let the time be *at_us*, or stay where it is later already."""
+        """Let the time be *at_us*, or stay where it is later already.
+
+        Nobody is missed while the agent speaks to them.
+        """
         self.now_us = max(self.now_us, at_us)
         if self.speaking.has_floor:
             self.attended_us = self.now_us
+            self.away = None
 
     def open(self) -> None:
         """Begin to listen, unless that is so."""

@@ -2,9 +2,10 @@
 When what happens on the floor.
 
 Each rule looks at the floor as it is now and, if it applies, does one thing and says so. After
-every fact they are run in the order of RULES until none applies any more. No rule keeps
-a timer: where one comes to apply by time alone, its deadline is a function here, which
-the rule asks too, so the two cannot disagree. DEADLINES lists them.
+a fact they are run in their order until none applies any more: AGENT_RULES as long as the
+agent has the floor, USER_RULES as long as it has not. No rule keeps a timer: where one comes
+to apply by time alone, its deadline is a function here, which the rule asks too, so
+the two cannot disagree.
 
 A rule must not apply again to what it has done, and a deadline lies in the future or does
 not count: so every run comes to an end.
@@ -13,7 +14,7 @@ not count: so every run comes to an end.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 from .effects import AwayReason, TurnTooLong, UserAway
 from .floor import Floor
@@ -35,7 +36,7 @@ def stop_waiting_for_recogniser(floor: Floor) -> bool:
 
 
 def recogniser_due_us(floor: Floor) -> int | None:
-    return floor.hearing.flush_due_us if floor.is_open else None
+    return floor.hearing.flush_due_us
 
 
 def reopen_turn(floor: Floor) -> bool:
@@ -149,7 +150,7 @@ def stop_long_turn(floor: Floor) -> bool:
 
 def long_turn_due_us(floor: Floor) -> int | None:
     max_turn_us, turn = floor.config.max_turn_us, floor.hearing.turn
-    if max_turn_us is None or turn.is_empty or not floor.user_may_speak:
+    if max_turn_us is None or turn.is_empty:
         return None
     return turn.start_us + max_turn_us
 
@@ -177,15 +178,16 @@ def commit_turn(floor: Floor) -> bool:
 
 def endpoint_due_us(floor: Floor) -> int | None:
     hearing = floor.hearing
-    if hearing.activity.is_on or hearing.turn.is_empty or not floor.user_may_speak:
+    if hearing.activity.is_on or hearing.turn.is_empty:
         return None
     return hearing.endpointing.due_us
 
 
 def speculate(floor: Floor) -> bool:
     """A reply is begun before the turn is over, and dropped where the words changed too much."""
-    preemption, turn = floor.preemption, floor.hearing.turn
-    if preemption.is_off or not floor.user_may_speak or preemption.judged == turn.revision:
+    preemption, hearing = floor.preemption, floor.hearing
+    turn = hearing.turn
+    if preemption.is_off or preemption.judged == turn.revision:
         return False
     if turn.is_empty:
         preemption.is_spent = False
@@ -195,7 +197,8 @@ def speculate(floor: Floor) -> bool:
     if speculation is not None and preemption.discards and not holds:
         preemption.is_spent = True
         return floor.waste_speculation()
-    if not _has_come(floor, pause_due_us(floor)):
+    # While a flush is open more words are about to come: what is begun now is wasted.
+    if hearing.flushes or not _has_come(floor, pause_due_us(floor)):
         return False
     preemption.judged = turn.revision
     if holds or preemption.is_spent:
@@ -236,7 +239,7 @@ def miss_user(floor: Floor) -> bool:
 
 def away_due_us(floor: Floor) -> int | None:
     after_us, hearing = floor.config.away_after_us, floor.hearing
-    if after_us is None or floor.away is not None or not floor.user_may_speak:
+    if after_us is None or floor.away is not None:
         return None
     if hearing.flushes or not hearing.turn.is_empty:
         return None
@@ -248,7 +251,7 @@ def meet_user_again(floor: Floor) -> bool:
     if floor.away is None:
         return False
     voice = floor.away is AwayReason.SILENCE and floor.hearing.activity.is_on
-    if not voice and floor.hearing.turn.is_empty and floor.user_may_speak:
+    if not voice and floor.hearing.turn.is_empty:
         return False
     floor.away = None
     floor.attended_us = floor.now_us
@@ -260,48 +263,74 @@ def search_due_us(floor: Floor) -> int | None:
     return floor.hearing.quietest.search_from_us
 
 
-RULES: Final[tuple[Callable[[Floor], bool], ...]] = (
+def silence_due_us(floor: Floor) -> int | None:
+    """By then the voice is off, if the next windows are as soft as the last."""
+    return floor.hearing.activity.silent_from_us
+
+
+_Rule: TypeAlias = Callable[[Floor], bool]
+_Deadline: TypeAlias = Callable[[Floor], int | None]
+
+AGENT_RULES: Final[tuple[_Rule, ...]] = (
     stop_waiting_for_recogniser,
     reopen_turn,
     yield_to_user,
     hold_speech,
     release_speech,
     finish_reply,
-    stop_long_turn,
-    ask_for_words,
-    commit_turn,
-    speculate,
     speak_next,
-    meet_user_again,
-    miss_user,
 )
-
-DEADLINES: Final[tuple[Callable[[Floor], int | None], ...]] = (
+AGENT_DEADLINES: Final[tuple[_Deadline, ...]] = (
     recogniser_due_us,
     continuation_due_us,
     interruption_due_us,
     hold_due_us,
     release_due_us,
+    search_due_us,
+    silence_due_us,
+)
+
+USER_RULES: Final[tuple[_Rule, ...]] = (
+    stop_waiting_for_recogniser,
+    stop_long_turn,
+    ask_for_words,
+    commit_turn,
+    speculate,
+    meet_user_again,
+    miss_user,
+)
+USER_DEADLINES: Final[tuple[_Deadline, ...]] = (
+    recogniser_due_us,
     long_turn_due_us,
     endpoint_due_us,
     pause_due_us,
     away_due_us,
     search_due_us,
+    silence_due_us,
 )
 
 
 def run_rules(floor: Floor) -> None:
-    """Bring the floor to rest: no rule applies to it any more."""
-    while any(rule(floor) for rule in RULES):
-        pass
+    """Bring the floor to rest: no rule applies to it any more. A closed floor is at rest."""
+    applied = floor.is_open
+    while applied:
+        applied = False
+        for rule in AGENT_RULES if floor.speaking.has_floor else USER_RULES:
+            if rule(floor):
+                applied = True
+                break
 
 
 def next_deadline_us(floor: Floor) -> int:
     """Return when a rule may next apply by time alone; NEVER if none will."""
     if not floor.is_open:
         return NEVER
-    dues = (deadline(floor) for deadline in DEADLINES)
-    return min((due for due in dues if due is not None and due > floor.now_us), default=NEVER)
+    earliest_us = NEVER
+    for deadline in AGENT_DEADLINES if floor.speaking.has_floor else USER_DEADLINES:
+        due_us = deadline(floor)
+        if due_us is not None and floor.now_us < due_us < earliest_us:
+            earliest_us = due_us
+    return earliest_us
 
 
 def _has_come(floor: Floor, due_us: int | None) -> bool:
@@ -309,8 +338,7 @@ def _has_come(floor: Floor, due_us: int | None) -> bool:
 
 
 def _turn_is_over(floor: Floor) -> bool:
-    at_once = floor.user_may_speak and (floor.hurry or floor.is_too_long)
-    return at_once or _has_come(floor, endpoint_due_us(floor))
+    return floor.hurry or floor.is_too_long or _has_come(floor, endpoint_due_us(floor))
 
 
 def _voice_lasts_until(floor: Floor, since_us: int, duration_us: int) -> int | None:

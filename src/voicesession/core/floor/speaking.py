@@ -110,14 +110,20 @@ class Reply:
         made = self.made
         return made.is_complete and self.played_us + _ROUNDING_US > made.duration_us
 
-    def heard(self, at_us: int, played_us: int) -> None:
-        """Take that *played_us* of it had been played at *at_us*; the total never shrinks."""
-        if played_us <= self.played_us:
-            return
-        if not self.is_heard:
+    def heard(self, at_us: int, played_us: int) -> bool:
+        """Take that *played_us* of it had been played at *at_us*; the total never shrinks.
+
+        Returns:
+            Whether that is news: it is heard for the first time, or it is over.
+        """
+        if not self.is_started or played_us <= self.played_us:
+            return False
+        first = self.played_us == 0
+        if first:
             self.first_heard_us = max(self.started_us, at_us - played_us)
         self.played_us = played_us
         self.last_heard_us = at_us
+        return first or self.is_over
 
 
 class Speaking:
@@ -193,12 +199,18 @@ class Speaking:
         self._out.insert(0, begin)
         self.waiting.append(reply)
 
-    def write(self, reply: Reply, text: str) -> None:
-        """Add *text*; with its first words an answer takes its place in the queue."""
+    def write(self, reply: Reply, text: str) -> bool:
+        """Add *text*; with its first words an answer takes its place in the queue.
+
+        Returns:
+            Whether it did.
+        """
         had_text = reply.has_text
         reply.text += text
-        if reply is self.answering and reply.has_text and not had_text:
+        is_first = reply is self.answering and reply.has_text and not had_text
+        if is_first:
             self.waiting.append(reply)
+        return is_first
 
     def synthesised(self, reply: Reply) -> None:
         """Take that all its audio is made."""

@@ -46,15 +46,24 @@ class VoiceActivity:
         self.stopped_us = 0
 
     @property
-    def no_news(self) -> tuple[float, float]:
-        """Two probabilities: windows below the first, or from the second on, change nothing.
+    def silent_from_us(self) -> int | None:
+        """When the voice is off if it does not come back; None unless it is STOPPING."""
+        if self.state is not VoiceState.STOPPING:
+            return None
+        return self.stopped_us + self._config.min_silence_us
 
-        They need no ``step`` while the state stays what it is.
+    def no_news(self, now_us: int) -> tuple[float, float]:
+        """Return two probabilities: windows below the first, or from the second on, are no news.
+
+        They need no ``step`` before ``silent_from_us``, unless the state has changed.
         """
         if self.state is VoiceState.QUIET:
             return self._config.on, ABOVE_ALL
         if self.state is VoiceState.SPEAKING:
             return BELOW_ALL, self._config.off
+        silent_from_us = self.silent_from_us
+        if silent_from_us is not None and now_us < silent_from_us:
+            return self._config.off, ABOVE_ALL
         return BELOW_ALL, ABOVE_ALL
 
     def step(self, start_us: int, end_us: int, probability: float) -> None:
