@@ -1,0 +1,223 @@
+"""
+Values as flat documents and back: one place, so that every medium stores the same thing.
+
+Keys are the names of the specification, values are what JSON and SQL both have: text,
+numbers, booleans, None. Instants are whole microseconds since 1970, and what is a list or
+an object is canonical JSON in a text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from attrs import fields
+
+from ..core import journal
+from ..core.instants import from_us, to_us
+from ..core.journal import JournalEntry
+from ..core.session import DailyRemaining, Pause, Session
+from ..core.states import EndReason, PauseReason, SessionState
+from ..core.utterance import Speaker, Utterance, Word
+from ..ports.storage import Tombstone
+from .pages import listed_us
+
+__all__ = (
+    "entry_text",
+    "parse_entry",
+    "parse_session",
+    "parse_tombstone",
+    "parse_utterance",
+    "session_document",
+    "tombstone_document",
+    "utterance_document",
+)
+
+Document = dict[str, Any]
+
+_US_PER_S: Final = 1_000_000
+_US_PER_MINUTE: Final = 60 * _US_PER_S
+
+_NAMES: Final = tuple(attribute.name for attribute in fields(Session))
+_INSTANTS: Final = frozenset(
+    name for name in _NAMES if name.endswith(("_at", "_since")) or name == "token_expiry"
+)
+_FLAGS: Final = frozenset(
+    {
+        "audio_partial",
+        "enhance_on_end",
+        "recording_consent",
+        "store_audio",
+        "store_transcript",
+    }
+)
+_OWN_NAMES: Final = frozenset(
+    {
+        "audio_duration_us",
+        "audio_used_us",
+        "daily_budget_remaining",
+        "enabled_panels",
+        "metadata_json",
+        "pauses",
+        "secrets_blurred",
+    }
+)
+"""Fields that are stored under another name, or in another form than they have."""
+_AS_THEY_ARE: Final = tuple(
+    name for name in _NAMES if name not in _INSTANTS and name not in _OWN_NAMES
+)
+
+
+def session_document(session: Session) -> Document:
+    """Return *session* as a flat document, with what is derived from it for lists."""
+    document: Document = {name: getattr(session, name) for name in _AS_THEY_ARE}
+    for name in _INSTANTS:
+        document[name] = _us(getattr(session, name))
+    remaining = session.daily_budget_remaining
+    return document | {
+        "state": session.state.value,
+        "end_reason": None if session.end_reason is None else session.end_reason.value,
+        "encoding": session.encoding.value,
+        "status": session.status.value,
+        "listed_at": listed_us(session),
+        "pauses": _json([[pause.reason, to_us(pause.since)] for pause in session.pauses]),
+        "pause_reasons": _json(sorted(session.pause_reasons)),
+        "secrets_blurred": _json(session.secrets_blurred),
+        "enabled_panels": None if session.enabled_panels is None else _json(session.enabled_panels),
+        "metadata": session.metadata_json,
+        # Exact: a double holds whole microseconds of far more than a lifetime.
+        "audio_duration_seconds": session.audio_duration_us / _US_PER_S,
+        "audio_minutes_used": session.audio_used_us / _US_PER_MINUTE,
+        "daily_budget_remaining": None
+        if remaining is None
+        else _json(
+            {
+                "audioMin": None
+                if remaining.audio_us is None
+                else remaining.audio_us / _US_PER_MINUTE,
+                "videoTokens": remaining.video_tokens,
+                "screenTokens": remaining.screen_tokens,
+            }
+        ),
+    }
+
+
+def parse_session(document: Mapping[str, Any]) -> Session:
+    """Return the session that was stored as *document*."""
+    values: Document = {name: document[name] for name in _AS_THEY_ARE}
+    for name in _FLAGS:
+        values[name] = None if values[name] is None else bool(values[name])
+    for name in _INSTANTS:
+        values[name] = _instant(document[name])
+    values["state"] = SessionState(document["state"])
+    values["end_reason"] = (
+        None if document["end_reason"] is None else EndReason(document["end_reason"])
+    )
+    panels = document["enabled_panels"]
+    return Session(
+        **values,
+        pauses=tuple(
+            Pause(PauseReason(reason), from_us(since))
+            for reason, since in json.loads(document["pauses"])
+        ),
+        secrets_blurred=tuple(json.loads(document["secrets_blurred"])),
+        enabled_panels=None if panels is None else tuple(json.loads(panels)),
+        metadata_json=document["metadata"],
+        audio_duration_us=round(document["audio_duration_seconds"] * _US_PER_S),
+        audio_used_us=round(document["audio_minutes_used"] * _US_PER_MINUTE),
+        daily_budget_remaining=_parse_remaining(document["daily_budget_remaining"]),
+    )
+
+
+def utterance_document(utterance: Utterance) -> Document:
+    """Return *utterance* as a flat document."""
+    words = [[w.text, w.start_us, w.end_us, w.confidence] for w in utterance.words]
+    return {
+        "id": utterance.id,
+        "speaker": utterance.speaker.value,
+        "start_us": utterance.start_us,
+        "end_us": utterance.end_us,
+        "text": utterance.text,
+        "confidence": utterance.confidence,
+        "words": _json(words),
+        "generated_text": utterance.generated_text,
+        "spoken_text": utterance.spoken_text,
+        "interrupted": utterance.interrupted,
+    }
+
+
+def parse_utterance(document: Mapping[str, Any]) -> Utterance:
+    """Return the utterance that was stored as *document*."""
+    return Utterance(
+        id=document["id"],
+        speaker=Speaker(document["speaker"]),
+        start_us=document["start_us"],
+        end_us=document["end_us"],
+        text=document["text"],
+        confidence=document["confidence"],
+        words=tuple(
+            Word(text=text, start_us=start_us, end_us=end_us, confidence=confidence)
+            for text, start_us, end_us, confidence in json.loads(document["words"])
+        ),
+        generated_text=document["generated_text"],
+        spoken_text=document["spoken_text"],
+        interrupted=bool(document["interrupted"]),
+    )
+
+
+def entry_text(entry: JournalEntry) -> str:
+    """Return *entry* as JSON; see `voicesession.core.journal` for its encoding."""
+    return _json(journal.encode(entry))
+
+
+def parse_entry(text: str) -> JournalEntry:
+    """Return the entry that was stored as *text*."""
+    return journal.decode(json.loads(text))
+
+
+def tombstone_document(tombstone: Tombstone) -> Document:
+    """Return *tombstone* as a flat document."""
+    return {
+        "tenant_id": tombstone.tenant_id,
+        "session_hash": tombstone.session_hash,
+        "deleted_at": to_us(tombstone.deleted_at),
+        "deleted_by": tombstone.deleted_by,
+        "reason": tombstone.reason,
+    }
+
+
+def parse_tombstone(document: Mapping[str, Any]) -> Tombstone:
+    """Return the tombstone that was stored as *document*."""
+    return Tombstone(
+        tenant_id=document["tenant_id"],
+        session_hash=document["session_hash"],
+        deleted_at=from_us(document["deleted_at"]),
+        deleted_by=document["deleted_by"],
+        reason=document["reason"],
+    )
+
+
+def _parse_remaining(text: str | None) -> DailyRemaining | None:
+    if text is None:
+        return None
+    stored = json.loads(text)
+    minutes = stored["audioMin"]
+    return DailyRemaining(
+        audio_us=None if minutes is None else round(minutes * _US_PER_MINUTE),
+        video_tokens=stored["videoTokens"],
+        screen_tokens=stored["screenTokens"],
+    )
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _us(instant: datetime | None) -> int | None:
+    return None if instant is None else to_us(instant)
+
+
+def _instant(stored_us: int | None) -> datetime | None:
+    return None if stored_us is None else from_us(stored_us)
