@@ -150,18 +150,19 @@ class MemoryStorage:
         kept = self._find(session_id, scope)
         if kept.session.state is SessionState.ENDED:
             raise SessionNotActive(f"session {session_id} has ended")
+        lease = Lease(
+            session_id=session_id,
+            worker_id=worker_id,
+            epoch=kept.session.epoch + 1,
+            expires_at=_now() + duration,
+        )
         kept.session = evolve(
             kept.session,
             worker_id=worker_id,
-            epoch=kept.session.epoch + 1,
-            lease_expires_at=_now() + duration,
+            epoch=lease.epoch,
+            lease_expires_at=lease.expires_at,
         )
-        return Lease(
-            session_id=session_id,
-            worker_id=worker_id,
-            epoch=kept.session.epoch,
-            expires_at=_now() + duration,
-        )
+        return lease
 
     async def renew_leases(
         self, held: Mapping[SessionId, int], /, *, duration: timedelta

@@ -80,6 +80,7 @@ READ_JOURNAL: Final = _text(
     .where(JOURNAL.c.session_id == bindparam("session_id"), JOURNAL.c.seq > bindparam("after"))
     .order_by(JOURNAL.c.seq)
     .limit(bindparam("at_most"))
+    .offset(literal_column("0", Integer))
 )
 
 _SAID: Final = upsert(UTTERANCES)
