@@ -104,7 +104,8 @@ def _recording(
 ) -> tuple[Recorder, ObjectStore] | tuple[None, None]:
     if recordings is None:
         return None, None
-    from .recording import FileObjectStore, SpoolRecorder
+    from .recording.file import FileObjectStore
+    from .recording.recorder import SpoolRecorder
 
     folder = _folder(os.fspath(recordings))
     objects = FileObjectStore(folder)
