@@ -65,7 +65,7 @@ def test_an_equal_rate_changes_nothing(pcm: bytes, rate_hz: int) -> None:
     assert resampled(pcm, rate_hz, rate_hz) == pcm
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(-32_768, 32_767), st.sampled_from(RATES))
 def test_a_constant_stays_what_it_is(value: int, rates: tuple[int, int]) -> None:
     from_hz, to_hz = rates

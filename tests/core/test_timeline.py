@@ -3,7 +3,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from voicesession.core.audio import AudioFormat
 from voicesession.core.errors import InvalidValue
@@ -52,6 +52,7 @@ def test_what_is_left_without_the_holes_is_the_difference(
     assert all(left)
 
 
+@settings(deadline=None)
 @given(timelines(), st.integers(1, 5_000))
 def test_the_pieces_are_the_file_in_order_and_no_more(plan: Timeline, at_most: int) -> None:
     pieces = list(plan.pieces(at_most_frames=at_most))
@@ -60,6 +61,7 @@ def test_the_pieces_are_the_file_in_order_and_no_more(plan: Timeline, at_most: i
     assert all(one.frames.stop <= other.frames.start for one, other in pairwise(pieces))
 
 
+@settings(deadline=None)
 @given(timelines())
 def test_each_frame_is_cut_silent_or_heard_as_its_time_says(plan: Timeline) -> None:
     audio_format = AudioFormat(sample_rate=plan.sample_rate)
@@ -80,6 +82,7 @@ def test_each_frame_is_cut_silent_or_heard_as_its_time_says(plan: Timeline) -> N
             assert fates[frame] == ("silent" if covers(plan.masks, middle_us) else "heard")
 
 
+@settings(deadline=None)
 @given(timelines(), st.integers(0, 2 * MAX_US))
 def test_the_map_goes_to_the_file_and_back(plan: Timeline, media_us: int) -> None:
     file_us = plan.to_file_us(media_us)
@@ -93,18 +96,21 @@ def test_the_map_goes_to_the_file_and_back(plan: Timeline, media_us: int) -> Non
         assert back_us == media_us
 
 
+@settings(deadline=None)
 @given(timelines(), st.integers(0, MAX_US), st.integers(0, MAX_US))
 def test_time_never_runs_backwards_on_the_map(plan: Timeline, one: int, other: int) -> None:
     earlier, later = sorted((one, other))
     assert 0 <= plan.to_file_us(later) - plan.to_file_us(earlier) <= later - earlier
 
 
+@settings(deadline=None)
 @given(timelines())
 def test_the_file_is_as_long_as_its_duration_says_to_a_frame_a_cut(plan: Timeline) -> None:
     frames = plan.file_duration_us * plan.sample_rate / 1_000_000
     assert abs(plan.file_frames - frames) <= 1 + len(plan.cuts)
 
 
+@settings(deadline=None)
 @given(timelines(), st.integers(0, 10_000), st.integers(0, 10_000))
 def test_a_stretch_of_the_file_is_what_the_whole_has_there(
     plan: Timeline, start: int, length: int

@@ -91,7 +91,8 @@ class RecoveryReport:
 
     Attributes:
         recorded: The file made of it; None where there was nothing to make, or it failed.
-        problem: Why it could not be made, in one line; what there is was left in place.
+        problem: Why there is none, in one line. Where a file could not be made, what there
+            is was left in place.
     """
 
     session_id: str

@@ -20,8 +20,10 @@ __all__ = ("Feed",)
 _MIN_LIMIT_BYTES: Final = 64 * 1024
 _WAKE_BYTES: Final = 48 * 1024
 """When so much waits, the writer does not wait for its next round."""
+_CHUNK_COST_BYTES: Final = 64
+"""What a chunk takes beside its samples."""
 _RUN_COST_BYTES: Final = 256
-"""What a run takes beside its samples; chunks without order must not cost unbounded memory."""
+"""What a run takes beside its chunks: a run for each chunk must not cost unbounded memory."""
 _US_PER_S: Final = 1_000_000
 
 
@@ -33,11 +35,11 @@ class _Run:
         self.frame_bytes = audio_format.frame_bytes
         self.start = 0
         self.end = 0
-        self.samples = bytearray()
+        self.chunks: list[bytes] = []
 
 
-_Written: TypeAlias = tuple[Track, int, bytearray]
-"""A track, the frame at which the samples begin, and the samples."""
+_Written: TypeAlias = tuple[Track, int, list[bytes]]
+"""A track, the frame at which the samples begin, and the samples in pieces."""
 
 
 class Feed:
@@ -90,15 +92,16 @@ class Feed:
     def give(self, owner: object, track: Track, at_us: int, pcm: bytes) -> None:
         """See ``Recording.write``."""
         run, size = self._runs[track], len(pcm)
+        cost = size + _CHUNK_COST_BYTES
         if owner is not self.owner:
             raise RecordingFailed("the recording is closed, or somebody else has taken it over")
         if at_us < 0:
             raise InvalidValue("at_us", at_us, "0 or more")
         if size % run.frame_bytes:
             raise InvalidValue("pcm", f"{size} bytes", f"frames of {run.frame_bytes} bytes")
-        if self._given_bytes + size - self._taken_bytes > _WAKE_BYTES:
+        if self._given_bytes + cost - self._taken_bytes > _WAKE_BYTES:
             self._writer.wake()
-            if not self._has_room_for(size):
+            if not self._has_room_for(cost):
                 self._drop(track, at_us, size)
                 return
         # AudioFormat.nearest_frame, without the call: this is the hot path.
@@ -108,9 +111,9 @@ class Feed:
                 self._end_run(run)
                 run.start = run.end = frame
                 self._given_bytes += _RUN_COST_BYTES
-            run.samples += pcm
+            run.chunks.append(pcm)
             run.end += size // run.frame_bytes
-            self._given_bytes += size
+            self._given_bytes += cost
 
     def have_done(self, action: Callable[[], None]) -> None:
         """Have the writer do *action* at once, after all that was given before."""
@@ -119,18 +122,18 @@ class Feed:
             self._queue.append(action)
         self._writer.wake()
 
-    def _has_room_for(self, size_bytes: int) -> bool:
+    def _has_room_for(self, cost_bytes: int) -> bool:
         """Wait, if need be, for the writer; but not for one that hangs.
 
         Who feeds faster than time, as from a file, waits here. In real time the writer has
         been hanging for longer than it may when there is no room left.
         """
-        while self._given_bytes + size_bytes - self._taken_bytes > self.limit_bytes:
+        while self._given_bytes + cost_bytes - self._taken_bytes > self.limit_bytes:
             patience_s = self._writer.patience_s()
             if patience_s <= 0:
                 return False
             self._room.clear()
-            if self._given_bytes + size_bytes - self._taken_bytes > self.limit_bytes:
+            if self._given_bytes + cost_bytes - self._taken_bytes > self.limit_bytes:
                 self._room.wait(patience_s)
         return True
 
@@ -145,9 +148,9 @@ class Feed:
         )
 
     def _end_run(self, run: _Run) -> None:
-        if run.samples:
-            self._queue.append((run.track, run.start, run.samples))
-            run.samples = bytearray()
+        if run.chunks:
+            self._queue.append((run.track, run.start, run.chunks))
+            run.chunks = []
             run.start = run.end
 
     def _end_runs(self) -> None:
@@ -198,9 +201,9 @@ class Feed:
             ProblemKind.WRITE_FAILED, self._unsynced or Span(0, 1), f"a defect: {error!r}"
         )
 
-    def _write(self, track: Track, start: int, samples: bytearray) -> None:
+    def _write(self, track: Track, start: int, chunks: list[bytes]) -> None:
         audio_format = self.audio_format if track is Track.USER else self._spoken
-        pcm = to_s16_mono(bytes(samples), audio_format)
+        pcm = to_s16_mono(b"".join(chunks), audio_format)
         end = start + len(pcm) // FRAME_BYTES
         if track is Track.USER:
             self._notice_what_was_missed(start)

@@ -44,6 +44,7 @@ async def _recovered(spool: Spool, objects: ObjectStore) -> RecoveryReport:
             await to_thread.run_sync(spool.remove)
         finally:
             spool.release()
-        return RecoveryReport(session_id=notes.session_id, recorded=None)
+        problem = "; ".join(f"{one.kind}: {one.detail}" for one in notes.problems)
+        return RecoveryReport(session_id=notes.session_id, recorded=None, problem=problem or None)
     recorded = await compose(spool, objects, losses=Losses(notes.gaps, notes.problems))
     return RecoveryReport(session_id=notes.session_id, recorded=recorded)
