@@ -34,7 +34,7 @@ from voicesession.testing.machines import BudgetMachine
 from voicesession.testing.strategies import limits
 
 TestAnySpending = BudgetMachine.TestCase
-TestAnySpending.settings = settings(max_examples=60, stateful_step_count=30)
+TestAnySpending.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NAIVE = datetime(2026, 11, 21, 12)  # noqa: DTZ001  # that is the point

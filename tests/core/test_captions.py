@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from voicesession.core.captions import CaptionLayout, cues, to_srt, to_txt, to_vtt
 from voicesession.core.errors import InvalidValue
@@ -17,6 +17,7 @@ SRT_TIMES = re.compile(
     r"(\d\d+):([0-5]\d):([0-5]\d),(\d{3}) --> (\d\d+):([0-5]\d):([0-5]\d),(\d{3})"
 )
 VTT_ESCAPES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
+few = settings(max_examples=40)  # each of them is a whole conversation
 layouts = st.builds(
     CaptionLayout,
     line_length=st.integers(1, 50),
@@ -55,6 +56,7 @@ def times_shown(of: Transcript, layout: CaptionLayout) -> list[tuple[int, int]]:
     return [(cue.start_ms, cue.end_ms) for cue in cues(of, layout)]
 
 
+@few
 @given(transcripts(), layouts)
 def test_each_speakers_words_are_all_shown_once_and_in_order(
     whole: Transcript, layout: CaptionLayout
@@ -68,12 +70,14 @@ def test_each_speakers_words_are_all_shown_once_and_in_order(
         assert characters("".join(lines)) == characters("".join(u.text for u in utterances))
 
 
+@few
 @given(transcripts(max_utterances=1))
 def test_words_that_fit_into_a_line_stay_whole(whole: Transcript) -> None:
     lines = [line for cue in cues(whole, CaptionLayout(line_length=200)) for line in cue.lines]
     assert " ".join(lines).split() == whole.text.split()
 
 
+@few
 @given(transcripts(), layouts)
 def test_cues_neither_overlap_nor_run_backwards_nor_last_no_time(
     whole: Transcript, layout: CaptionLayout
@@ -83,6 +87,7 @@ def test_cues_neither_overlap_nor_run_backwards_nor_last_no_time(
     assert all(one.end_ms <= other.start_ms for one, other in pairwise(shown))
 
 
+@few
 @given(transcripts(), layouts)
 def test_no_cue_is_larger_than_its_layout(whole: Transcript, layout: CaptionLayout) -> None:
     for cue in cues(whole, layout):
@@ -90,6 +95,7 @@ def test_no_cue_is_larger_than_its_layout(whole: Transcript, layout: CaptionLayo
         assert all(1 <= len(line) <= layout.line_length for line in cue.lines)
 
 
+@few
 @given(transcripts(), layouts)
 def test_srt_blocks_can_be_told_apart_whatever_was_said(
     whole: Transcript, layout: CaptionLayout
@@ -110,6 +116,7 @@ def test_srt_blocks_can_be_told_apart_whatever_was_said(
         last_ms = end_ms
 
 
+@few
 @given(transcripts(), layouts)
 def test_webvtt_gives_back_the_words_of_its_cues(whole: Transcript, layout: CaptionLayout) -> None:
     header, *blocks = to_vtt(whole, layout).removesuffix("\n").split("\n\n")
@@ -124,6 +131,7 @@ def test_webvtt_gives_back_the_words_of_its_cues(whole: Transcript, layout: Capt
         assert plain == "\n".join(cue.lines)
 
 
+@few
 @given(transcripts())
 def test_plain_text_has_a_line_for_each_utterance_that_says_something(whole: Transcript) -> None:
     spoken = [u for u in whole.utterances if u.text.split()]

@@ -64,7 +64,7 @@ def chains(draw: st.DrawFn) -> list[Leg]:
     ]
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(chains(), st.booleans(), st.data())
 def test_every_utterance_is_there_once_and_the_sessions_in_the_order_of_their_links(
     chain: list[Leg], keep_gaps: bool, data: st.DataObject
@@ -80,7 +80,7 @@ def test_every_utterance_is_there_once_and_the_sessions_in_the_order_of_their_li
     ]
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(chains(), st.booleans())
 def test_sessions_follow_each_other_and_every_time_moves_with_its_session(
     chain: list[Leg], keep_gaps: bool

@@ -24,8 +24,9 @@ from voicesession.core.utterance import Speaker, Utterance, UtteranceId, Word
 from voicesession.testing.machines import TranscriptMachine
 from voicesession.testing.strategies import session_transcripts, transcripts, utterances
 
+few = settings(max_examples=40)  # each of them is a whole conversation
 TestAnyDelivery = TranscriptMachine.TestCase
-TestAnyDelivery.settings = settings(max_examples=40, stateful_step_count=25)
+TestAnyDelivery.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
 
 
 def said(
@@ -92,6 +93,7 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
+@few
 @given(st.lists(utterances(), max_size=6, unique_by=lambda u: u.id), st.randoms())
 def test_finals_lie_in_order_of_media_time_in_whatever_order_they_come(
     finals: list[Utterance], random: Any
@@ -144,6 +146,7 @@ def test_an_id_stands_only_once_in_a_transcript() -> None:
         Transcript(utterances=(said("a"),), interims=(said("b"),))
 
 
+@few
 @given(transcripts())
 def test_each_speaker_has_their_part_and_together_it_is_everything(whole: Transcript) -> None:
     parts = [whole.of(speaker) for speaker in Speaker]
@@ -162,6 +165,7 @@ def test_the_document_has_exactly_the_published_shape() -> None:
     assert json.dumps(transcript_document(RECORD)) == json.dumps(DOCUMENT)
 
 
+@few
 @given(session_transcripts())
 def test_a_document_read_back_from_json_is_the_same_to_the_microsecond(
     record: SessionTranscript,
