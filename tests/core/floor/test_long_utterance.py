@@ -147,7 +147,27 @@ def test_a_final_behind_the_cut_waits_as_a_whole() -> None:
     seam = Seam()
     seam.cut(10 * S)
     assert seam.take(spoken(("two", 10.2, 10.6))) == []
-    assert texts(seam.cut(20 * S)) == ["two"]
+    assert texts(seam.close()) == ["two"]
+
+
+def test_what_one_cut_kept_back_is_sorted_with_the_words_of_the_next() -> None:
+    seam = Seam()
+    seam.cut(10 * S)
+    seam.take(spoken(("one", 9, 9.5), ("two", 10.2, 10.6)))
+    seam.flushed()
+    seam.cut(20 * S)
+    again = spoken(("two", 10.2, 10.6), ("three", 15, 16), ("four", 20.1, 20.5))
+    assert texts(seam.take(again)) == ["two three"]
+    assert texts(seam.close()) == ["four"]
+
+
+def test_of_two_finals_before_the_flush_the_first_stands_once_the_second_has_come() -> None:
+    seam = Seam()
+    seam.cut(10 * S)
+    assert seam.take(spoken(("two", 10.2, 10.6))) == []
+    assert texts(seam.take(spoken(("three", 10.7, 11)))) == ["two"]
+    seam.flushed()
+    assert texts(seam.take(spoken(("two", 10.2, 10.6), ("three", 10.7, 11)))) == ["three"]
 
 
 def test_words_without_times_pass_behind_those_kept_back() -> None:
@@ -188,11 +208,12 @@ def test_a_text_that_is_not_made_of_its_words_is_made_of_them() -> None:
 @settings(max_examples=40, deadline=None)
 @given(
     gaps=st.lists(st.integers(200_000, 900_000), min_size=10, max_size=60),
+    levels=st.lists(st.floats(0.36, 0.6), min_size=1, max_size=9),
     pushes_again=st.booleans(),
     splits=st.sets(st.integers(0, 60)),
 )
 def test_a_speech_of_any_length_comes_out_word_by_word(
-    gaps: list[int], pushes_again: bool, splits: set[int]
+    gaps: list[int], levels: list[float], pushes_again: bool, splits: set[int]
 ) -> None:
     """A recogniser of the simplest kind: at a flush it answers with what it was pushed since."""
     starts = [sum(gaps[:n]) for n in range(len(gaps))]
@@ -209,8 +230,8 @@ def test_a_speech_of_any_length_comes_out_word_by_word(
     while at_us < total_us + 2 * S:
         at_us += 20_000
         said = any(word.start_us <= at_us < word.end_us for word in words)
-        level = (0.9 if said else 0.4) if at_us < total_us else 0.0
-        told = conversation.voice(at_us, level)
+        level = 0.9 if said else levels[at_us // 300_000 % len(levels)]
+        told = conversation.voice(at_us, level if at_us < total_us else 0.0)
         effects += told
         cuts = [effect.at_us for effect in told if isinstance(effect, CutUtterance)]
         if "FlushRecogniser" in {type(effect).__name__ for effect in told}:

@@ -164,7 +164,7 @@ class Hearing:
         cut_us = self.quietest.window(start_us, end_us, probability)
         if cut_us is not None:
             self._out.append(CutUtterance(at_us=cut_us))
-            self._give(self._seam.cut(cut_us))
+            self._seam.cut(cut_us)
             self.flush(end_us)
 
     def _words_came(self, at_us: int, end_us: int) -> None:

@@ -74,84 +74,78 @@ class QuietestPoint:
 class Seam:
     """Sorts the words around a cut, so that none is lost and none is doubled.
 
-    A word belongs to the utterance in which its middle lies. Up to the answer to the cut's
-    flush, words behind the cut are kept back. After it they may be heard again, if the host
-    has pushed that audio a second time: those kept back stand only as far as they
-    lie before the first word heard then, and a word that was given out already is not
-    given out twice. Words without times cannot be sorted and pass as they come.
+    A word belongs to the utterance in which its middle lies. Until the cut's flush is answered,
+    words behind the cut are kept back: the host may push that audio a second time, so that they
+    are heard again, and better. Those kept back stand as far as they lie before the first
+    word that is heard after them; a word that was given out is not given out again. Words
+    without times cannot be sorted and pass as they come.
+
+    A seam opens with a cut and closes with the first flush that is not one of a cut.
     """
 
-    __slots__ = ("_cut_us", "_given_until_us", "_is_flushed", "_kept_back")
+    __slots__ = ("_cut_us", "_given_until_us", "_is_open", "_kept_back")
 
     def __init__(self) -> None:
+        self._is_open = False
         self._cut_us: int | None = None
-        self._is_flushed = False
         self._given_until_us = 0
-        self._kept_back: list[UtteranceHeard] = []
+        self._kept_back: UtteranceHeard | None = None
 
-    def cut(self, at_us: int) -> list[UtteranceHeard]:
-        """Take that the utterance is cut at *at_us*; return what an earlier cut kept back."""
-        released = self.close()
+    def cut(self, at_us: int) -> None:
+        """Take that the utterance is cut at *at_us*, and a flush asked for."""
+        self._is_open = True
         self._cut_us = at_us
-        return released
 
     def flushed(self) -> list[UtteranceHeard]:
-        """Take the answer to a flush; return what is not to be kept back any longer."""
-        if self._cut_us is None or self._is_flushed:
-            return self.close()
-        self._is_flushed = True
-        return []
-
-    def take(self, heard: UtteranceHeard) -> list[UtteranceHeard]:
-        """Return what is to be given out now that *heard* has come, in order."""
+        """Take the answer to a flush; return what need not be kept back any longer."""
         if self._cut_us is None:
-            return [heard]
-        if not heard.words:
-            return [*self._release(), heard]
-        return self._after_flush(heard) if self._is_flushed else self._before_flush(heard)
+            return self.close()
+        self._cut_us = None
+        return []
 
     def close(self) -> list[UtteranceHeard]:
         """Return what was kept back; there is no seam any more."""
+        self._is_open = False
         self._cut_us = None
-        self._is_flushed = False
         self._given_until_us = 0
         return self._release()
 
-    def _before_flush(self, heard: UtteranceHeard) -> list[UtteranceHeard]:
-        before, behind = _split(heard, _words_before(heard, self._cut_us or 0))
-        if behind is not None:
-            self._kept_back.append(behind)
-        if before is None:
-            return []
-        self._given_until_us = before.words[-1].end_us
-        return [before]
-
-    def _after_flush(self, heard: UtteranceHeard) -> list[UtteranceHeard]:
-        _, new = _split(heard, _words_before(heard, self._given_until_us))
+    def take(self, heard: UtteranceHeard) -> list[UtteranceHeard]:
+        """Return what is to be given out now that *heard* has come, in order."""
+        if not self._is_open:
+            return [heard]
+        if not heard.words:
+            return [*self._release(), heard]
+        _, new = _split(heard, self._given_until_us)
         if new is None:
             return []
         given = [
             standing
             for kept in self._release()
-            if (standing := _split(kept, _words_before(kept, new.words[0].start_us))[0])
+            if (standing := _split(kept, new.words[0].start_us)[0])
         ]
-        self._given_until_us = new.words[-1].end_us
-        return [*given, new]
+        if self._cut_us is not None:
+            new, self._kept_back = _split(new, self._cut_us)
+        if new is not None:
+            given.append(new)
+        if given:
+            self._given_until_us = given[-1].words[-1].end_us
+        return given
 
     def _release(self) -> list[UtteranceHeard]:
-        released, self._kept_back = self._kept_back, []
-        return released
-
-
-def _words_before(heard: UtteranceHeard, at_us: int) -> int:
-    """Return how many words lead up to *at_us*, by their middles."""
-    return sum(1 for _ in takewhile(lambda w: w.start_us + w.end_us < 2 * at_us, heard.words))
+        kept, self._kept_back = self._kept_back, None
+        return [] if kept is None else [kept]
 
 
 def _split(
-    heard: UtteranceHeard, count: int
+    heard: UtteranceHeard, at_us: int
 ) -> tuple[UtteranceHeard | None, UtteranceHeard | None]:
-    """Return *heard* as the utterance of its first *count* words and that of the rest."""
+    """Return *heard* as the utterance of the words that lead up to *at_us* and that of the rest.
+
+    A word lies where its middle lies.
+    """
+    leading = takewhile(lambda word: word.start_us + word.end_us < 2 * at_us, heard.words)
+    count = sum(1 for _ in leading)
     if count == 0:
         return None, heard
     if count == len(heard.words):
