@@ -7,7 +7,6 @@ from typing import TypeVar
 
 import pytest
 from anyio import to_thread
-from voicesession.stores.memory import MemoryStorage
 
 from voicesession.core.errors import (
     ProviderError,
@@ -26,10 +25,12 @@ from voicesession.runtime.live import VoiceSession
 from voicesession.runtime.manager import SessionManager
 from voicesession.runtime.pipeline import Pipeline, SessionConfig
 from voicesession.runtime.services import Services
+from voicesession.stores.memory import MemoryStorage
 from voicesession.testing.phone import Phone
 from voicesession.testing.scripted import (
     CallbackAgent,
     Lexicon,
+    ScriptedRecognition,
     ScriptedSpeechToText,
     ScriptedTextToSpeech,
     ScriptedVoiceActivityDetector,
@@ -327,7 +328,7 @@ async def test_a_session_is_started_once_and_belongs_to_one_thread(stage: Stage)
 
 async def test_an_engine_that_cannot_be_had_leaves_the_session_as_it_was(stage: Stage) -> None:
     class Missing(ScriptedSpeechToText):
-        async def open(self, *_args: object, **_options: object) -> object:  # type: ignore[override]
+        async def open(self, *_args: object, **_options: object) -> ScriptedRecognition:
             raise ProviderError("missing", "no such engine")
 
     session = await stage.voice.create(user_id="ada")

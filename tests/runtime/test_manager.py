@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from voicesession.stores.memory import MemoryStorage
 
 from voicesession.core.admission import AdmissionPolicy
 from voicesession.core.deadlines import LifePolicy
@@ -28,6 +27,7 @@ from voicesession.runtime.clock import SteppedClock
 from voicesession.runtime.happenings import SessionChanged, UtteranceStored
 from voicesession.runtime.manager import SessionManager
 from voicesession.runtime.services import Services
+from voicesession.stores.memory import MemoryStorage
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ONE_SECOND = bytes(32_000)
@@ -141,7 +141,7 @@ async def test_another_tenant_sees_nothing_of_a_session(voice: SessionManager) -
     acme = voice.for_tenant("acme")
     for call in (acme.get, acme.pause, acme.end, acme.delete, acme.transcript, acme.journal):
         with pytest.raises(SessionNotFound):
-            await call(session.id)  # type: ignore[operator]
+            await call(session.id)
     with pytest.raises(SessionNotFound):
         async with acme.attach(session.id):
             pass
@@ -282,9 +282,9 @@ async def test_an_owner_learns_of_a_command_from_another_worker(
             lambda h: seen.append(h.after.state) if isinstance(h, SessionChanged) else None
         )
         await other.pause(session.id)
-        assert call.session.state is SessionState.LIVE
+        assert seen == []
         await voice._worker._supervisor.tick()
-        assert call.session.state is SessionState.PAUSED
+        assert seen == [SessionState.PAUSED]
         await other.end(session.id)
         await voice._worker._supervisor.tick()
         assert call.is_over
@@ -351,3 +351,35 @@ async def test_ending_twice_changes_nothing(voice: SessionManager) -> None:
     with pytest.raises(SessionNotActive):
         async with voice.attach(session.id):
             pass
+
+
+async def test_secrets_are_blurred_before_words_are_stored_or_told_of(
+    voice: SessionManager,
+) -> None:
+    session = await voice.create(
+        user_id="ada", store_transcript=True, secrets_blurred=["card_number"]
+    )
+    told: list[str] = []
+    async with voice.attach(session.id) as call:
+        await call.live()
+        call.subscribe(
+            lambda h: told.append(h.utterance.text) if isinstance(h, UtteranceStored) else None
+        )
+        call.partial("my card is 4111 1111 1111 1111")
+        assert "4111" not in str(call.ownership.running_stats().transcript_partial)
+        await call.final(an_utterance(1, "my card is 4111 1111 1111 1111 you know"))
+        await call.end()
+    kept = (await voice.transcript(session.id)).text
+    assert "4111" not in kept
+    assert "you know" in kept
+    assert told == [kept]
+
+
+async def test_text_that_no_store_can_keep_is_refused_at_the_door(voice: SessionManager) -> None:
+    session = await voice.create(user_id="ada")
+    async with voice.attach(session.id) as call:
+        await call.live()
+        with pytest.raises(InvalidValue, match="NUL"):
+            await call.final(an_utterance(1, "a\0b"))
+        await call.final(an_utterance(1, "fine"))
+        await call.end()

@@ -271,5 +271,8 @@ _LONGEST_VALUE_SHOWN = 80
 
 
 def _shortened(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits refuses to be written down
+        text = f"a very large {type(value).__name__}"
     return text if len(text) <= _LONGEST_VALUE_SHOWN else text[: _LONGEST_VALUE_SHOWN - 1] + "…"

@@ -53,6 +53,10 @@ class Word:
     confidence: float | None = field(default=None, validator=_is_confidence)
 
 
+def _as_id(value: str) -> UtteranceId:
+    return UtteranceId(value)
+
+
 @frozen(kw_only=True, field_transformer=naming_fields)
 class Utterance:
     """One stretch of speech by one speaker, final.
@@ -71,7 +75,7 @@ class Utterance:
         InvalidValue: As for `Word`, or the speaker is neither of the two.
     """
 
-    id: UtteranceId
+    id: UtteranceId = field(converter=_as_id)
     speaker: Speaker = field(converter=Speaker)
     start_us: int = field(validator=is_count)
     end_us: int = field(validator=[is_count, _ends_after_start])

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
 
 from ..core.errors import LeaseLost
 from ..core.floor import effects as floor
@@ -143,6 +144,20 @@ class Conductor:
                 first = self.floor.state is TurnState.INITIAL
                 step = self.floor.start if first else self.floor.resume
                 self.carry_out(step(self._handle.media_us))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no answer is awaited, of an engine or of the store."""
+        return self._handle.is_over or not (self.ears.busy or self.mouth.busy or self.outbox)
+
+    async def idle(self) -> None:
+        """Return once that is so for everything that was heard until now."""
+        self.ears.mark()
+        while not self.is_idle:
+            await self.ears.busy.idle()
+            await self.mouth.busy.idle()
+            await self.outbox.empty()
+            await checkpoint()
 
     def hush(self) -> None:
         """Close the floor for now: nobody speaks, and the last words may still come."""

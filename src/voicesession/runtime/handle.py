@@ -23,8 +23,10 @@ from ..core.events import (
     WorkerReady,
 )
 from ..core.life import is_legal
+from ..core.redaction import Redaction
 from ..core.session import Session
 from ..core.states import EndReason, SessionState
+from ..core.text import storable_text, storable_utterance
 from ..core.timeline import Track
 from ..core.utterance import Speaker, Utterance
 from .happenings import Listener, UtteranceStored
@@ -44,6 +46,7 @@ class SessionHandle:
 
     def __init__(self, services: Services, ownership: Ownership) -> None:
         self._clock = services.clock
+        self._redaction = Redaction(ownership.session.secrets_blurred)
         self._format = ownership.session.audio_format
         self.ownership = ownership
         """For the runtime: the lease, the record and the tape behind this handle."""
@@ -162,17 +165,23 @@ class SessionHandle:
         return True
 
     def partial(self, text: str) -> None:
-        """Keep what the recogniser thinks so far; it is stored with the running stats."""
-        self.ownership.running.transcript_partial = text
+        """Keep what the recogniser thinks so far; it is stored with the running stats.
+
+        Raises:
+            InvalidValue: It holds characters that no store can keep.
+        """
+        self.ownership.running.transcript_partial = self._redaction.blur_text(storable_text(text))
 
     async def final(self, utterance: Utterance) -> Utterance:
         """Make an utterance durable, and only then tell the listeners.
 
-        Returns it as it was stored.
+        Returns it as it was stored: without the secrets that the session wants blurred.
 
         Raises:
             InvalidState: The session takes no more words.
+            InvalidValue: It holds characters that no store can keep.
         """
+        utterance = self._redaction.blur(storable_utterance(utterance))
         if utterance.speaker is Speaker.USER:
             self.ownership.running.transcript_partial = None
         await self.ownership.apply(self._finished(utterance), utterances=(utterance,))

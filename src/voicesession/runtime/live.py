@@ -241,16 +241,8 @@ class VoiceSession:
         result is the same as with engines that take no time.
         """
         await checkpoint()
-        if self._stack is None or self.is_over:
-            return
-        conductor = self._conductor
-        ears, mouth, outbox = conductor.ears, conductor.mouth, conductor.outbox
-        ears.mark()
-        while not self.is_over and (ears.busy or mouth.busy or len(outbox)):
-            await ears.busy.idle()
-            await mouth.busy.idle()
-            await outbox.empty()
-            await checkpoint()
+        if self._stack is not None:
+            await self._conductor.idle()
 
     # --- inside -------------------------------------------------------------------------------
 
