@@ -104,6 +104,12 @@ def test_no_image_appears_above_the_old_band(from_hz: int, to_hz: int) -> None:
     assert level_of(from_hz - pitch_hz, tone, to_hz) < 32_000 / 1_000
 
 
+def test_rounding_favours_no_side() -> None:
+    tone = resampled(sine(400, 48_000, seconds=0.3, level=1_000), 48_000, 16_000)
+    samples = unpack(f"<{len(tone) // 2}h", tone)[1_600:-1_600]  # whole periods
+    assert abs(sum(samples) / len(samples)) < 0.1
+
+
 def test_a_stream_is_not_delayed() -> None:
     click = bytes(2 * 800) + pack("<h", 20_000) + bytes(2 * 799)
     heard = resampled(click, 16_000, 48_000)

@@ -35,7 +35,8 @@ __all__ = ("SpoolRecorder", "SpoolRecording")
 class SpoolRecorder:
     """Records into spools under a folder, and finishes into an object store.
 
-    One for a process: it has one thread, which it starts with its first recording.
+    One for a process: it has one thread, which it starts with its first recording. Each
+    recording keeps up to three files open.
     """
 
     def __init__(self, spools: Path, objects: ObjectStore) -> None:

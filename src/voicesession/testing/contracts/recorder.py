@@ -151,6 +151,20 @@ class RecorderContract(ABC):
         wav = await self.file(objects, await recording.close(100 * MS))
         assert wav.levels(wav.left) == [(1, 20), (2, 40), (0, 20), (3, 20)]
 
+    @pytest.mark.parametrize("rate_hz", [11_025, 44_100, 47_999])
+    async def test_chunks_of_any_size_lie_end_to_end_at_any_rate(
+        self, recorder: Recorder, objects: ObjectStore, rate_hz: int
+    ) -> None:
+        audio_format = AudioFormat(sample_rate=rate_hz)
+        recording = recorder.open("s1", audio_format)
+        samples = tuple(range(1, 2_001))
+        for first in range(0, len(samples), 7):
+            chunk = samples[first : first + 7]
+            at_us = audio_format.time_of(first)
+            recording.write(USER, at_us, pack(f"<{len(chunk)}h", *chunk))
+        recorded = await recording.close(audio_format.time_of(len(samples)))
+        assert (await self.file(objects, recorded)).left == samples
+
     @pytest.mark.parametrize(
         ("audio_format", "pcm", "level"),
         [
