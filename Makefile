@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check format clean
+.PHONY: demo test check proof bench format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/voicesession demo
@@ -19,6 +19,14 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/basedpyright --level error
+
+# What make test does with few examples, with many: properties, machines, killed processes.
+proof: $(VENV)/.dev
+	VOICESESSION_PROFILE=proof $(BIN)/pytest --timeout 3600 tests/core tests/stores tests/recording
+
+bench: $(VENV)/.dev $(VENV)/.bench
+	$(BIN)/python benchmarks/floor_step.py
+	$(BIN)/python benchmarks/recorder.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
@@ -39,3 +47,8 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(PIP) --upgrade "pip>=25.1"
 	$(PIP) --editable ".[all]" --group test --group check
 	@touch $@ $(VENV)/.demo
+
+# The peers that the benchmarks measure beside us.
+$(VENV)/.bench: pyproject.toml | $(VENV)/.dev
+	$(PIP) --group bench
+	@touch $@
