@@ -1,0 +1,26 @@
+"""All commands under one name. Each loads what it needs when it is called, and not before."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import typer
+
+from .demo import demo
+from .sessions import sessions
+from .states import states
+
+__all__ = ("app",)
+
+app: Final = typer.Typer(
+    name="voicesession",
+    help="Durable voice sessions: run one, look at those that were kept.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Tracebacks are for --debug, and then plain ones.
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(demo)
+app.command()(states)
+app.add_typer(sessions, name="sessions")

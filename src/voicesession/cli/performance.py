@@ -1,0 +1,152 @@
+"""The demo itself: somebody calls, an agent answers, and all of it is kept."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+import anyio
+from attrs import frozen
+from rich.console import Console
+
+from ..core.session import Session
+from ..ports.clock import Clock
+from ..runtime.clock import SteppedClock, SystemClock
+from ..runtime.live import VoiceSession
+from ..runtime.pipeline import Pipeline
+from ..wiring import open as open_voice
+from .caller import SCRIPT, FileCaller, ScriptedCaller, rehearsed
+from .engines import callers_voice, offline_pipeline
+from .line import AsFastAsItComputes, Line, Pace, RealTime
+from .outfolder import OutFolder, claimed
+from .timeline import Timeline
+from .turns import Turn, TurnLog
+from .wavfile import open_wav
+
+__all__ = ("Performance", "Request", "perform")
+
+_SAMPLE_RATE_HZ = 16_000
+"""Of a caller without a file: what the engines take as it is."""
+
+
+@frozen(kw_only=True)
+class Request:
+    """What somebody asked of the demo.
+
+    Attributes:
+        wav: The caller; None for one who speaks a script.
+        grammar: What the caller may say; None for the demo's own sentences.
+    """
+
+    wav: Path | None
+    grammar: Path | None
+    out: Path
+    realtime: bool
+
+
+@frozen(kw_only=True)
+class Performance:
+    """What came of it.
+
+    Attributes:
+        store_url: Of the store that keeps the session.
+        signal: What interrupted it; None where nothing did.
+    """
+
+    session: Session
+    turns: Sequence[Turn]
+    store_url: str
+    signal: signal.Signals | None
+
+
+@frozen
+class _Time:
+    """The clock of the session, how it passes, and the wall where that is something else."""
+
+    clock: Clock
+    pace: Pace
+    wall: Clock | None
+
+
+async def perform(request: Request, console: Console) -> Performance:
+    """Hold one call from beginning to end, printing on *console* what happens.
+
+    What cannot be used of the request is found before anything is written.
+
+    Raises:
+        WrongUse: A file or the folder cannot be used.
+        VoiceSessionError: Something failed; a session that was begun has ended as ``error``.
+    """
+    with open_wav(request.wav) if request.wav else nullcontext() as file:
+        async with offline_pipeline(request.grammar) as pipeline:
+            with claimed(request.out) as folder:
+                caller = FileCaller(file) if file else await _scripted_caller()
+                return await _hold_call(caller, pipeline, folder, _time(request), console)
+
+
+async def _scripted_caller() -> ScriptedCaller:
+    return await rehearsed(SCRIPT, callers_voice(), sample_rate=_SAMPLE_RATE_HZ)
+
+
+def _time(request: Request) -> _Time:
+    wall = SystemClock()
+    if request.realtime:
+        return _Time(wall, RealTime(wall), None)
+    clock = SteppedClock(wall.now())
+    return _Time(clock, AsFastAsItComputes(clock), wall)
+
+
+async def _hold_call(
+    caller: FileCaller | ScriptedCaller,
+    pipeline: Pipeline,
+    folder: OutFolder,
+    time: _Time,
+    console: Console,
+) -> Performance:
+    line = Line(caller, time.pace)
+    turns = TurnLog(None if time.wall is None else time.wall.monotonic_us)
+    async with open_voice(
+        folder.store_url, recordings=folder.recordings, clock=time.clock
+    ) as voice:
+        session = await voice.create(
+            language="en",
+            sample_rate=caller.audio_format.sample_rate,
+            store_audio=True,
+            store_transcript=True,
+            recording_consent=True,
+        )
+        folder.keep()
+        async with voice.converse(session.id, pipeline) as call:
+            timeline = Timeline(console, lambda: call.media_us)
+            call.subscribe(turns)
+            call.subscribe(timeline)
+            timeline.begin(call.session)
+            caught = await _held(line, call)
+        return Performance(
+            session=await voice.get(session.id),
+            turns=turns.turns,
+            store_url=folder.store_url,
+            signal=caught,
+        )
+
+
+async def _held(line: Line, call: VoiceSession) -> signal.Signals | None:
+    """Hold the call; return the signal that has cut it short."""
+    caught: signal.Signals | None = None
+
+    async def cut_at_signal() -> None:
+        nonlocal caught
+        # The first one only: the second does what it always does.
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for received in signals:
+                caught = received
+                line.cut()
+                return
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(cut_at_signal)
+        await line.hold(call)
+        tasks.cancel_scope.cancel()
+    return caught
