@@ -132,8 +132,8 @@ async def _recorder(options: argparse.Namespace, encoding: Encoding, arrival: st
         recorder = SpoolRecorder.at(Path(folder))
         recordings = [recorder.open(f"s{n}", audio_format) for n in range(options.sessions)]
 
-        def take(session: int, track: Track, at_us: int, pcm: bytes) -> object:
-            return recordings[session].write(track, at_us, pcm)
+        def take(session: int, track: Track, at_us: int, pcm: bytes) -> None:
+            recordings[session].write(track, at_us, pcm)
 
         chunks, cpu_us = _cpu_of(options, arrival, take, _chunks(audio_format))
         for recording in recordings:
