@@ -13,7 +13,7 @@ from voicesession.recording.composition import compose
 from voicesession.recording.file import FileObjectStore
 from voicesession.recording.losses import Losses
 from voicesession.recording.spool import Spool, open_spool
-from voicesession.testing.contracts.recorder import Wav, steady
+from voicesession.testing.contracts.recorded import Wav, steady
 from voicesession.testing.strategies_audio import spans
 
 USER, AGENT = Track

@@ -20,14 +20,16 @@ from voicesession.recording import writer as writer_module
 from voicesession.recording.file import FileObjectStore
 from voicesession.recording.recorder import SpoolRecorder
 from voicesession.recording.spool import Spool
-from voicesession.testing.contracts.recorder import RecorderContract, Wav, steady
+from voicesession.testing.contracts.recorded import RecorderSuite, Wav, steady
+from voicesession.testing.contracts.recorder import RecorderContract
+from voicesession.testing.contracts.recorder_ownership import RecorderOwnershipContract
 
 MS = 1_000
 FORMAT = AudioFormat()
 USER, AGENT = Track
 
 
-class TestSpoolRecorder(RecorderContract):
+class OnThisDisk(RecorderSuite):
     @pytest.fixture
     def objects(self, tmp_path: Path) -> FileObjectStore:
         self.spools = tmp_path / "spools"
@@ -35,6 +37,14 @@ class TestSpoolRecorder(RecorderContract):
 
     def make(self, objects: ObjectStore) -> SpoolRecorder:
         return SpoolRecorder(self.spools, objects)
+
+
+class TestSpoolRecorder(OnThisDisk, RecorderContract):
+    pass
+
+
+class TestOwnershipOfSpoolRecordings(OnThisDisk, RecorderOwnershipContract):
+    pass
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from voicesession.recording.file import FileObjectStore
 from voicesession.recording.recorder import SpoolRecorder
 from voicesession.recording.recovery import recover
 from voicesession.recording.spool import Spool
-from voicesession.testing.contracts.recorder import Wav, steady
+from voicesession.testing.contracts.recorded import Wav, steady
 
 MS = 1_000
 USER, AGENT = Track
