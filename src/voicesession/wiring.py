@@ -109,7 +109,7 @@ def _recording(
 
     folder = _folder(os.fspath(recordings))
     objects = FileObjectStore(folder)
-    return SpoolRecorder(folder / "spool", objects), objects
+    return SpoolRecorder(folder / ".spool", objects), objects
 
 
 def _folder(recordings: str) -> Path:

@@ -42,7 +42,8 @@ class Tape:
         self._base_us = running.audio_duration_us
         self._accepted_bytes = 0
         self._agent_format = AudioFormat(sample_rate=audio_format.sample_rate)
-        self._agent_until_us = 0
+        self._agent_base_us = 0
+        self._agent_bytes = 0
 
     @property
     def now_us(self) -> int:
@@ -73,11 +74,13 @@ class Tape:
     def agent(self, pcm: bytes) -> None:
         """Take audio of the agent, s16le mono at the session's rate, as it is played."""
         # Pieces of one reply lie end to end; a new reply, or a hitch, starts where we are now.
-        if abs(self._agent_until_us - self.now_us) > _TRACKS_AGREE_WITHIN_US:
-            self._agent_until_us = self.now_us
+        at_us = self._agent_base_us + self._agent_format.duration_us(self._agent_bytes)
+        if abs(at_us - self.now_us) > _TRACKS_AGREE_WITHIN_US:
+            at_us = self._agent_base_us = self.now_us
+            self._agent_bytes = 0
         if self._recording is not None:
-            self._recording.write(Track.AGENT, self._agent_until_us, pcm)
-        self._agent_until_us += self._agent_format.duration_us(len(pcm))
+            self._recording.write(Track.AGENT, at_us, pcm)
+        self._agent_bytes += len(pcm)
 
     async def finish(self) -> Recorded | None:
         """Make the file, if anything was recorded.
