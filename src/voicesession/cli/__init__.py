@@ -14,9 +14,12 @@ def main() -> None:
     """
     try:
         from .app import app
+
+        app()
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"typer", "rich"}:
             raise
         print('voicesession: needs: pip install "voicesession[cli]"', file=sys.stderr)
         sys.exit(1)
-    app()
+    except KeyboardInterrupt:  # before there was a command that could be interrupted
+        sys.exit(130)

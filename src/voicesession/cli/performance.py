@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 import anyio
+from anyio.abc import TaskStatus
 from attrs import frozen
 from rich.console import Console
 
 from ..core.session import Session
 from ..ports.clock import Clock
 from ..runtime.clock import SteppedClock, SystemClock
-from ..runtime.live import VoiceSession
 from ..runtime.pipeline import Pipeline
 from ..wiring import open as open_voice
 from .caller import SCRIPT, FileCaller, ScriptedCaller, rehearsed
@@ -107,9 +107,10 @@ async def _hold_call(
 ) -> Performance:
     line = Line(caller, time.pace)
     turns = TurnLog(None if time.wall is None else time.wall.monotonic_us)
-    async with open_voice(
-        folder.store_url, recordings=folder.recordings, clock=time.clock
-    ) as voice:
+    async with (
+        _cut_by_signals(line) as caught,
+        open_voice(folder.store_url, recordings=folder.recordings, clock=time.clock) as voice,
+    ):
         session = await voice.create(
             language="en",
             sample_rate=caller.audio_format.sample_rate,
@@ -123,30 +124,30 @@ async def _hold_call(
             call.subscribe(turns)
             call.subscribe(timeline)
             timeline.begin(call.session)
-            caught = await _held(line, call)
+            await line.hold(call)
         return Performance(
             session=await voice.get(session.id),
             turns=turns.turns,
             store_url=folder.store_url,
-            signal=caught,
+            signal=next(iter(caught), None),
         )
 
 
-async def _held(line: Line, call: VoiceSession) -> signal.Signals | None:
-    """Hold the call; return the signal that has cut it short."""
-    caught: signal.Signals | None = None
+@asynccontextmanager
+async def _cut_by_signals(line: Line) -> AsyncGenerator[Sequence[signal.Signals]]:
+    """Cut *line* at Ctrl-C, or when asked to terminate; what was caught is in the sequence."""
+    caught: list[signal.Signals] = []
 
-    async def cut_at_signal() -> None:
-        nonlocal caught
-        # The first one only: the second does what it always does.
+    async def listen(*, task_status: TaskStatus[None]) -> None:
+        # To the first one only: a second does what it always does.
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            task_status.started()
             async for received in signals:
-                caught = received
+                caught.append(received)
                 line.cut()
                 return
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(cut_at_signal)
-        await line.hold(call)
+        await tasks.start(listen)
+        yield caught
         tasks.cancel_scope.cancel()
-    return caught
