@@ -68,6 +68,7 @@ async def test_a_recording_is_one_file_under_the_root_and_nothing_else(
     assert recorded.uri == (tmp_path / "sessions/s1/audio.wav").as_uri()
 
 
+@pytest.mark.sox
 async def test_soxi_reads_the_file(recorder: SpoolRecorder) -> None:
     recording = recorder.open("s1", AudioFormat(sample_rate=44_100))
     recording.write(AGENT, 0, steady(1, 20, rate_hz=44_100))
