@@ -1,0 +1,47 @@
+"""Rooms stay small enough to be read in one go."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import voicesession
+
+PACKAGE = Path(voicesession.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+MODULE_LINES, FUNCTION_LINES, CLASS_LINES, PARAMETERS = 400, 60, 250, 7
+
+LARGER_ON_PURPOSE = {
+    # A contract has one class for each question, and as many tests as the port has rules.
+    "testing/contracts",
+}
+
+
+def too_large(path: Path) -> Iterator[str]:
+    text = path.read_text()
+    if text.count("\n") > MODULE_LINES:
+        yield f"module: {text.count(chr(10))} lines"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            lines = (node.end_lineno or 0) - node.lineno + 1
+            if lines > (CLASS_LINES if isinstance(node, ast.ClassDef) else FUNCTION_LINES):
+                yield f"{node.name}: {lines} lines"
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            own = [a for a in arguments if a.arg not in ("self", "cls")]
+            if len(own) > PARAMETERS and path.parent.name != "cli":  # there it is an option each
+                yield f"{node.name}: {len(own)} parameters"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_a_room_is_small_enough(path: Path) -> None:
+    name = path.relative_to(PACKAGE).as_posix()
+    if not any(name.startswith(place) for place in LARGER_ON_PURPOSE):
+        assert list(too_large(path)) == []
+
+
+def test_there_is_no_room_for_odds_and_ends() -> None:
+    forbidden = {"utils", "helpers", "common", "base", "misc"}
+    assert not {path.stem for path in MODULES} & forbidden
