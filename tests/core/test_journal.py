@@ -256,7 +256,7 @@ PARAMETERS = (
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(histories())
 def test_a_journal_replays_to_the_states_that_were_seen(history: History) -> None:
     start = history.start
@@ -305,7 +305,7 @@ def test_a_replay_goes_on_for_as_long_as_it_is_asked() -> None:
         next(states)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(histories(), st.data())
 def test_a_journal_with_a_hole_or_out_of_order_is_refused(
     history: History, data: st.DataObject

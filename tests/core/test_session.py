@@ -354,7 +354,7 @@ def test_what_is_left_of_the_day_is_unlimited_unless_said() -> None:
 # --- Where it may go --------------------------------------------------------------------
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(sessions(), instants(), st.data())
 def test_a_session_can_go_where_one_event_would_take_it(
     session: Session, at: datetime, data: st.DataObject
