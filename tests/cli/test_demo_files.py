@@ -190,7 +190,7 @@ def test_without_the_engines_the_extra_is_named(
 
 def test_without_the_command_lines_own_packages_the_extra_is_named(tmp_path: Path) -> None:
     program = "import sys; sys.modules['typer'] = None; from voicesession.cli import main; main()"
-    done = subprocess.run(  # noqa: S603  # our own program
+    done = subprocess.run(  # our own program
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
@@ -203,7 +203,7 @@ def test_without_the_command_lines_own_packages_the_extra_is_named(tmp_path: Pat
 def test_an_interrupted_demo_ends_its_session_and_keeps_what_there_is(
     command: Command, tmp_path: Path
 ) -> None:
-    with subprocess.Popen(  # noqa: S603  # our own command
+    with subprocess.Popen(  # our own command
         process("demo", "--realtime", "--json"),
         cwd=tmp_path,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},

@@ -19,7 +19,7 @@ def test_a_look_at_the_states_loads_no_store_and_no_engine() -> None:
         "try: app(['states'])\n"
         "except SystemExit: print(*sys.modules, file=sys.stderr)"
     )
-    done = subprocess.run(  # noqa: S603  # our own program
+    done = subprocess.run(  # our own program
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     loaded = {name.partition(".")[0] for name in done.stderr.split()}

@@ -55,7 +55,7 @@ def start() -> Generator[Start]:
     with ExitStack() as running:
 
         def start(root: Path, ending: str) -> subprocess.Popen[str]:
-            process = subprocess.Popen(  # noqa: S603  # our own program
+            process = subprocess.Popen(  # our own program
                 [sys.executable, PROGRAM, root, ending],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -333,7 +333,7 @@ anyio.run(main, Path(sys.argv[1]))
 
 
 def test_a_full_disk_degrades_the_recording_and_what_was_written_is_kept(tmp_path: Path) -> None:
-    done = subprocess.run(  # noqa: S603  # our own program
+    done = subprocess.run(  # our own program
         [sys.executable, "-c", FULL_DISK, tmp_path], capture_output=True, check=True, text=True
     )
     assert "could not be finished" in done.stderr
