@@ -62,13 +62,13 @@ def test_a_format_is_what_a_client_that_says_nothing_sends() -> None:
 
 @pytest.mark.parametrize("sample_rate", [0, -1, 7_999, 48_001])
 def test_a_rate_outside_speech_is_refused(sample_rate: int) -> None:
-    with pytest.raises(ValueError, match="8000 to 48000 Hz"):
+    with pytest.raises(InvalidValue, match="8000 to 48000 Hz"):
         AudioFormat(sample_rate=sample_rate)
 
 
 @pytest.mark.parametrize("channels", [0, 3])
 def test_more_than_two_channels_are_refused(channels: int) -> None:
-    with pytest.raises(ValueError, match="channels"):
+    with pytest.raises(InvalidValue, match="channels"):
         AudioFormat(channels=channels)
 
 

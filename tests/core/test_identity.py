@@ -9,19 +9,19 @@ from attrs import field, frozen
 from hypothesis import given, strategies as st
 
 from voicesession.core.errors import InvalidValue
+from voicesession.core.fields import is_text
 from voicesession.core.identity import (
     DEFAULT_TENANT,
     RANDOM_BYTES,
     checked_id,
     is_id,
-    is_text,
     session_id,
     shortened,
     utterance_id,
     uuid7_hex,
 )
 from voicesession.core.instants import from_us, to_us
-from voicesession.testing.strategies_life import host_ids, instants, storable_texts
+from voicesession.testing.strategies_life import host_ids, instants
 
 RANDOMNESS = st.binary(min_size=RANDOM_BYTES, max_size=RANDOM_BYTES)
 AT = datetime(2026, 11, 21, tzinfo=UTC)
@@ -120,18 +120,6 @@ def test_what_means_something_in_a_path_a_key_or_a_url_is_no_id(wrong: str) -> N
 def test_no_other_character_is_let_through(wrong: str) -> None:
     with pytest.raises(InvalidValue):
         checked_id("id", wrong)
-
-
-@given(storable_texts())
-def test_a_text_is_kept_as_it_is(text: str) -> None:
-    assert Sample(words=text).words == text
-
-
-@pytest.mark.parametrize("wrong", ["a\0b", "\ud800", 5, None, b"bytes"])
-def test_what_no_store_could_keep_as_text_is_refused(wrong: Any) -> None:
-    with pytest.raises(InvalidValue, match="words") as refusal:
-        Sample(words=wrong)
-    assert refusal.value.value == wrong
 
 
 @pytest.mark.parametrize("wrong", [5, None, b"bytes"])

@@ -5,7 +5,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from attrs import evolve, field, frozen
 from hypothesis import given, strategies as st
 
 from voicesession.core.errors import InvalidValue
@@ -14,8 +13,6 @@ from voicesession.core.instants import (
     as_utc,
     duration_us,
     from_us,
-    is_count,
-    naming_fields,
     to_us,
 )
 
@@ -25,18 +22,6 @@ AWARE = st.builds(
     st.timezones(),
 )
 NAIVE = st.datetimes()
-
-
-@frozen(kw_only=True, field_transformer=naming_fields)
-class Sample:
-    seen_at: datetime = field(converter=as_utc)
-    gone_at: datetime | None = field(default=None, converter=as_optional_utc)
-    count: int = field(default=0, validator=is_count)
-
-
-@frozen(kw_only=True, field_transformer=naming_fields)
-class LargerSample(Sample):
-    back_at: datetime = field(converter=as_utc)
 
 
 @given(AWARE)
@@ -108,33 +93,3 @@ def test_what_is_no_microsecond_of_a_known_year_has_no_instant(wrong: Any) -> No
 @given(st.timedeltas())
 def test_a_duration_is_whole_microseconds(duration: timedelta) -> None:
     assert timedelta(microseconds=duration_us(duration)) == duration
-
-
-@given(st.integers(0, 2**63 - 1))
-def test_a_count_is_kept_as_it_is(count: int) -> None:
-    assert Sample(seen_at=from_us(0), count=count).count == count
-
-
-@pytest.mark.parametrize("wrong", [-1, 2**63, 1.0, True, "1", None])
-def test_what_is_no_count_is_refused_by_the_name_of_its_field(wrong: Any) -> None:
-    with pytest.raises(InvalidValue) as refusal:
-        Sample(seen_at=from_us(0), count=wrong)
-    assert refusal.value.args == ("count", wrong, "a whole number from 0 to 2^63 - 1")
-
-
-@pytest.mark.parametrize("name", ["seen_at", "gone_at", "back_at"])
-def test_a_refused_instant_is_told_by_the_name_of_its_field(name: str) -> None:
-    whole = LargerSample(seen_at=from_us(0), gone_at=from_us(1), back_at=from_us(2))
-    naive = from_us(0).replace(tzinfo=None)
-    changes: dict[str, Any] = {name: naive}
-    with pytest.raises(InvalidValue) as refusal:
-        evolve(whole, **changes)
-    assert refusal.value.args == (name, naive, "a datetime with a time zone")
-
-
-def test_naming_the_fields_changes_nothing_about_what_is_taken() -> None:
-    sample = LargerSample(
-        seen_at=datetime(2026, 1, 1, tzinfo=ZoneInfo("Asia/Tokyo")), back_at=from_us(2)
-    )
-    assert sample.seen_at == datetime(2025, 12, 31, 15, tzinfo=UTC)
-    assert (sample.gone_at, sample.back_at, sample.count) == (None, from_us(2), 0)

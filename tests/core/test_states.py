@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from voicesession.core.errors import InvalidValue
+from voicesession.core.fields import Vocabulary
 from voicesession.core.states import (
     STATUS_OF_END,
     EndReason,
@@ -13,7 +14,6 @@ from voicesession.core.states import (
     SessionState,
     SessionStatus,
     TurnState,
-    Vocabulary,
 )
 
 VOCABULARIES: tuple[type[Vocabulary], ...] = (

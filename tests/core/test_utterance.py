@@ -8,7 +8,8 @@ from attrs.exceptions import FrozenInstanceError
 from hypothesis import given, strategies as st
 
 from voicesession.core.errors import InvalidValue
-from voicesession.core.utterance import Speaker, Utterance, UtteranceId, Word
+from voicesession.core.utterance import Speaker, Utterance, UtteranceId, Word, storable_utterance
+from voicesession.testing.strategies import utterances
 
 WORD = Word(text="Hello", start_us=0, end_us=400_000, confidence=0.95)
 UTTERANCE = Utterance(
@@ -74,3 +75,22 @@ def test_what_was_said_does_not_change() -> None:
     with pytest.raises(FrozenInstanceError):
         UTTERANCE.text = "Hullo"  # type: ignore[misc]
     assert len({UTTERANCE, evolve(UTTERANCE)}) == 1
+
+
+HELLO = Utterance(id=UtteranceId("utt_1"), speaker=Speaker.USER, start_us=0, end_us=9, text="Hello")
+UNSTORABLE = pytest.mark.parametrize("text", ["a\0b", "\0", "lone \ud83d", "\udc00 lone"])
+
+
+@given(utterances())
+def test_an_utterance_of_storable_texts_comes_back_as_it_is(utterance: Utterance) -> None:
+    assert storable_utterance(utterance) is utterance
+
+
+@UNSTORABLE
+@pytest.mark.parametrize("field", ["id", "text", "generated_text", "spoken_text", "words"])
+def test_an_utterance_is_refused_for_any_of_its_texts(field: str, text: str) -> None:
+    spoil: Any = (Word(text=text, start_us=0, end_us=0),) if field == "words" else text
+    spoiled = evolve(HELLO, **{field: spoil})
+    with pytest.raises(InvalidValue) as refused:
+        storable_utterance(spoiled)
+    assert refused.value.field == field

@@ -124,7 +124,11 @@ async def test_a_bad_parameter_is_named_and_nothing_is_stored(voice: SessionMana
     with pytest.raises(InvalidValue, match="metadata"):
         await voice.create(user_id="ada", metadata={"x": "y" * 20_000})
     with pytest.raises(InvalidValue, match="user_id"):
-        await voice.create(user_id="a/b")
+        await voice.create(user_id="")
+    with pytest.raises(InvalidValue, match="id"):
+        await voice.create(session_id="../escape")
+    with pytest.raises(InvalidValue, match="sample_rate"):
+        await voice.create(sample_rate=1)
     with pytest.raises(InvalidValue, match="status"):
         await voice.find(status="nonsense")
     assert (await voice.find()).sessions == ()

@@ -9,10 +9,10 @@ from typing import Any, Final, NewType
 from attrs import field, frozen
 
 from .errors import InvalidValue
+from .fields import Vocabulary, is_count
 from .identity import checked_id
-from .instants import as_optional_utc, is_count
+from .instants import as_optional_utc
 from .meters import Meter, Number, exact_fraction
-from .states import Vocabulary
 from .windows import Window
 
 __all__ = (

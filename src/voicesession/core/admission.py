@@ -7,7 +7,7 @@ from typing import Any
 from attrs import field, frozen
 
 from .errors import InvalidConfig, QuotaExceeded
-from .instants import is_count
+from .fields import is_count
 
 __all__ = ("AdmissionPolicy", "OpenSessions", "admit")
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from attrs import field, frozen
-from attrs.validators import in_, instance_of
 
 from .errors import InvalidValue
+from .fields import Vocabulary, naming_fields
 
 __all__ = ("AudioFormat", "Encoding")
 
@@ -16,7 +15,7 @@ MIN_RATE_HZ: Final = 8_000
 MAX_RATE_HZ: Final = 48_000
 
 
-class Encoding(StrEnum):
+class Encoding(Vocabulary):
     """How one sample is written; the values are the names on the wire."""
 
     PCM_S16LE = "pcm_s16le"
@@ -34,23 +33,31 @@ _SAMPLE_BYTES: Final = {
 _US_PER_S: Final = 1_000_000
 
 
-def _rate_is_supported(_instance: object, _attribute: object, rate_hz: int) -> None:
-    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
-        raise ValueError(f"sample_rate is {rate_hz}; allowed: {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz")
+def _is_rate(_instance: object, attribute: Any, value: Any) -> None:
+    if type(value) is not int or not MIN_RATE_HZ <= value <= MAX_RATE_HZ:
+        raise InvalidValue(attribute.name, value, f"{MIN_RATE_HZ} to {MAX_RATE_HZ} Hz")
 
 
-@frozen
+def _is_channels(_instance: object, attribute: Any, value: Any) -> None:
+    if type(value) is not int or value not in (1, 2):
+        raise InvalidValue(attribute.name, value, "1 or 2")
+
+
+@frozen(field_transformer=naming_fields)
 class AudioFormat:
     """How a stream of audio is written: bytes to time and back, exactly.
 
     Attributes:
         sample_rate: Sample frames a second, 8 000 to 48 000.
         channels: 1 or 2, interleaved.
+
+    Raises:
+        InvalidValue: There is no such encoding, rate or number of channels.
     """
 
     encoding: Encoding = field(default=Encoding.PCM_S16LE, converter=Encoding)
-    sample_rate: int = field(default=16_000, validator=[instance_of(int), _rate_is_supported])
-    channels: int = field(default=1, validator=in_((1, 2)))
+    sample_rate: int = field(default=16_000, validator=_is_rate)
+    channels: int = field(default=1, validator=_is_channels)
 
     @property
     def frame_bytes(self) -> int:

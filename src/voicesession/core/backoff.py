@@ -14,7 +14,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from .errors import InvalidValue
-from .instants import is_count
+from .fields import is_count
 
 __all__ = ("Backoff",)
 

@@ -20,8 +20,7 @@ from typing import Any, Final
 from attrs import evolve, field, frozen
 
 from .errors import InvalidValue
-from .instants import is_count
-from .states import Vocabulary
+from .fields import Vocabulary, is_count
 
 __all__ = ("TRANSITIONS", "Breaker", "BreakerPolicy", "BreakerState", "Outcome", "admit", "record")
 

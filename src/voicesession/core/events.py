@@ -17,8 +17,8 @@ from attrs import field, frozen
 from attrs.validators import deep_iterable, instance_of, optional
 
 from .errors import InvalidValue
-from .identity import is_text
-from .instants import as_utc, is_count, naming_fields
+from .fields import is_count, is_text, naming_fields
+from .instants import as_utc
 from .states import EndReason
 from .utterance import Speaker, UtteranceId
 

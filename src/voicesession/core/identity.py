@@ -1,6 +1,5 @@
 """
-Names of sessions, tenants and utterances: how they are made, and which names and texts
-a field may hold.
+Names of sessions, tenants and utterances: how they are made, and which are allowed.
 
 Randomness and time are arguments: the shell draws them.
 """
@@ -12,8 +11,8 @@ from datetime import datetime
 from typing import Any, Final, NewType
 
 from .errors import InvalidValue
+from .fields import is_text
 from .instants import to_us
-from .text import storable_text
 
 __all__ = (
     "DEFAULT_TENANT",
@@ -22,7 +21,6 @@ __all__ = (
     "TenantId",
     "checked_id",
     "is_id",
-    "is_text",
     "session_id",
     "shortened",
     "utterance_id",
@@ -94,17 +92,6 @@ def is_id(instance: object, attribute: Any, value: Any) -> None:
     """
     is_text(instance, attribute, value)
     checked_id(attribute.name, value)
-
-
-def is_text(_instance: object, attribute: Any, value: Any) -> None:
-    """Attrs validator: text that `storable_text` takes.
-
-    Raises:
-        InvalidValue: It is something else.
-    """
-    if not isinstance(value, str):
-        raise InvalidValue(attribute.name, value, "text")
-    storable_text(value, attribute.name)
 
 
 def shortened(identifier: str) -> str:

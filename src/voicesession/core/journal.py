@@ -22,8 +22,9 @@ from attrs import field, fields, frozen
 from . import events
 from .errors import InvalidValue
 from .events import SessionEvent
+from .fields import is_count
 from .identity import SessionId
-from .instants import from_us, is_count, to_us
+from .instants import from_us, to_us
 from .life import apply
 from .session import Session
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Final, TypeAlias
 
 from .errors import InvalidValue
-from .states import Vocabulary
+from .fields import Vocabulary
 
 __all__ = (
     "LARGEST_QUANTITY",

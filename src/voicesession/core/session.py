@@ -3,88 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from attrs import field, frozen
 from attrs.validators import optional
 
 from .audio import AudioFormat, Encoding
 from .errors import InvalidValue
-from .identity import DEFAULT_TENANT, SessionId, TenantId, is_id, is_text
-from .instants import as_optional_utc, as_utc, is_count, naming_fields
+from .fields import is_count, is_text, naming_fields
+from .identity import DEFAULT_TENANT, SessionId, TenantId, is_id
+from .instants import as_optional_utc, as_utc
+from .metadata import is_metadata_json
 from .states import STATUS_OF_END, EndReason, PauseReason, SessionState, SessionStatus
 from .transitions import LIFTED_BY, may_follow
 
 __all__ = (
-    "MAX_METADATA_BYTES",
-    "MAX_METADATA_DEPTH",
     "DailyRemaining",
     "Pause",
     "Session",
-    "metadata_json",
 )
 
-MAX_METADATA_BYTES: Final = 16 * 1024
-MAX_METADATA_DEPTH: Final = 32
-"""So that whoever reads it back has stack enough, wherever they stand."""
-
+_LONGEST_USER: Final = 256
 _US_PER_S: Final = 1_000_000
 _US_PER_MINUTE: Final = 60 * _US_PER_S
 
 
-def metadata_json(metadata: Mapping[str, Any]) -> str:
-    """Return *metadata* as canonical JSON.
-
-    Raises:
-        InvalidValue: It is no JSON object, more than 16 KiB of it, nested more than 32
-            deep, or holds a NUL character.
-    """
-    try:
-        text = json.dumps(
-            dict(metadata),
-            ensure_ascii=False,
-            allow_nan=False,
-            separators=(",", ":"),
-            sort_keys=True,
-        )
-        size = len(text.encode())
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidValue(
-            "metadata", type(metadata).__name__, f"a JSON object ({error})"
-        ) from None
-    if size > MAX_METADATA_BYTES:
-        raise InvalidValue(
-            "metadata", f"{size} bytes", f"at most {MAX_METADATA_BYTES} bytes of JSON"
-        )
-    if _is_deeper(dict(metadata), MAX_METADATA_DEPTH):
-        raise InvalidValue("metadata", "nested deeper", f"at most {MAX_METADATA_DEPTH} levels")
-    if r"\u0000" in text.replace(r"\\", ""):  # a backslash that is meant is no escape
-        raise InvalidValue("metadata", "text with a NUL character", "text without NUL")
-    return text
-
-
-def _is_deeper(value: Any, levels: int) -> bool:
-    if not isinstance(value, dict | list | tuple):
-        return False
-    parts = cast("Iterable[Any]", value.values() if isinstance(value, dict) else value)
-    return levels == 0 or any(_is_deeper(part, levels - 1) for part in parts)
-
-
-def _is_metadata_json(session: object, attribute: Any, value: Any) -> None:
-    # Its shape was checked when `metadata_json` wrote it; to parse it at every step would
-    # cost more than the step.
+def _is_user(session: object, attribute: Any, value: Any) -> None:
+    # As the host names them: an address, a subject of a token. It is no part of a path.
     is_text(session, attribute, value)
-    if len(value.encode()) > MAX_METADATA_BYTES or not value.startswith("{"):
-        raise InvalidValue(attribute.name, value, "what `metadata_json` returns")
-
-
-def _as_encoding(value: str) -> Encoding:
-    try:
-        return Encoding(value)
-    except ValueError:
-        raise InvalidValue("encoding", value, ", ".join(Encoding)) from None
+    if not 1 <= len(value) <= _LONGEST_USER:
+        raise InvalidValue(attribute.name, value, f"1 to {_LONGEST_USER} characters")
 
 
 def _as_end_reason(value: str | None) -> EndReason | None:
@@ -166,7 +116,7 @@ class Session:
     # identity
     id: SessionId = field(validator=is_id)
     tenant_id: TenantId = field(default=DEFAULT_TENANT, validator=is_id)
-    user_id: str | None = field(default=None, validator=_ID_OR_NONE)
+    user_id: str | None = field(default=None, validator=optional(_is_user))
     created_by: str | None = field(default=None, validator=_TEXT_OR_NONE)
     created_at: datetime = field(converter=as_utc)
     started_at: datetime | None = field(default=None, converter=as_optional_utc)
@@ -189,7 +139,7 @@ class Session:
     mode: str = field(default="LS1A", validator=is_text)
     language: str = field(default="auto", validator=is_text)
     model: str = field(default="fast", validator=is_text)
-    encoding: Encoding = field(default=Encoding.PCM_S16LE, converter=_as_encoding)
+    encoding: Encoding = field(default=Encoding.PCM_S16LE, converter=Encoding)
     sample_rate: int = 16_000
     channels: int = 1
     store_audio: bool = False
@@ -244,7 +194,7 @@ class Session:
     epoch: int = field(default=0, validator=is_count)
     lease_expires_at: datetime | None = field(default=None, converter=as_optional_utc)
     client_ip: str | None = field(default=None, validator=_TEXT_OR_NONE, repr=False)
-    metadata_json: str = field(default="{}", validator=_is_metadata_json, repr=False)
+    metadata_json: str = field(default="{}", validator=is_metadata_json, repr=False)
 
     def __attrs_post_init__(self) -> None:
         # Together they must be a format that exists; the error names the field.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, NoReturn
+from typing import Final
 
-from .errors import InvalidValue
+from .fields import Vocabulary
 
 __all__ = (
     "STATUS_OF_END",
@@ -16,16 +15,7 @@ __all__ = (
     "SessionState",
     "SessionStatus",
     "TurnState",
-    "Vocabulary",
 )
-
-
-class Vocabulary(StrEnum):
-    """A closed list of words: another word is an `InvalidValue` that lists them."""
-
-    @classmethod
-    def _missing_(cls, value: object) -> NoReturn:
-        raise InvalidValue(cls.__name__, value, ", ".join(cls))
 
 
 class SessionState(Vocabulary):

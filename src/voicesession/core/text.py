@@ -8,9 +8,8 @@ passes it through here once; behind that door nobody looks again.
 from __future__ import annotations
 
 from .errors import InvalidValue
-from .utterance import Utterance
 
-__all__ = ("storable_text", "storable_utterance")
+__all__ = ("storable_text",)
 
 
 def storable_text(text: str, field: str = "text") -> str:
@@ -27,18 +26,3 @@ def storable_text(text: str, field: str = "text") -> str:
     except UnicodeEncodeError:
         raise InvalidValue(field, text, "text without lone surrogates") from None
     return text
-
-
-def storable_utterance(utterance: Utterance) -> Utterance:
-    """Return *utterance* as it is.
-
-    Raises:
-        InvalidValue: One of its texts cannot be stored; see `storable_text`.
-    """
-    storable_text(utterance.id, "id")
-    storable_text(utterance.text, "text")
-    storable_text(utterance.generated_text or "", "generated_text")
-    storable_text(utterance.spoken_text or "", "spoken_text")
-    for word in utterance.words:
-        storable_text(word.text, "words")
-    return utterance

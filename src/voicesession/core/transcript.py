@@ -21,7 +21,7 @@ from typing import Any, Final, TypeVar, cast
 from attrs import evolve, field, frozen
 
 from .errors import InvalidValue
-from .instants import is_count
+from .fields import is_count
 from .text import storable_text
 from .utterance import Speaker, Utterance, UtteranceId, Word
 

@@ -7,10 +7,10 @@ from typing import Any, NewType
 from attrs import field, frozen
 
 from .errors import InvalidValue
-from .instants import is_count, naming_fields
-from .states import Vocabulary
+from .fields import Vocabulary, is_count, naming_fields
+from .text import storable_text
 
-__all__ = ("Speaker", "Utterance", "UtteranceId", "Word")
+__all__ = ("Speaker", "Utterance", "UtteranceId", "Word", "storable_utterance")
 
 UtteranceId = NewType("UtteranceId", str)
 """``utt_`` and 32 hex digits, or the host's own."""
@@ -85,3 +85,18 @@ class Utterance:
     generated_text: str | None = None
     spoken_text: str | None = None
     interrupted: bool = False
+
+
+def storable_utterance(utterance: Utterance) -> Utterance:
+    """Return *utterance* as it is.
+
+    Raises:
+        InvalidValue: One of its texts cannot be stored; see `storable_text`.
+    """
+    storable_text(utterance.id, "id")
+    storable_text(utterance.text, "text")
+    storable_text(utterance.generated_text or "", "generated_text")
+    storable_text(utterance.spoken_text or "", "spoken_text")
+    for word in utterance.words:
+        storable_text(word.text, "words")
+    return utterance

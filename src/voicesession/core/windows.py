@@ -22,8 +22,8 @@ from typing import Final
 from attrs import frozen
 
 from .errors import InvalidValue
+from .fields import Vocabulary
 from .instants import as_utc
-from .states import Vocabulary
 
 __all__ = ("Period", "Window", "period_at")
 

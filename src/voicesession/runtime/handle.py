@@ -26,9 +26,9 @@ from ..core.life import is_legal
 from ..core.redaction import Redaction
 from ..core.session import Session
 from ..core.states import EndReason, SessionState
-from ..core.text import storable_text, storable_utterance
+from ..core.text import storable_text
 from ..core.timeline import Track
-from ..core.utterance import Speaker, Utterance
+from ..core.utterance import Speaker, Utterance, storable_utterance
 from .happenings import Listener, UtteranceStored
 from .ownership import Ownership
 from .services import Services

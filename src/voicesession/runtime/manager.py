@@ -26,7 +26,8 @@ from ..core.events import (
 )
 from ..core.identity import DEFAULT_TENANT, SessionId, TenantId, checked_id
 from ..core.journal import JournalEntry
-from ..core.session import Session, metadata_json
+from ..core.metadata import metadata_json
+from ..core.session import Session
 from ..core.states import EndReason, SessionState, SessionStatus
 from ..core.transcript import Transcript
 from ..ports.storage import Order, Page, Scope, SessionQuery, Tombstone

@@ -13,7 +13,8 @@ from ..core.events import ConnectRequested, EndRequested
 from ..core.identity import SessionId, TenantId
 from ..core.journal import JournalEntry
 from ..core.life import apply
-from ..core.session import Session, metadata_json
+from ..core.metadata import metadata_json
+from ..core.session import Session
 from ..core.states import EndReason, SessionState
 from ..ports.storage import Change, Scope
 from .ending import Ending

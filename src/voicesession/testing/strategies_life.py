@@ -17,7 +17,8 @@ from ..core.identity import RANDOM_BYTES, SessionId, TenantId, session_id
 from ..core.instants import from_us, to_us
 from ..core.journal import EVENT_TYPES, JournalEntry
 from ..core.life import apply, is_legal
-from ..core.session import DailyRemaining, Session, metadata_json
+from ..core.metadata import metadata_json
+from ..core.session import DailyRemaining, Session
 from ..core.states import EndReason, SessionState
 from ..core.transitions import LIFTED_BY, PAUSED_BY
 from ..core.utterance import Speaker, UtteranceId
