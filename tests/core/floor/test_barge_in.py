@@ -173,6 +173,7 @@ def test_speech_before_the_agent_began_does_not_count(begin: Any) -> None:
 
 def test_a_voice_without_words_holds_the_agent_for_two_seconds(begin: Any) -> None:
     talk = speaking(begin)
+    talk.quiet(3)
     talk.loud(0.49)
     assert not talk.all(HoldSpeech)
     talk.loud(0.01)
@@ -226,3 +227,15 @@ def test_the_agent_may_hold_at_the_first_sound_where_the_config_says_so(begin: A
     talk = speaking(begin, interruption=InterruptionConfig(hold_after_us=0))
     talk.loud(0.05)
     assert talk.names == ["SpeechStarted", "HoldSpeech"]
+
+
+def test_a_voice_from_before_the_agent_began_holds_it_only_as_long_after(begin: Any) -> None:
+    talk = begin()
+    talk.loud(2)
+    talk.tell("say", "Careful!", True)
+    talk.tell("speech_made", 1, 8, 2_000_000)
+    talk.plays(1, 0.1)
+    talk.loud(0.49)
+    assert not talk.all(HoldSpeech)
+    talk.loud(0.01)
+    assert talk.all(HoldSpeech)

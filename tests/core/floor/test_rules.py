@@ -178,8 +178,10 @@ def test_a_turn_that_is_too_long_is_answered_while_the_user_speaks(begin: Any) -
     talk = begin(max_turn_us=5_000_000)
     talk.loud(1)
     talk.hears("To begin with")
-    talk.loud(4)
-    assert "TurnTooLong" in [type(effect).__name__ for effect in talk.effects]
+    talk.loud(3.99)
+    assert not talk.all(TurnTooLong)
+    talk.loud(0.01)
+    assert talk.names == ["TurnTooLong", "FlushRecogniser"]
     assert not talk.all(TurnCommitted)
     talk.answers_flush()
     assert talk.last(TurnCommitted).text == "To begin with"
