@@ -349,3 +349,22 @@ async def test_words_that_are_still_being_recognised_when_the_session_stops_are_
         await phone.say("these are my last words")
     texts = [u.text for u in (await stage.voice.transcript(call.session.id)).utterances]
     assert texts == ["these are my last words"]
+
+
+async def test_a_host_that_fails_in_mid_sentence_loses_no_word_and_sees_its_own_error(
+    stage: Stage,
+) -> None:
+    async def host() -> None:
+        async with stage.call(a_long_story) as (_, phone):
+            await phone.say("tell me a story")
+            await phone.wait(2_500_000)
+            await phone.say("and another")
+            raise RuntimeError("the host's own bug")
+
+    with pytest.raises(RuntimeError, match="the host's own bug"):
+        await host()
+    (session,) = (await stage.voice.find()).sessions
+    assert session.error == "RuntimeError: the host's own bug"
+    texts = [u.text for u in (await stage.voice.transcript(session.id)).utterances]
+    assert texts[0] == "tell me a story"
+    assert texts[-1] == "and another"

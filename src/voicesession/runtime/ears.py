@@ -38,6 +38,7 @@ class Ears:
         self._format = audio_format
         self._activity = activity
         self._recognition = recognition
+        self._marks = recognition if isinstance(recognition, MarksProgress) else None
         self._window_end_us = at_us
         self._unanswered = 0
         self.busy = Busy()
@@ -81,10 +82,10 @@ class Ears:
 
     def mark(self) -> None:
         """Have ``busy`` say when the audio so far has been worked on, if the engine can tell."""
-        if isinstance(self._recognition, MarksProgress):
+        if self._marks is not None:
             self._unanswered += 1
             self.busy.begin()
-            self._recognition.mark()
+            self._marks.mark()
 
     async def results(self) -> AsyncIterator[Recognition]:
         """Yield what the recogniser says; a question counts as answered when its answer is taken."""

@@ -108,6 +108,11 @@ class VoiceSession:
             await self.stop()
         if self._stack is None:
             return None
+        if isinstance(exc, Exception) and not self.is_over:
+            # The host failed, not the caller: what they said is kept before all else ends.
+            with anyio.move_on_after(_LAST_WORDS_TAKE_AT_MOST_S, shield=True):
+                await self._drain()
+        self._handle.ownership.before_end(None)
         self._tasks.cancel_scope.cancel()
         with unwrapped(exc):
             return await self._stack.__aexit__(exc_type, exc, traceback)

@@ -68,8 +68,11 @@ class Ownership:
         """Whether it has ended or is somebody else's."""
         return self.is_lost or self.session.state is SessionState.ENDED
 
-    def before_end(self, drain: Callable[[], Awaitable[None]]) -> None:
-        """Await *drain* before the session is ended here, so that no word is left behind."""
+    def before_end(self, drain: Callable[[], Awaitable[None]] | None) -> None:
+        """Await *drain* before the session is ended here, so that no word is left behind.
+
+        None where there is nobody any more who could have some.
+        """
         self._drain = drain
 
     async def apply(self, *events: SessionEvent, **changes: Any) -> Session:
