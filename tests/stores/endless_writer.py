@@ -6,17 +6,16 @@ from pathlib import Path
 
 import anyio
 
-from voicesession.core.events import DetailsChanged
 from voicesession.stores.sql import SqliteStorage
-from voicesession.testing.contracts.storage import START, a_session, after, create
+from voicesession.testing.contracts.storage.examples import an_utterance, change_of, heard, live
 
 
 async def main(path: Path) -> None:
     async with SqliteStorage(path) as storage:
         for number in count():
-            session = await create(storage, a_session(f"s{number}"))
-            change = after(session, DetailsChanged(at=START, fields=("x",)))
-            await storage.commit(change)
+            session = await live(storage, f"s{number}")
+            said = [an_utterance(f"u{n}") for n in range(20)]
+            await storage.commit(change_of(session, *map(heard, said), utterances=said))
             sys.stdout.write(f"{session.id}\n")
             sys.stdout.flush()
 

@@ -1,23 +1,25 @@
 """What is stored is what comes back, to the microsecond, under the names of the specification."""
 
 import json
+from itertools import combinations
 
 from attrs import evolve, fields
 from hypothesis import given, settings, strategies as st
 
 from voicesession.core.session import DailyRemaining, Session
+from voicesession.stores.changes import COUNTED, FIXED, LEASE, LONGEST_US
 from voicesession.stores.codec import (
     parse_session,
     parse_utterance,
     session_document,
+    stored_names,
     utterance_document,
 )
 from voicesession.stores.sql.schema import SESSIONS, UTTERANCES
 from voicesession.testing.strategies import utterances
 from voicesession.testing.strategies_life import sessions
 
-A_LIFETIME_US = 100 * 365 * 24 * 3600 * 1_000_000
-DURATIONS = st.integers(0, A_LIFETIME_US)
+DURATIONS = st.integers(0, LONGEST_US) | st.integers(LONGEST_US - 1_000, LONGEST_US)
 REMAINING = st.none() | st.builds(
     DailyRemaining,
     audio_us=st.none() | DURATIONS,
@@ -52,7 +54,71 @@ def test_the_columns_are_the_names_of_a_document(session: Session) -> None:
     assert {column.name for column in SESSIONS.columns} == set(session_document(session))
 
 
-SPECIFIED = ["id", "tenant_id", "user_id", "created_by", "created_at", "started_at", "live_at", "updated_at", "ended_at", "state", "status", "pause_reasons", "end_reason", "error", "seq", "deadline_at", "mode", "language", "model", "encoding", "sample_rate", "channels", "store_audio", "store_transcript", "enhance_on_end", "retention_days", "device_type", "client_version", "key_hash", "recording_consent", "secrets_blurred", "transcript_partial", "transcript_final", "audio_uri", "audio_partial", "transcript_uri", "enhancement_job_id", "previous_session_id", "audio_duration_seconds", "utterance_count", "word_count", "message_count", "audio_chunks_received", "audio_chunks_processed", "audio_minutes_used", "daily_budget_remaining", "session_template_id", "room_name", "modality_profile", "enabled_panels", "token_expiry", "worker_id", "epoch", "lease_expires_at", "client_ip", "metadata"]
+def test_the_writers_of_a_session_divide_its_columns_among_them() -> None:
+    columns = {column.name for column in SESSIONS.columns}
+    for one, other in combinations((FIXED, LEASE, COUNTED), 2):
+        assert not one & other
+    assert stored_names(FIXED | LEASE | COUNTED) < columns
+
+
+SPECIFIED = [
+    "id",
+    "tenant_id",
+    "user_id",
+    "created_by",
+    "created_at",
+    "started_at",
+    "live_at",
+    "updated_at",
+    "ended_at",
+    "state",
+    "status",
+    "pause_reasons",
+    "end_reason",
+    "error",
+    "seq",
+    "deadline_at",
+    "mode",
+    "language",
+    "model",
+    "encoding",
+    "sample_rate",
+    "channels",
+    "store_audio",
+    "store_transcript",
+    "enhance_on_end",
+    "retention_days",
+    "device_type",
+    "client_version",
+    "key_hash",
+    "recording_consent",
+    "secrets_blurred",
+    "transcript_partial",
+    "transcript_final",
+    "audio_uri",
+    "audio_partial",
+    "transcript_uri",
+    "enhancement_job_id",
+    "previous_session_id",
+    "audio_duration_seconds",
+    "utterance_count",
+    "word_count",
+    "message_count",
+    "audio_chunks_received",
+    "audio_chunks_processed",
+    "audio_minutes_used",
+    "daily_budget_remaining",
+    "session_template_id",
+    "room_name",
+    "modality_profile",
+    "enabled_panels",
+    "token_expiry",
+    "worker_id",
+    "epoch",
+    "lease_expires_at",
+    "client_ip",
+    "metadata",
+]
 
 
 def test_every_field_of_the_specification_is_a_column() -> None:

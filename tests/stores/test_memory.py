@@ -1,3 +1,5 @@
+from collections.abc import AsyncGenerator
+
 import pytest
 
 from voicesession.stores.memory import MemoryStorage
@@ -6,5 +8,6 @@ from voicesession.testing.contracts.storage import StorageContract
 
 class TestMemoryStorage(StorageContract):
     @pytest.fixture
-    def storage(self) -> MemoryStorage:
-        return MemoryStorage()
+    async def storage(self) -> AsyncGenerator[MemoryStorage]:
+        async with MemoryStorage() as storage:
+            yield storage

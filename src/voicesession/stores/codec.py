@@ -9,33 +9,46 @@ an object is canonical JSON in a text.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeAlias
 
 from attrs import fields
 
 from ..core import journal
+from ..core.errors import StoreError
 from ..core.instants import from_us, to_us
 from ..core.journal import JournalEntry
 from ..core.session import DailyRemaining, Pause, Session
-from ..core.states import EndReason, PauseReason, SessionState
+from ..core.states import PauseReason
 from ..core.utterance import Speaker, Utterance, Word
-from ..ports.storage import Tombstone
+from ..ports.storage import RunningStats, Tombstone
 from .pages import listed_us
 
 __all__ = (
+    "Document",
+    "Stored",
     "entry_text",
     "parse_entry",
     "parse_session",
     "parse_tombstone",
     "parse_utterance",
     "session_document",
+    "stats_document",
+    "stored_names",
     "tombstone_document",
     "utterance_document",
 )
 
-Document = dict[str, Any]
+Document: TypeAlias = dict[str, Any]
+
+
+class Stored(Protocol):
+    """A document as it is read: a dict, or the row of a database."""
+
+    def __getitem__(self, key: str, /) -> Any: ...
+
 
 _US_PER_S: Final = 1_000_000
 _US_PER_MINUTE: Final = 60 * _US_PER_S
@@ -53,21 +66,24 @@ _FLAGS: Final = frozenset(
         "store_transcript",
     }
 )
-_OWN_NAMES: Final = frozenset(
-    {
-        "audio_duration_us",
-        "audio_used_us",
-        "daily_budget_remaining",
-        "enabled_panels",
-        "metadata_json",
-        "pauses",
-        "secrets_blurred",
-    }
+_RENAMED: Final = {
+    "audio_duration_us": "audio_duration_seconds",
+    "audio_used_us": "audio_minutes_used",
+    "metadata_json": "metadata",
+}
+_AS_JSON: Final = frozenset(
+    {"daily_budget_remaining", "enabled_panels", "pauses", "secrets_blurred"}
 )
-"""Fields that are stored under another name, or in another form than they have."""
 _AS_THEY_ARE: Final = tuple(
-    name for name in _NAMES if name not in _INSTANTS and name not in _OWN_NAMES
+    name
+    for name in _NAMES
+    if name not in _INSTANTS and name not in _RENAMED and name not in _AS_JSON
 )
+
+
+def stored_names(fields_of_session: frozenset[str]) -> frozenset[str]:
+    """Return the keys under which these fields of a session are stored."""
+    return frozenset(_RENAMED.get(name, name) for name in fields_of_session)
 
 
 def session_document(session: Session) -> Document:
@@ -87,7 +103,7 @@ def session_document(session: Session) -> Document:
         "secrets_blurred": _json(session.secrets_blurred),
         "enabled_panels": None if session.enabled_panels is None else _json(session.enabled_panels),
         "metadata": session.metadata_json,
-        # Exact: a double holds whole microseconds of far more than a lifetime.
+        # Exact to the microsecond: see `changes.LONGEST_US`.
         "audio_duration_seconds": session.audio_duration_us / _US_PER_S,
         "audio_minutes_used": session.audio_used_us / _US_PER_MINUTE,
         "daily_budget_remaining": None
@@ -104,31 +120,43 @@ def session_document(session: Session) -> Document:
     }
 
 
-def parse_session(document: Mapping[str, Any]) -> Session:
-    """Return the session that was stored as *document*."""
-    values: Document = {name: document[name] for name in _AS_THEY_ARE}
-    for name in _FLAGS:
-        values[name] = None if values[name] is None else bool(values[name])
-    for name in _INSTANTS:
-        values[name] = _instant(document[name])
-    values["state"] = SessionState(document["state"])
-    values["end_reason"] = (
-        None if document["end_reason"] is None else EndReason(document["end_reason"])
-    )
-    panels = document["enabled_panels"]
-    return Session(
-        **values,
-        pauses=tuple(
-            Pause(PauseReason(reason), from_us(since))
-            for reason, since in json.loads(document["pauses"])
-        ),
-        secrets_blurred=tuple(json.loads(document["secrets_blurred"])),
-        enabled_panels=None if panels is None else tuple(json.loads(panels)),
-        metadata_json=document["metadata"],
-        audio_duration_us=round(document["audio_duration_seconds"] * _US_PER_S),
-        audio_used_us=round(document["audio_minutes_used"] * _US_PER_MINUTE),
-        daily_budget_remaining=_parse_remaining(document["daily_budget_remaining"]),
-    )
+def parse_session(document: Stored) -> Session:
+    """Return the session that was stored as *document*.
+
+    Raises:
+        StoreError: It cannot be read; nothing is skipped in silence.
+    """
+    with _readable("session"):
+        values: Document = {name: document[name] for name in _AS_THEY_ARE}
+        for name in _FLAGS:
+            values[name] = None if values[name] is None else bool(values[name])
+        for name in _INSTANTS:
+            values[name] = _instant(document[name])
+        panels = document["enabled_panels"]
+        return Session(
+            **values,
+            pauses=tuple(
+                Pause(PauseReason(reason), from_us(since))
+                for reason, since in json.loads(document["pauses"])
+            ),
+            secrets_blurred=json.loads(document["secrets_blurred"]),
+            enabled_panels=None if panels is None else json.loads(panels),
+            metadata_json=document["metadata"],
+            audio_duration_us=round(document["audio_duration_seconds"] * _US_PER_S),
+            audio_used_us=round(document["audio_minutes_used"] * _US_PER_MINUTE),
+            daily_budget_remaining=_parse_remaining(document["daily_budget_remaining"]),
+        )
+
+
+def stats_document(counted: RunningStats) -> Document:
+    """Return *counted* as the part of a session's document that it is."""
+    return {
+        "audio_duration_seconds": counted.audio_duration_us / _US_PER_S,
+        "audio_chunks_received": counted.audio_chunks_received,
+        "audio_chunks_processed": counted.audio_chunks_processed,
+        "audio_minutes_used": counted.audio_used_us / _US_PER_MINUTE,
+        "transcript_partial": counted.transcript_partial,
+    }
 
 
 def utterance_document(utterance: Utterance) -> Document:
@@ -148,23 +176,28 @@ def utterance_document(utterance: Utterance) -> Document:
     }
 
 
-def parse_utterance(document: Mapping[str, Any]) -> Utterance:
-    """Return the utterance that was stored as *document*."""
-    return Utterance(
-        id=document["id"],
-        speaker=Speaker(document["speaker"]),
-        start_us=document["start_us"],
-        end_us=document["end_us"],
-        text=document["text"],
-        confidence=document["confidence"],
-        words=tuple(
-            Word(text=text, start_us=start_us, end_us=end_us, confidence=confidence)
-            for text, start_us, end_us, confidence in json.loads(document["words"])
-        ),
-        generated_text=document["generated_text"],
-        spoken_text=document["spoken_text"],
-        interrupted=bool(document["interrupted"]),
-    )
+def parse_utterance(document: Stored) -> Utterance:
+    """Return the utterance that was stored as *document*.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    with _readable("utterance"):
+        return Utterance(
+            id=document["id"],
+            speaker=Speaker(document["speaker"]),
+            start_us=document["start_us"],
+            end_us=document["end_us"],
+            text=document["text"],
+            confidence=document["confidence"],
+            words=tuple(
+                Word(text=text, start_us=start_us, end_us=end_us, confidence=confidence)
+                for text, start_us, end_us, confidence in json.loads(document["words"])
+            ),
+            generated_text=document["generated_text"],
+            spoken_text=document["spoken_text"],
+            interrupted=bool(document["interrupted"]),
+        )
 
 
 def entry_text(entry: JournalEntry) -> str:
@@ -173,8 +206,13 @@ def entry_text(entry: JournalEntry) -> str:
 
 
 def parse_entry(text: str) -> JournalEntry:
-    """Return the entry that was stored as *text*."""
-    return journal.decode(json.loads(text))
+    """Return the entry that was stored as *text*.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    with _readable("journal entry"):
+        return journal.decode(json.loads(text))
 
 
 def tombstone_document(tombstone: Tombstone) -> Document:
@@ -188,7 +226,7 @@ def tombstone_document(tombstone: Tombstone) -> Document:
     }
 
 
-def parse_tombstone(document: Mapping[str, Any]) -> Tombstone:
+def parse_tombstone(document: Stored) -> Tombstone:
     """Return the tombstone that was stored as *document*."""
     return Tombstone(
         tenant_id=document["tenant_id"],
@@ -197,6 +235,15 @@ def parse_tombstone(document: Mapping[str, Any]) -> Tombstone:
         deleted_by=document["deleted_by"],
         reason=document["reason"],
     )
+
+
+@contextmanager
+def _readable(what: str) -> Generator[None]:
+    # Not the caller's mistake: somebody else wrote it, or a newer library.
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise StoreError(f"a stored {what} cannot be read: {error}") from error
 
 
 def _parse_remaining(text: str | None) -> DailyRemaining | None:

@@ -8,15 +8,9 @@ from types import TracebackType
 from typing import Self
 
 from anyio.lowlevel import checkpoint
-from attrs import define, evolve, field
+from attrs import asdict, define, evolve, field
 
-from ..core.errors import (
-    LeaseLost,
-    SessionExists,
-    SessionNotActive,
-    SessionNotFound,
-    VersionConflict,
-)
+from ..core.errors import SessionExists, SessionNotActive, SessionNotFound
 from ..core.identity import SessionId
 from ..core.journal import JournalEntry
 from ..core.session import Session
@@ -32,7 +26,16 @@ from ..ports.storage import (
     SessionQuery,
     Tombstone,
 )
-from .pages import listed_us, page_of, position_of
+from . import changes
+from .arguments import (
+    check_journal_range,
+    check_query,
+    check_stats,
+    check_user_id,
+    check_worker_id,
+    lease_end,
+)
+from .pages import is_ascending, listed_us, page_of, position_of
 
 __all__ = ("MemoryStorage",)
 
@@ -81,15 +84,16 @@ class MemoryStorage:
 
     async def commit(self, change: Change, /) -> None:
         await checkpoint()
+        changes.check_change(change)
         new = change.session
         if change.expected_seq is None:
-            if new.id in self._kept:
-                raise SessionExists(new.id)
-            kept = self._kept[new.id] = _Kept(new)
+            self._check_new(new)
+            kept = self._kept[new.id] = _Kept(changes.created(new))
         else:
             kept = self._find(new.id, Scope(new.tenant_id))
-            _check(kept.session, change)
-            kept.session = _merged(kept.session, change)
+            changes.check_standing(change, seq=kept.session.seq, epoch=kept.session.epoch)
+            self._check_room(new)
+            kept.session = changes.merged(kept.session, change)
         kept.journal += change.entries
         kept.utterances |= {utterance.id: utterance for utterance in change.utterances}
 
@@ -99,8 +103,9 @@ class MemoryStorage:
 
     async def find(self, query: SessionQuery, /, scope: Scope) -> Page:
         await checkpoint()
+        check_query(query)
         position = position_of(query)
-        ascending = query.order == "asc" if position is None else position.ascending
+        ascending = is_ascending(query, position)
         found = sorted(
             (kept.session for kept in self._kept.values() if _matches(kept.session, query, scope)),
             key=_place,
@@ -113,6 +118,7 @@ class MemoryStorage:
 
     async def count_open(self, scope: Scope, *, user_id: str | None) -> tuple[int, int]:
         await checkpoint()
+        check_user_id(user_id)
         users = [
             kept.session.user_id
             for kept in self._kept.values()
@@ -124,8 +130,9 @@ class MemoryStorage:
         self, session_id: SessionId, /, scope: Scope, *, after: int = 0, limit: int = MAX_PAGE
     ) -> Sequence[JournalEntry]:
         await checkpoint()
-        entries = self._find(session_id, scope).journal
-        return tuple(entry for entry in entries if entry.seq > after)[:limit]
+        check_journal_range(after, limit)
+        # The entry with seq n stands at n - 1: a journal has no holes.
+        return tuple(self._find(session_id, scope).journal[after : after + limit])
 
     async def delete(self, session_id: SessionId, /, scope: Scope, *, tombstone: Tombstone) -> None:
         await checkpoint()
@@ -136,7 +143,7 @@ class MemoryStorage:
                 kept.session = evolve(kept.session, previous_session_id=None)
         self._tombstones.append(tombstone)
 
-    async def tombstones(self, scope: Scope) -> Sequence[Tombstone]:
+    async def tombstones(self, scope: Scope, /) -> Sequence[Tombstone]:
         """Return what is left of deleted sessions, in the order of their deletion."""
         await checkpoint()
         return tuple(t for t in self._tombstones if scope.tenant_id in (None, t.tenant_id))
@@ -147,32 +154,27 @@ class MemoryStorage:
         self, session_id: SessionId, /, scope: Scope, *, worker_id: str, duration: timedelta
     ) -> Lease:
         await checkpoint()
+        check_worker_id(worker_id)
+        expires_at = lease_end(_now(), duration)
         kept = self._find(session_id, scope)
         if kept.session.state is SessionState.ENDED:
             raise SessionNotActive(f"session {session_id} has ended")
-        lease = Lease(
-            session_id=session_id,
-            worker_id=worker_id,
-            epoch=kept.session.epoch + 1,
-            expires_at=_now() + duration,
-        )
+        epoch = kept.session.epoch + 1
         kept.session = evolve(
-            kept.session,
-            worker_id=worker_id,
-            epoch=lease.epoch,
-            lease_expires_at=lease.expires_at,
+            kept.session, worker_id=worker_id, epoch=epoch, lease_expires_at=expires_at
         )
-        return lease
+        return Lease(session_id=session_id, worker_id=worker_id, epoch=epoch, expires_at=expires_at)
 
     async def renew_leases(
         self, held: Mapping[SessionId, int], /, *, duration: timedelta
     ) -> Mapping[SessionId, int]:
         await checkpoint()
+        expires_at = lease_end(_now(), duration)
         renewed: dict[SessionId, int] = {}
         for session_id, epoch in held.items():
             kept = self._owned(session_id, epoch)
             if kept is not None and kept.session.worker_id is not None:
-                kept.session = evolve(kept.session, lease_expires_at=_now() + duration)
+                kept.session = evolve(kept.session, lease_expires_at=expires_at)
                 renewed[session_id] = kept.session.seq
         return renewed
 
@@ -183,16 +185,10 @@ class MemoryStorage:
 
     async def write_stats(self, stats: Mapping[SessionId, RunningStats], /) -> None:
         await checkpoint()
+        check_stats(stats)
         for session_id, counted in stats.items():
             if (kept := self._owned(session_id, counted.epoch)) is not None:
-                kept.session = evolve(
-                    kept.session,
-                    audio_duration_us=counted.audio_duration_us,
-                    audio_chunks_received=counted.audio_chunks_received,
-                    audio_chunks_processed=counted.audio_chunks_processed,
-                    audio_used_us=counted.audio_used_us,
-                    transcript_partial=counted.transcript_partial,
-                )
+                kept.session = evolve(kept.session, **asdict(counted))
 
     # --- transcripts ---------------------------------------------------------------------------
 
@@ -217,32 +213,19 @@ class MemoryStorage:
         kept = self._kept.get(session_id)
         return kept if kept is not None and kept.session.epoch == epoch else None
 
+    def _check_new(self, session: Session) -> None:
+        if session.id in self._kept:
+            raise SessionExists(session.id)
+        if session.previous_session_id is not None:
+            self._find(session.previous_session_id, Scope(session.tenant_id))
+        self._check_room(session)
 
-def _check(stored: Session, change: Change) -> None:
-    if change.epoch is not None and stored.epoch != change.epoch:
-        raise LeaseLost(stored.id, change.epoch)
-    if change.expected_seq is not None and stored.seq != change.expected_seq:
-        raise VersionConflict(stored.id, change.expected_seq)
-
-
-def _merged(stored: Session, change: Change) -> Session:
-    """The new snapshot, with what a commit may not bring back as it is stored."""
-    has_ended = change.session.state is SessionState.ENDED
-    merged = evolve(
-        change.session,
-        worker_id=None if has_ended else stored.worker_id,
-        lease_expires_at=None if has_ended else stored.lease_expires_at,
-        epoch=stored.epoch,
-    )
-    if change.epoch is not None:
-        return merged
-    return evolve(
-        merged,
-        audio_duration_us=stored.audio_duration_us,
-        audio_chunks_received=stored.audio_chunks_received,
-        audio_chunks_processed=stored.audio_chunks_processed,
-        audio_used_us=stored.audio_used_us,
-    )
+    def _check_room(self, session: Session) -> None:
+        if session.room_name is not None and any(
+            kept.session.room_name == session.room_name and kept.session.id != session.id
+            for kept in self._kept.values()
+        ):
+            raise changes.room_is_taken(session.room_name)
 
 
 def _is_in(session: Session, scope: Scope) -> bool:

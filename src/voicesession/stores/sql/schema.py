@@ -22,9 +22,19 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
-__all__ = ("JOURNAL", "METADATA", "SESSIONS", "TOMBSTONES", "UTTERANCES", "VERSION")
+__all__ = (
+    "IS_OPEN",
+    "JOURNAL",
+    "METADATA",
+    "SCHEMA",
+    "SESSIONS",
+    "TOMBSTONES",
+    "UTTERANCES",
+    "VERSION",
+)
 
 VERSION: Final = 1
 """Of this schema; a database with a higher one was written by a newer library."""
@@ -41,6 +51,12 @@ _JSON: Final = Text
 def _needed(name: str, kind: Any) -> Column[Any]:
     return Column(name, kind, nullable=False)
 
+
+IS_OPEN: Final = "state != 'ENDED'"
+"""Which rows the index of open sessions holds; to use it, a query must say the same."""
+
+SCHEMA: Final = Table("voice_schema", METADATA, Column("version", Integer, primary_key=True))
+"""One row. Our own, because the file's ``user_version`` belongs to the host."""
 
 SESSIONS: Final = Table(
     "voice_sessions",
@@ -96,9 +112,7 @@ SESSIONS: Final = Table(
     _needed("audio_partial", Boolean),
     Column("transcript_uri", Text),
     Column("enhancement_job_id", _ID),
-    Column(
-        "previous_session_id", _ID, ForeignKey("voice_sessions.id", ondelete="SET NULL"), index=True
-    ),
+    Column("previous_session_id", _ID, ForeignKey("voice_sessions.id", ondelete="SET NULL")),
     # running stats
     _needed("audio_duration_seconds", Float),
     _needed("utterance_count", BigInteger),
@@ -122,10 +136,13 @@ SESSIONS: Final = Table(
     Column("client_ip", Text),
     _needed("metadata", _JSON),
     Index("voice_sessions_listed", "tenant_id", "listed_at", "id"),
-    Index("voice_sessions_by_user", "tenant_id", "user_id", "state", "listed_at"),
-    Index("voice_sessions_by_state", "tenant_id", "state", "listed_at"),
-    Index("voice_sessions_by_status", "tenant_id", "status", "listed_at"),
-    Index("voice_sessions_by_mode", "tenant_id", "mode", "listed_at"),
+    Index("voice_sessions_by_user", "tenant_id", "user_id", "listed_at", "id"),
+    Index("voice_sessions_by_state", "tenant_id", "state", "listed_at", "id"),
+    Index("voice_sessions_by_status", "tenant_id", "status", "listed_at", "id"),
+    Index("voice_sessions_by_mode", "tenant_id", "mode", "listed_at", "id"),
+    Index("voice_sessions_of_all", "listed_at", "id"),
+    Index("voice_sessions_open", "tenant_id", "user_id", sqlite_where=text(IS_OPEN)),
+    Index("voice_sessions_after", "previous_session_id"),
     Index("voice_sessions_due", "deadline_at"),
     Index("voice_sessions_leased", "lease_expires_at"),
 )
@@ -162,9 +179,10 @@ TOMBSTONES: Final = Table(
     "voice_tombstones",
     METADATA,
     Column("place", Integer, primary_key=True),
-    Column("tenant_id", _ID, nullable=False, index=True),
+    _needed("tenant_id", _ID),
     _needed("session_hash", String(64)),
     _needed("deleted_at", _INSTANT),
     Column("deleted_by", Text),
     _needed("reason", Text),
+    Index("voice_tombstones_of", "tenant_id", "place"),
 )

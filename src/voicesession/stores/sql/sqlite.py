@@ -11,24 +11,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Self
 
-from sqlalchemy.dialects.sqlite import dialect
-from sqlalchemy.schema import CreateIndex, CreateTable
-
-from ...core.errors import (
-    LeaseLost,
-    SessionExists,
-    SessionNotActive,
-    SessionNotFound,
-    StoreError,
-    VersionConflict,
-)
+from ...core.errors import SessionExists, SessionNotActive, SessionNotFound, StoreError
 from ...core.identity import SessionId
 from ...core.instants import to_us
 from ...core.journal import JournalEntry
 from ...core.session import Session
 from ...core.states import SessionState
+from ...core.text import storable_text
 from ...core.utterance import Utterance
 from ...ports.storage import (
     MAX_PAGE,
@@ -40,25 +31,34 @@ from ...ports.storage import (
     SessionQuery,
     Tombstone,
 )
+from ..arguments import (
+    check_journal_range,
+    check_query,
+    check_session_id,
+    check_stats,
+    check_user_id,
+    check_worker_id,
+    lease_end,
+)
+from ..changes import check_change, check_standing, created, room_is_taken
 from ..codec import (
+    Document,
     entry_text,
     parse_entry,
     parse_session,
     parse_tombstone,
     parse_utterance,
     session_document,
+    stats_document,
     tombstone_document,
     utterance_document,
 )
 from ..pages import page_of, position_of
-from . import statements
+from . import lists, statements
 from .connections import Connections
-from .schema import METADATA, VERSION
+from .schema import SCHEMA, VERSION
 
 __all__ = ("SqliteStorage",)
-
-_US_PER_S: Final = 1_000_000
-_US_PER_MINUTE: Final = 60 * _US_PER_S
 
 
 class SqliteStorage:
@@ -70,6 +70,7 @@ class SqliteStorage:
     """
 
     def __init__(self, path: Path) -> None:
+        storable_text(str(path), "path")
         self._connections = Connections(path)
 
     @property
@@ -96,55 +97,70 @@ class SqliteStorage:
     # --- sessions --------------------------------------------------------------------------
 
     async def commit(self, change: Change, /) -> None:
+        check_change(change)
         await self._connections.write(lambda db: _commit(db, change))
 
     async def load(self, session_id: SessionId, /, scope: Scope) -> Session:
-        return await self._connections.read(lambda db: _load(db, session_id, scope))
+        named = _named(session_id, scope)
+
+        def read(db: sqlite3.Connection) -> Session:
+            row = db.execute(statements.LOAD, named).fetchone()
+            if row is None:
+                raise SessionNotFound(session_id)
+            return parse_session(row)
+
+        return await self._connections.read(read)
 
     async def find(self, query: SessionQuery, /, scope: Scope) -> Page:
+        check_query(query)
         position = position_of(query)
-        text, values = statements.find(query, position, scope)
+        statement, values = lists.page(query, position, scope)
 
         def read(db: sqlite3.Connection) -> list[Session]:
-            return [parse_session(row) for row in db.execute(text, values)]
+            return [parse_session(row) for row in _all(db, statement, values)]
 
         return page_of(query, position, await self._connections.read(read))
 
     async def count_open(self, scope: Scope, *, user_id: str | None) -> tuple[int, int]:
-        values = {"of_tenant": scope.tenant_id, "ended": SessionState.ENDED.value}
+        check_user_id(user_id)
+        values = {"of_tenant": scope.tenant_id, "of_user": user_id}
+        statement = statements.COUNT_OPEN if scope.tenant_id else statements.COUNT_ALL_OPEN
 
-        def read(db: sqlite3.Connection) -> dict[str | None, int]:
-            return dict(db.execute(statements.COUNT_OPEN, values).fetchall())
+        def read(db: sqlite3.Connection) -> tuple[int, int]:
+            of_user, of_all = db.execute(statement, values).fetchone()
+            return of_user, of_all
 
-        open_of = await self._connections.read(read)
-        return open_of.get(user_id, 0), sum(open_of.values())
+        return await self._connections.read(read)
 
     async def journal(
         self, session_id: SessionId, /, scope: Scope, *, after: int = 0, limit: int = MAX_PAGE
     ) -> Sequence[JournalEntry]:
-        values = {"session_id": session_id, "after": after, "at_most": limit}
+        check_journal_range(after, limit)
+        named = _named(session_id, scope)
 
         def read(db: sqlite3.Connection) -> tuple[JournalEntry, ...]:
-            _load(db, session_id, scope)
-            rows = db.execute(statements.READ_JOURNAL, values)
+            _standing(db, named)
+            rows = _all(db, statements.READ_JOURNAL, named | {"after": after, "at_most": limit})
             return tuple(parse_entry(row["entry"]) for row in rows)
 
         return await self._connections.read(read)
 
     async def delete(self, session_id: SessionId, /, scope: Scope, *, tombstone: Tombstone) -> None:
+        named = _named(session_id, scope)
+
         def write(db: sqlite3.Connection) -> None:
-            _load(db, session_id, scope)
-            db.execute(statements.DELETE_SESSION, _named(session_id, scope))
+            _standing(db, named)
+            db.execute(statements.DELETE_SESSION, named)
             db.execute(statements.PUT_TOMBSTONE, tombstone_document(tombstone))
 
-        await self._connections.write(write)
+        await self._connections.erase(write)
 
-    async def tombstones(self, scope: Scope) -> Sequence[Tombstone]:
+    async def tombstones(self, scope: Scope, /) -> Sequence[Tombstone]:
         """Return what is left of deleted sessions, in the order of their deletion."""
         values = {"of_tenant": scope.tenant_id}
 
         def read(db: sqlite3.Connection) -> tuple[Tombstone, ...]:
-            rows = db.execute(statements.READ_TOMBSTONES, values)
+            rows = _all(db, statements.READ_TOMBSTONES, values)
             return tuple(parse_tombstone(row) for row in rows)
 
         return await self._connections.read(read)
@@ -154,11 +170,15 @@ class SqliteStorage:
     async def take_lease(
         self, session_id: SessionId, /, scope: Scope, *, worker_id: str, duration: timedelta
     ) -> Lease:
+        check_worker_id(worker_id)
+        lease_end(_now(), duration)
+        named = _named(session_id, scope)
+
         def write(db: sqlite3.Connection) -> Lease:
-            if _load(db, session_id, scope).state is SessionState.ENDED:
+            if _standing(db, named)["state"] == SessionState.ENDED:
                 raise SessionNotActive(f"session {session_id} has ended")
-            until = _now() + duration
-            values = {"session_id": session_id, "worker": worker_id, "until": to_us(until)}
+            until = lease_end(_now(), duration)
+            values = named | {"worker": worker_id, "until": to_us(until)}
             (epoch,) = db.execute(statements.TAKE_LEASE, values).fetchone()
             return Lease(session_id=session_id, worker_id=worker_id, epoch=epoch, expires_at=until)
 
@@ -167,19 +187,22 @@ class SqliteStorage:
     async def renew_leases(
         self, held: Mapping[SessionId, int], /, *, duration: timedelta
     ) -> Mapping[SessionId, int]:
+        lease_end(_now(), duration)
+        owned = [_owned(session_id, epoch) for session_id, epoch in held.items()]
+
         def write(db: sqlite3.Connection) -> dict[SessionId, int]:
-            until = to_us(_now() + duration)
+            until = to_us(lease_end(_now(), duration))
             renewed: dict[SessionId, int] = {}
-            for session_id, epoch in held.items():
-                values = {"session_id": session_id, "of_epoch": epoch, "until": until}
-                if (row := db.execute(statements.RENEW_LEASE, values).fetchone()) is not None:
-                    renewed[session_id] = row["seq"]
+            for values in owned:
+                row = db.execute(statements.RENEW_LEASE, values | {"until": until}).fetchone()
+                if row is not None:
+                    renewed[row["id"]] = row["seq"]
             return renewed
 
         return await self._connections.write(write)
 
     async def release_lease(self, session_id: SessionId, /, *, epoch: int) -> None:
-        values = {"session_id": session_id, "of_epoch": epoch}
+        values = _owned(session_id, epoch)
 
         def write(db: sqlite3.Connection) -> None:
             db.execute(statements.DROP_LEASE, values)
@@ -187,7 +210,11 @@ class SqliteStorage:
         await self._connections.write(write)
 
     async def write_stats(self, stats: Mapping[SessionId, RunningStats], /) -> None:
-        rows = [_stats_values(session_id, counted) for session_id, counted in stats.items()]
+        check_stats(stats)
+        rows = [
+            _owned(session_id, counted.epoch) | _new(stats_document(counted))
+            for session_id, counted in stats.items()
+        ]
 
         def write(db: sqlite3.Connection) -> None:
             db.executemany(statements.WRITE_STATS, rows)
@@ -197,35 +224,40 @@ class SqliteStorage:
     # --- transcripts ---------------------------------------------------------------------------
 
     async def utterances(self, session_id: SessionId, /, scope: Scope) -> Sequence[Utterance]:
+        named = _named(session_id, scope)
+
         def read(db: sqlite3.Connection) -> tuple[Utterance, ...]:
-            _load(db, session_id, scope)
-            rows = db.execute(statements.READ_UTTERANCES, {"session_id": session_id})
+            _standing(db, named)
+            rows = _all(db, statements.READ_UTTERANCES, named)
             return tuple(parse_utterance(row) for row in rows)
 
         return await self._connections.read(read)
 
     async def delete_utterances(self, session_id: SessionId, /, scope: Scope) -> None:
-        def write(db: sqlite3.Connection) -> None:
-            _load(db, session_id, scope)
-            db.execute(statements.DELETE_UTTERANCES, {"session_id": session_id})
+        named = _named(session_id, scope)
 
-        await self._connections.write(write)
+        def write(db: sqlite3.Connection) -> None:
+            _standing(db, named)
+            db.execute(statements.DELETE_UTTERANCES, named)
+
+        await self._connections.erase(write)
 
 
 def _make_tables(db: sqlite3.Connection) -> None:
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version > VERSION:
-        raise StoreError(
-            f"the database has schema {version} and this library knows {VERSION}: upgrade the library"
-        )
-    if version == VERSION:
+    found = db.execute(
+        "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", (SCHEMA.name,)
+    ).fetchone()
+    if found is not None:
+        (version,) = db.execute(statements.READ_VERSION).fetchone()
+        if version > VERSION:
+            raise StoreError(
+                f"the database has schema {version} and this library knows {VERSION}: "
+                "upgrade the library"
+            )
         return
-    sqlite = dialect()
-    for table in METADATA.sorted_tables:
-        db.execute(str(CreateTable(table).compile(dialect=sqlite)))
-        for index in sorted(table.indexes, key=lambda index: str(index.name)):
-            db.execute(str(CreateIndex(index).compile(dialect=sqlite)))
-    db.execute(f"PRAGMA user_version = {VERSION}")
+    for statement in statements.MAKE_TABLES:
+        db.execute(statement)
+    db.execute(statements.WRITE_VERSION, {"version": VERSION})
 
 
 def _commit(db: sqlite3.Connection, change: Change) -> None:
@@ -233,7 +265,7 @@ def _commit(db: sqlite3.Connection, change: Change) -> None:
     if change.expected_seq is None:
         _insert(db, session)
     else:
-        _update(db, change, change.expected_seq)
+        _update(db, change)
     db.executemany(
         statements.INSERT_ENTRY,
         [
@@ -250,45 +282,56 @@ def _commit(db: sqlite3.Connection, change: Change) -> None:
 
 
 def _insert(db: sqlite3.Connection, session: Session) -> None:
-    if db.execute("SELECT 1 FROM voice_sessions WHERE id = ?", (session.id,)).fetchone():
+    if db.execute(statements.ID_IS_TAKEN, {"session_id": session.id}).fetchone():
         raise SessionExists(session.id)
-    db.execute(statements.INSERT_SESSION, session_document(session))
+    if session.previous_session_id is not None:
+        _standing(db, _named(session.previous_session_id, Scope(session.tenant_id)))
+    _check_room(db, session)
+    db.execute(statements.INSERT_SESSION, session_document(created(session)))
 
 
-def _update(db: sqlite3.Connection, change: Change, expected_seq: int) -> None:
+def _update(db: sqlite3.Connection, change: Change) -> None:
     session = change.session
-    stored = _load(db, session.id, Scope(session.tenant_id))
-    if change.epoch is not None and stored.epoch != change.epoch:
-        raise LeaseLost(session.id, change.epoch)
-    by_owner = change.epoch is not None
-    text = statements.UPDATE_BY_OWNER if by_owner else statements.UPDATE_BY_OTHERS
-    values = {f"new_{name}": value for name, value in session_document(session).items()}
-    updated = db.execute(text, values | {"session_id": session.id, "of_seq": expected_seq})
-    if updated.rowcount == 0:
-        raise VersionConflict(session.id, expected_seq)
+    named = _named(session.id, Scope(session.tenant_id))
+    stored = _standing(db, named)
+    check_standing(change, seq=stored["seq"], epoch=stored["epoch"])
+    _check_room(db, session)
+    by_others = change.epoch is None
+    statement = statements.UPDATE_BY_OTHERS if by_others else statements.UPDATE_BY_OWNER
+    db.execute(statement, named | _new(session_document(session)))
 
 
-def _load(db: sqlite3.Connection, session_id: SessionId, scope: Scope) -> Session:
-    row = db.execute(statements.LOAD, _named(session_id, scope)).fetchone()
+def _check_room(db: sqlite3.Connection, session: Session) -> None:
+    if session.room_name is not None:
+        values = {"session_id": session.id, "room": session.room_name}
+        if db.execute(statements.ROOM_IS_TAKEN, values).fetchone():
+            raise room_is_taken(session.room_name)
+
+
+def _all(db: sqlite3.Connection, statement: str, values: Document) -> list[sqlite3.Row]:
+    # All at once: a cursor that an error leaves half read would hold on to its old snapshot.
+    return db.execute(statement, values).fetchall()
+
+
+def _standing(db: sqlite3.Connection, named: Document) -> sqlite3.Row:
+    """State, seq and epoch of a session; refuses one that is not in the scope."""
+    row: sqlite3.Row | None = db.execute(statements.STANDING, named).fetchone()
     if row is None:
-        raise SessionNotFound(session_id)
-    return parse_session(row)
+        raise SessionNotFound(named["session_id"])
+    return row
 
 
-def _named(session_id: SessionId, scope: Scope) -> dict[str, Any]:
+def _named(session_id: SessionId, scope: Scope) -> Document:
+    check_session_id(session_id)
     return {"session_id": session_id, "of_tenant": scope.tenant_id}
 
 
-def _stats_values(session_id: SessionId, counted: RunningStats) -> dict[str, Any]:
-    return {
-        "session_id": session_id,
-        "of_epoch": counted.epoch,
-        "new_audio_duration_seconds": counted.audio_duration_us / _US_PER_S,
-        "new_audio_chunks_received": counted.audio_chunks_received,
-        "new_audio_chunks_processed": counted.audio_chunks_processed,
-        "new_audio_minutes_used": counted.audio_used_us / _US_PER_MINUTE,
-        "new_transcript_partial": counted.transcript_partial,
-    }
+def _owned(session_id: SessionId, epoch: int) -> Document:
+    return {"session_id": session_id, "of_epoch": epoch}
+
+
+def _new(document: Document) -> Document:
+    return {f"new_{name}": value for name, value in document.items()}
 
 
 def _now() -> datetime:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 from sqlalchemy import (
     Integer,
@@ -16,31 +16,25 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.sqlite import dialect, insert as upsert
+from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
-from ...core.instants import to_us
-from ...ports.storage import Order, Scope, SessionQuery
-from ..pages import Position
-from .schema import JOURNAL, SESSIONS, TOMBSTONES, UTTERANCES
+from ..changes import COUNTED, FIXED, LEASE
+from ..codec import stored_names
+from .schema import IS_OPEN, JOURNAL, METADATA, SCHEMA, SESSIONS, TOMBSTONES, UTTERANCES
 
-_DIALECT: Final = dialect(paramstyle="named")
+DIALECT: Final = dialect(paramstyle="named")
 
-_LEASE: Final = frozenset({"worker_id", "epoch", "lease_expires_at"})
-_COUNTED: Final = frozenset(
-    {
-        "audio_duration_seconds",
-        "audio_chunks_received",
-        "audio_chunks_processed",
-        "audio_minutes_used",
-    }
-)
+_FIXED: Final = stored_names(FIXED | LEASE)
+_COUNTED: Final = stored_names(COUNTED)
 
 
 def _text(statement: ClauseElement) -> str:
-    return str(statement.compile(dialect=_DIALECT))
+    return str(statement.compile(dialect=DIALECT))
 
 
 _S: Final = SESSIONS.c
@@ -52,27 +46,43 @@ _THE_SESSION: Final = and_(
 _THE_OWNED: Final = and_(_S.id == bindparam("session_id"), _S.epoch == bindparam("of_epoch"))
 
 
+def _made() -> Iterator[str]:
+    for table in METADATA.sorted_tables:
+        yield _text(CreateTable(table))
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            yield _text(CreateIndex(index))
+
+
 def _changed(left_out: frozenset[str]) -> str:
-    names = [c.name for c in SESSIONS.columns if c.name not in left_out | {"id", "tenant_id"}]
-    unchanged = and_(_S.id == bindparam("session_id"), _S.seq == bindparam("of_seq"))
+    names = [column.name for column in SESSIONS.columns if column.name not in left_out]
     return _text(
-        update(SESSIONS).where(unchanged).values({name: bindparam(f"new_{name}") for name in names})
+        update(SESSIONS)
+        .where(_S.id == bindparam("session_id"))
+        .values({name: bindparam(f"new_{name}") for name in names})
     )
 
+
+def _counted(*conditions: ColumnElement[bool]) -> str:
+    of_user = func.count().filter(_S.user_id.is_not_distinct_from(bindparam("of_user")))
+    return _text(select(of_user, func.count()).where(text(IS_OPEN), *conditions))
+
+
+MAKE_TABLES: Final = tuple(_made())
+READ_VERSION: Final = _text(select(func.max(SCHEMA.c.version)))
+WRITE_VERSION: Final = _text(insert(SCHEMA))
 
 INSERT_SESSION: Final = _text(insert(SESSIONS))
-UPDATE_BY_OWNER: Final = _changed(_LEASE)
-UPDATE_BY_OTHERS: Final = _changed(_LEASE | _COUNTED)
+UPDATE_BY_OWNER: Final = _changed(_FIXED)
+UPDATE_BY_OTHERS: Final = _changed(_FIXED | _COUNTED)
 LOAD: Final = _text(select(SESSIONS).where(_THE_SESSION))
-DELETE_SESSION: Final = _text(delete(SESSIONS).where(_THE_SESSION))
-COUNT_OPEN: Final = _text(
-    select(_S.user_id, func.count())
-    .where(
-        func.coalesce(_OF_TENANT, _S.tenant_id) == _S.tenant_id,
-        _S.state != bindparam("ended"),
-    )
-    .group_by(_S.user_id)
+STANDING: Final = _text(select(_S.state, _S.seq, _S.epoch).where(_THE_SESSION))
+ID_IS_TAKEN: Final = _text(select(_S.id).where(_S.id == bindparam("session_id")))
+ROOM_IS_TAKEN: Final = _text(
+    select(_S.id).where(_S.room_name == bindparam("room"), _S.id != bindparam("session_id"))
 )
+DELETE_SESSION: Final = _text(delete(SESSIONS).where(_S.id == bindparam("session_id")))
+COUNT_OPEN: Final = _counted(_S.tenant_id == bindparam("of_tenant"))
+COUNT_ALL_OPEN: Final = _counted()
 
 INSERT_ENTRY: Final = _text(insert(JOURNAL))
 READ_JOURNAL: Final = _text(
@@ -125,7 +135,7 @@ RENEW_LEASE: Final = _text(
     update(SESSIONS)
     .where(_THE_OWNED, _S.worker_id.is_not(None))
     .values(lease_expires_at=bindparam("until"))
-    .returning(_S.seq)
+    .returning(_S.id, _S.seq)
 )
 WRITE_STATS: Final = _text(
     update(SESSIONS)
@@ -143,50 +153,3 @@ READ_TOMBSTONES: Final = _text(
     .where(func.coalesce(_OF_TENANT, TOMBSTONES.c.tenant_id) == TOMBSTONES.c.tenant_id)
     .order_by(TOMBSTONES.c.place)
 )
-
-
-def find(
-    query: SessionQuery, position: Position | None, scope: Scope
-) -> tuple[str, dict[str, Any]]:
-    """Return the statement for one page of *query*, one row more than its limit, and its values."""
-    ascending = query.order is Order.OLDEST_FIRST if position is None else position.ascending
-    place = (_S.listed_at.asc(), _S.id.asc()) if ascending else (_S.listed_at.desc(), _S.id.desc())
-    statement = (
-        select(SESSIONS)
-        .where(*_filters(query, scope), *_beside(position))
-        .order_by(*place)
-        .limit(query.limit + 1)
-        .offset(query.offset)
-    )
-    compiled = statement.compile(dialect=_DIALECT)
-    return str(compiled), dict(compiled.params)
-
-
-def _filters(query: SessionQuery, scope: Scope) -> list[ColumnElement[bool]]:
-    wanted: dict[ColumnElement[Any], Any] = {
-        _S.tenant_id: scope.tenant_id,
-        _S.state: query.state,
-        _S.status: query.status,
-        _S.user_id: query.user_id,
-        _S.mode: query.mode,
-    }
-    filters = [column == str(value) for column, value in wanted.items() if value is not None]
-    if query.since is not None:
-        filters.append(_S.listed_at >= to_us(query.since))
-    if query.until is not None:
-        filters.append(_S.listed_at < to_us(query.until))
-    for key, value in query.metadata.items():
-        path = "$." + json.dumps(key, ensure_ascii=False)
-        filters.append(func.json_type(_S.metadata, path) == "text")
-        filters.append(func.json_extract(_S.metadata, path) == value)
-    return filters
-
-
-def _beside(position: Position | None) -> list[ColumnElement[bool]]:
-    if position is None:
-        return []
-    # Written out, because a comparison of rows keeps SQLite from using the index for both.
-    at, beside = _S.listed_at, position.listed_us
-    if position.ascending:
-        return [at >= beside, (at > beside) | (_S.id > position.session_id)]
-    return [at <= beside, (at < beside) | (_S.id < position.session_id)]

@@ -1,0 +1,65 @@
+"""Lists and counts read an index, not the table."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from voicesession.core.states import SessionState, SessionStatus
+from voicesession.ports.storage import EVERYTHING, Order, SessionQuery
+from voicesession.stores.pages import position_of
+from voicesession.stores.sql import SqliteStorage, lists, statements
+from voicesession.testing.contracts.storage.examples import HOME, START, a_session, put
+
+
+@pytest.mark.parametrize("order", Order)
+async def test_every_list_is_read_through_an_index_in_its_order(path: Path, order: Order) -> None:
+    async with SqliteStorage(path) as storage:
+        await put(storage, a_session("s1"), a_session("s2"))
+        page = await storage.find(SessionQuery(limit=1, order=order), HOME)
+        filters: list[dict[str, Any]] = [
+            {},
+            {"state": SessionState.LIVE},
+            {"status": SessionStatus.ACTIVE},
+            {"user_id": "ada"},
+            {"mode": "LS1A"},
+            {"since": START, "until": START + timedelta(days=1)},
+        ]
+        for asked in filters:
+            for cursor in (None, page.next_cursor):
+                query = SessionQuery(order=order, cursor=cursor, **asked)
+                for scope in (HOME, EVERYTHING):
+                    statement, values = lists.page(query, position_of(query), scope)
+                    assert_is_read_through_an_index(storage, statement, values)
+
+
+async def test_open_sessions_are_counted_through_their_own_index(path: Path) -> None:
+    async with SqliteStorage(path) as storage:
+        values = {"of_tenant": "default", "of_user": "ada"}
+        for statement in (statements.COUNT_OPEN, statements.COUNT_ALL_OPEN):
+            plan = explained(storage, statement, values)
+            assert any("voice_sessions_open" in step for step in plan), plan
+
+
+def explained(storage: SqliteStorage, statement: str, values: dict[str, Any]) -> list[str]:
+    rows = storage._connections.writer.opened().execute(f"EXPLAIN QUERY PLAN {statement}", values)
+    return [row["detail"] for row in rows]
+
+
+def assert_is_read_through_an_index(
+    storage: SqliteStorage, statement: str, values: dict[str, Any]
+) -> None:
+    plan = explained(storage, statement, values)
+    assert any("USING INDEX voice_sessions_" in step for step in plan), (statement, plan)
+    assert not any("TEMP B-TREE" in step for step in plan), (statement, plan)
+
+
+async def test_a_deep_page_asks_for_nothing_that_lies_before_it(path: Path) -> None:
+    async with SqliteStorage(path) as storage:
+        await put(storage, a_session("s1"), a_session("s2"))
+        page = await storage.find(SessionQuery(limit=1), HOME)
+        query = SessionQuery(cursor=page.next_cursor)
+        statement, values = lists.page(query, position_of(query), HOME)
+        (step,) = explained(storage, statement, values)
+    assert "(tenant_id=? AND listed_at<?)" in step
