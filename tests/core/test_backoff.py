@@ -66,24 +66,46 @@ def test_full_waits_never_get_shorter() -> None:
     assert waits[-1] == 30 * SECOND
 
 
+A_SHARE = "a number from 0 to 1"
+
+
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "allowed"),
     [
-        {"retries": -1},
-        {"retries": 1.5},
-        {"first_us": -1},
-        {"first_us": 2, "longest_us": 1},
-        {"jitter": -0.1},
-        {"jitter": 1.1},
-        {"jitter": float("nan")},
+        ({"retries": -1}, "a whole number from 0 to 2^63 - 1"),
+        ({"retries": 1.5}, "a whole number from 0 to 2^63 - 1"),
+        ({"first_us": -1}, "a whole number from 0 to 2^63 - 1"),
+        ({"first_us": 2, "longest_us": 1}, "2 (first_us) or more"),
+        ({"jitter": -0.1}, A_SHARE),
+        ({"jitter": 1.1}, A_SHARE),
+        ({"jitter": float("nan")}, A_SHARE),
     ],
 )
-def test_a_backoff_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(InvalidValue):
+def test_a_backoff_that_makes_no_sense_is_refused(wrong: dict[str, Any], allowed: str) -> None:
+    with pytest.raises(InvalidValue) as refusal:
         Backoff(**wrong)
+    field, value = list(wrong.items())[-1]
+    assert refusal.value.field == field
+    assert refusal.value.value is value
+    assert refusal.value.allowed == allowed
 
 
-@pytest.mark.parametrize(("retry", "draw"), [(-1, 0.0), (0, -0.1), (0, 1.1), (0, float("nan"))])
-def test_a_retry_is_counted_from_0_and_a_draw_is_a_share(retry: int, draw: float) -> None:
-    with pytest.raises(InvalidValue):
-        Backoff().delay_us(retry, draw)
+@pytest.mark.parametrize("jitter", [0, 1])
+def test_the_ends_of_a_share_belong_to_it(jitter: float) -> None:
+    backoff = Backoff(first_us=100, longest_us=100, jitter=jitter)
+    assert backoff.delay_us(0, 1) == 100 - 100 * jitter
+
+
+@pytest.mark.parametrize("draw", [-0.1, 1.1, float("nan")])
+def test_a_draw_is_a_share(draw: float) -> None:
+    with pytest.raises(InvalidValue) as refusal:
+        Backoff().delay_us(0, draw)
+    assert refusal.value.field == "draw"
+    assert refusal.value.value is draw
+    assert refusal.value.allowed == A_SHARE
+
+
+def test_retries_are_counted_from_0() -> None:
+    with pytest.raises(InvalidValue) as refusal:
+        Backoff().delay_us(-1, 0.0)
+    assert refusal.value.args == ("retry", -1, "0 or more")

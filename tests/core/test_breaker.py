@@ -137,8 +137,16 @@ def test_it_never_stays_shut_for_longer_than_its_time_and_a_refusal_changes_noth
 @pytest.mark.parametrize("field", ["failures", "successes", "open_us"])
 @pytest.mark.parametrize("value", [0, -1, 1.5, True])
 def test_a_policy_counts_from_one(field: str, value: Any) -> None:
-    with pytest.raises(InvalidValue, match=field):
+    with pytest.raises(InvalidValue) as refusal:
         BreakerPolicy(**{field: value})
+    assert (refusal.value.field, refusal.value.value) == (field, value)
+    if value in (0, -1):
+        assert refusal.value.allowed in ("1 or more", "a whole number from 0 to 2^63 - 1")
+
+
+def test_the_first_trial_that_fails_opens_it_again() -> None:
+    assert record(half_open(), Outcome.FAILURE, 40 * SECOND).state == "open"
+    assert record(half_open(), Outcome.SUCCESS, 40 * SECOND).state == "half_open"
 
 
 def test_a_breaker_can_be_sent_to_another_process() -> None:

@@ -68,13 +68,20 @@ def test_ties_go_to_the_even_digit(amount: str, shown: str) -> None:
 
 @pytest.mark.parametrize("places", [-1, 13, 2.0, True])
 def test_money_is_shown_in_a_sensible_number_of_places(places: Any) -> None:
-    with pytest.raises(InvalidValue, match="places"):
+    with pytest.raises(InvalidValue) as refusal:
         Money(1, "EUR").rounded(places)
+    assert refusal.value.args == ("places", places, "a whole number from 0 to 12")
+
+
+def test_nothing_is_shown_without_a_sign() -> None:
+    assert str(Money(0, "EUR").rounded()) == "0.00"
+    assert str(Money("-0.001", "EUR").rounded()) == "0.00"
 
 
 def test_two_currencies_are_not_added() -> None:
-    with pytest.raises(InvalidValue, match="currency"):
+    with pytest.raises(InvalidValue) as refusal:
         Money(1, "EUR") + Money(1, "USD")
+    assert refusal.value.args == ("currency", "USD", "EUR")
 
 
 def test_usage_on_several_meters_costs_the_sum() -> None:
@@ -100,6 +107,8 @@ def test_a_price_of_zero_is_known() -> None:
 
 def test_what_was_not_used_needs_no_price() -> None:
     assert cost({Meter.TTS_CHARACTERS: 0}, {}, currency="USD").total == Money(0, "USD")
+    used = {Meter.TTS_CHARACTERS: 0, Meter.AUDIO_US: 60_000_000}
+    assert cost(used, {Meter.AUDIO_US: PER_US}, currency="USD").total == Money(1, "USD")
 
 
 def test_a_price_in_another_currency_is_refused() -> None:
@@ -110,18 +119,26 @@ def test_a_price_in_another_currency_is_refused() -> None:
 
 @pytest.mark.parametrize("amount", [-1, "-0.1", 0.1, True, "free", "1/0", "nan", "1e999999999"])
 def test_a_price_is_an_exact_number_and_not_negative(amount: Any) -> None:
-    with pytest.raises(InvalidValue, match="amount"):
+    with pytest.raises(InvalidValue) as refusal:
         price(amount)
+    assert refusal.value.field == "amount"
+    if isinstance(amount, float | bool):
+        allowed = "an exact number: a Fraction, Decimal, text or int"
+        assert refusal.value.args == ("amount", amount, allowed)
+    if amount in (-1, "-0.1"):
+        assert refusal.value.args == ("amount", Fraction(amount), "0 or more")
 
 
 @pytest.mark.parametrize("currency", ["usd", "US", "USDT", "", "€"])
 def test_a_currency_is_a_code_of_three_letters(currency: str) -> None:
-    with pytest.raises(InvalidValue, match="currency"):
+    with pytest.raises(InvalidValue) as refusal:
         price(1, currency=currency)
+    allowed = "three capital letters of ISO 4217"
+    assert refusal.value.args == ("currency", currency, allowed)
 
 
 def test_a_price_says_what_it_is_for_and_when_it_was_read() -> None:
-    with pytest.raises(InvalidValue, match="date"):
+    with pytest.raises(InvalidValue) as refusal:
         Price(
             meter=Meter.AUDIO_US,
             amount=Fraction(1),
@@ -129,15 +146,16 @@ def test_a_price_says_what_it_is_for_and_when_it_was_read() -> None:
             source="price list",
             date="2026-11-01",  # type: ignore[arg-type]
         )
+    assert refusal.value.args == ("date", "2026-11-01", "a date")
     with pytest.raises(InvalidValue, match="fuel"):
         price(1, meter="fuel")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("amount", [-1, 1.0, True])
 def test_only_whole_quantities_have_a_cost(amount: Any) -> None:
-    with pytest.raises(InvalidValue):
+    with pytest.raises(InvalidValue, match=PER_TOKEN.meter):
         PER_TOKEN.of(amount)
-    with pytest.raises(InvalidValue):
+    with pytest.raises(InvalidValue, match=Meter.AUDIO_US):
         cost({Meter.AUDIO_US: amount}, {}, currency="USD")
 
 
