@@ -13,9 +13,9 @@ def main() -> None:
     0 is success, 1 a failure, 2 a wrong argument, 130 an interruption with Ctrl-C.
     """
     try:
-        from .app import app
+        from .app import app as run
 
-        app()
+        run()
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"typer", "rich"}:
             raise
