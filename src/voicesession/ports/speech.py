@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from attrs import frozen
 
 from ..core.audio import AudioFormat
-from ..core.heard import SpeechMark as SpeechMark
+from ..core.heard import SpeechMark
 from ..core.utterance import Word
 
 __all__ = (
