@@ -9,12 +9,12 @@ import anyio
 import pytest
 from attrs import evolve
 
-from ....core.errors import InvalidValue, SessionNotActive, SessionNotFound
+from ....core.errors import InvalidValue, LeaseLost, SessionNotActive, SessionNotFound
 from ....core.events import EndRequested, PauseRequested
 from ....core.identity import SessionId
 from ....core.session import Session
 from ....core.states import EndReason
-from ....ports.storage import EVERYTHING, Lease, RunningStats, Storage
+from ....ports.storage import EVERYTHING, Change, Lease, RunningStats, Storage
 from .examples import HOME, START, OnStorage, a_session, change_of, live, put
 
 __all__ = ("LeaseContract",)
@@ -69,6 +69,12 @@ class LeaseContract(OnStorage):
         claimed = a_session(worker_id="w9", epoch=9, lease_expires_at=START)
         await put(storage, claimed)
         assert await _stored(storage, claimed) == a_session()
+
+    async def test_nobody_owns_a_session_before_it_is_there(self, storage: Storage) -> None:
+        with pytest.raises(LeaseLost):
+            await storage.sessions.commit(Change(session=a_session(), expected_seq=None, epoch=1))
+        with pytest.raises(SessionNotFound):
+            await storage.sessions.load(a_session().id, HOME)
 
     async def test_who_takes_the_lease_owns_the_session(self, storage: Storage) -> None:
         session = await live(storage)
@@ -246,10 +252,16 @@ class LeaseContract(OnStorage):
         for session in (one, other):
             await _take(storage, session)
         before = await _stored(storage, one)
-        bad = _counted(1, transcript_partial="nul \0")
-        with pytest.raises(InvalidValue, match="transcript_partial"):
-            await storage.sessions.write_stats({one.id: _counted(1), other.id: bad})
-        assert await _stored(storage, one) == before
+        for bad in (
+            _counted(1, transcript_partial="nul \0"),
+            evolve(_counted(1), audio_duration_us=-1),
+            evolve(_counted(1), audio_used_us=2**62),
+            evolve(_counted(1), audio_chunks_received=-1),
+            evolve(_counted(1), audio_chunks_processed=2**63),
+        ):
+            with pytest.raises(InvalidValue):
+                await storage.sessions.write_stats({one.id: _counted(1), other.id: bad})
+            assert await _stored(storage, one) == before
 
     async def test_no_stats_are_no_work(self, storage: Storage) -> None:
         await storage.sessions.write_stats({})
