@@ -28,6 +28,7 @@ REMAINING = st.none() | st.builds(
 )
 
 
+@settings(max_examples=50)
 @given(sessions(), DURATIONS, DURATIONS, REMAINING)
 def test_a_session_comes_back_as_it_was(
     session: Session, audio_us: int, used_us: int, remaining: DailyRemaining | None
@@ -42,6 +43,7 @@ def test_a_session_comes_back_as_it_was(
     assert parse_session(document) == session
 
 
+@settings(max_examples=50)
 @given(utterances())
 def test_an_utterance_comes_back_as_it_was(utterance: object) -> None:
     document = json.loads(json.dumps(utterance_document(utterance)))  # type: ignore[arg-type]

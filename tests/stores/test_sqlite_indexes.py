@@ -13,6 +13,11 @@ from voicesession.stores.sql import SqliteStorage, lists, statements
 from voicesession.testing.contracts.storage.examples import HOME, START, a_session, put
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
 @pytest.mark.parametrize("order", Order)
 async def test_every_list_is_read_through_an_index_in_its_order(path: Path, order: Order) -> None:
     async with SqliteStorage(path) as storage:

@@ -243,4 +243,4 @@ def without_time(session: Session) -> Session:
 
 
 TestStoresAgree = StoresAgree.TestCase
-TestStoresAgree.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestStoresAgree.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
