@@ -2,13 +2,15 @@
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
-from voicesession.core.errors import InvalidValue, StoreError, StoreUnavailable
+from voicesession.core.errors import InvalidValue, StoreError
 from voicesession.core.identity import SessionId
 from voicesession.stores.sql import SqliteStorage
+from voicesession.stores.sql.connections import Connections
 from voicesession.stores.sql.schema import METADATA
 from voicesession.testing.contracts.storage.examples import (
     HOME,
@@ -106,17 +108,32 @@ async def test_a_file_that_may_not_be_written_is_refused(path: Path) -> None:
     assert not caught.value.retryable
 
 
+class Contested(sqlite3.Connection):
+    """A connection to a file that others are about to open, so that SQLite refuses its log."""
+
+    refusals = 0
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        if "journal_mode" in statement and self.refusals:
+            self.refusals -= 1
+            raise sqlite3.OperationalError("database is locked")
+        return super().execute(statement, *values)
+
+
+@pytest.mark.parametrize(("refusals", "opens"), [(1, True), (99, True), (100, False)])
 @pytest.mark.usefixtures("impatient")
-async def test_a_file_that_others_keep_from_its_log_is_unavailable_for_now(path: Path) -> None:
-    await open_and_close(path)
-    reader = sqlite3.connect(path, isolation_level=None)
-    assert reader.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",)
-    reader.execute("BEGIN")
-    reader.execute("SELECT * FROM voice_schema").fetchall()
-    with pytest.raises(StoreUnavailable, match="locked"):
-        await open_and_close(path)
-    reader.close()
-    await open_and_close(path)
+def test_who_opens_a_new_file_together_with_others_tries_again_for_a_while(
+    path: Path, refusals: int, opens: bool
+) -> None:
+    contested = sqlite3.connect(path, factory=Contested)
+    contested.refusals = refusals
+    try:
+        Connections(path)._log_ahead(contested)
+    except sqlite3.OperationalError:
+        assert not opens
+    else:
+        assert opens
+    contested.close()
 
 
 async def test_it_is_opened_once_at_a_time_and_used_only_while_it_is_open(path: Path) -> None:
@@ -130,6 +147,7 @@ async def test_it_is_opened_once_at_a_time_and_used_only_while_it_is_open(path: 
         await put(storage, a_session())
     with pytest.raises(StoreError, match="async with"):
         await storage.load(SessionId("s1"), HOME)
+    await storage._connections.aclose()  # twice is harmless
 
 
 WORDS = "a very secret sentence "
