@@ -19,7 +19,7 @@ def say() -> Callable[[str], bytes]:
 
     It runs a loop of its own, so it is called by fixtures and plain tests.
     """
-    speaker = EspeakTextToSpeech("en-us+f3", rate_wpm=170)
+    speaker = EspeakTextToSpeech("en-us+f3", rate_wpm=150)
     pause = bytes(AudioFormat().bytes_at(400_000))
 
     async def speak(text: str) -> bytes:

