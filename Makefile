@@ -11,7 +11,7 @@ demo: $(VENV)/.demo
 	$(BIN)/voicesession demo
 
 test: $(VENV)/.dev
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
