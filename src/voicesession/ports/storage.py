@@ -11,7 +11,11 @@ The rules that every adapter keeps (``voicesession.testing.contracts`` tests the
   one from a worker that has lost its lease.
 * **Leases and running stats** are the store's own columns: they are written in bulk,
   guarded by the epoch alone, and a commit never brings an older one back. The store
-  stamps their time; callers hand in durations.
+  stamps their time; callers hand in durations, of a day at most. A new session has no
+  lease, and an epoch that was given up is never given again.
+* **Identity and parameters are written once**, when the session is created.
+* Text that another store could not keep (NUL, lone surrogates) is an `InvalidValue`, in a
+  change as in a query, and nothing is written.
 * Every method is a checkpoint, and safe to call from many tasks at once.
 
 Any method may raise `StoreUnavailable` (nothing was written) or `StoreTimeout` (the write
@@ -49,6 +53,7 @@ __all__ = (
     "SessionStore",
     "Storage",
     "Tombstone",
+    "TombstoneReader",
     "TranscriptStore",
 )
 
@@ -198,9 +203,12 @@ class SessionStore(Protocol):
 
         Raises:
             SessionExists: It creates a session whose id is taken, in any tenant.
-            SessionNotFound: There is no session with this id and tenant.
+            SessionNotFound: There is no session with this id and tenant, or the one that
+                a new session continues is not there.
+            LeaseLost: An epoch is given and is not the stored one; told before anything
+                else about the version.
             VersionConflict: The stored seq is not ``expected_seq``.
-            LeaseLost: An epoch is given and is not the stored one.
+            InvalidValue: ``room_name`` is taken, or a text cannot be kept.
         """
         ...
 
@@ -271,6 +279,14 @@ class SessionStore(Protocol):
 
     async def write_stats(self, stats: Mapping[SessionId, RunningStats], /) -> None:
         """Store running stats, leaving out sessions whose epoch has changed. One round trip."""
+        ...
+
+
+class TombstoneReader(Protocol):
+    """The capability of a session store to show what is left of deleted sessions."""
+
+    async def tombstones(self, scope: Scope, /) -> Sequence[Tombstone]:
+        """Return the tombstones of *scope*, in the order of deletion."""
         ...
 
 

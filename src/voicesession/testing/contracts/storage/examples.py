@@ -6,7 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 
 import pytest
 from attrs import evolve
@@ -50,14 +50,6 @@ class OnStorage(ABC):
     @pytest.fixture
     @abstractmethod
     def storage(self) -> Storage: ...
-
-
-class TombstoneReader(Protocol):
-    """The capability by which a store shows what is left of deleted sessions."""
-
-    async def tombstones(self, scope: Scope, /) -> Sequence[Tombstone]:
-        """Return the tombstones of *scope*, in the order of deletion."""
-        ...
 
 
 async def tombstones_of(storage: Storage, scope: Scope) -> Sequence[Tombstone]:
