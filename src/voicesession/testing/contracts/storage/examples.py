@@ -20,14 +20,13 @@ from ....core.metadata import metadata_json
 from ....core.session import DailyRemaining, Pause, Session
 from ....core.states import PauseReason, SessionState
 from ....core.utterance import Speaker, Utterance, UtteranceId, Word
-from ....ports.storage import Change, Scope, Storage, Tombstone
+from ....ports.storage import Change, Scope, Storage, Tombstone, TombstoneReader
 
 __all__ = (
     "HOME",
     "START",
     "STRANGERS",
     "OnStorage",
-    "TombstoneReader",
     "a_full_session",
     "a_session",
     "a_tombstone",
