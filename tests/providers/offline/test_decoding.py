@@ -11,6 +11,7 @@ from voicesession.core.errors import InvalidConfig, InvalidValue
 from voicesession.providers.offline import decoding
 from voicesession.providers.offline.decoding import SLICE_BYTES, Decoder, Decoders, Heard
 from voicesession.providers.offline.jsgf import parse_grammar
+from voicesession.providers.offline.pocketsphinx import MIN_SCORE
 
 pytestmark = pytest.mark.offline
 
@@ -43,7 +44,7 @@ def test_any_public_rule_may_be_said(
     assert found is not None
     assert found.text == sentence
     assert [word.text for word in found.words] == sentence.split()
-    assert found.score >= 0.55
+    assert found.score >= MIN_SCORE
 
 
 @pytest.mark.parametrize("beginning", ["what time", "tell me", "tell me a long"])
@@ -51,7 +52,7 @@ def test_half_a_sentence_is_none(
     decoders: Decoders, say: Callable[[str], bytes], beginning: str
 ) -> None:
     found = heard(decoders.take(), say(beginning))
-    assert found is None or found.score < 0.55
+    assert found is None or found.score < MIN_SCORE
 
 
 def test_what_is_cut_off_is_a_whole_sentence_or_none(
@@ -94,7 +95,7 @@ def test_silence_noise_and_too_little_are_no_sentence(decoders: Decoders) -> Non
     hiss = pack("<32000h", *(round(random.gauss(0, 1_000)) for _ in range(32_000)))
     for pcm in (bytes(64_000), hiss, bytes(1_000), b""):
         found = heard(decoders.take(), pcm)
-        assert found is None or found.score < 0.55
+        assert found is None or found.score < MIN_SCORE
 
 
 def test_full_scale_does_not_overflow(decoders: Decoders) -> None:
@@ -169,7 +170,7 @@ def test_sentences_of_any_length_are_measured_alike(say: Callable[[str], bytes])
         found = heard(decoder, say(sentence))
         assert found is not None
         assert found.text == sentence
-        assert found.score >= 0.55
+        assert found.score >= MIN_SCORE
 
 
 def test_every_way_to_say_a_word_is_known() -> None:

@@ -11,6 +11,7 @@ from voicesession.ports.speech import Final, Recognition
 from voicesession.providers.offline.decoding import Decoder, Decoders
 from voicesession.providers.offline.hearing import Hearing
 from voicesession.providers.offline.jsgf import parse_grammar
+from voicesession.providers.offline.pocketsphinx import MIN_SCORE
 
 pytestmark = pytest.mark.offline
 
@@ -27,7 +28,7 @@ def decoders() -> Decoders:
 
 @pytest.fixture
 def hearing(decoders: Decoders) -> Hearing:
-    return Hearing(FORMAT, decoders, 0.55)
+    return Hearing(FORMAT, decoders, MIN_SCORE)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_other_formats_are_understood_and_timed_alike(
     pcm = resampler.push(story) + resampler.finish()
     if audio_format.channels == 2:
         pcm = interleave(pcm, pcm)
-    hearing = Hearing(audio_format, decoders, 0.55)
+    hearing = Hearing(audio_format, decoders, MIN_SCORE)
     assert hear(hearing, pcm, 1_000_000, audio_format) == []
     assert_story(hearing.conclude(), 1_000_000)
 
@@ -84,7 +85,7 @@ def test_a_telephone_is_understood(decoders: Decoders, story: bytes) -> None:
     samples = memoryview(resampler.push(story) + resampler.finish()).cast("h")
     mulaw = bytes(_mulaw(sample) for sample in samples)
     audio_format = AudioFormat(Encoding.MULAW, 8_000)
-    hearing = Hearing(audio_format, decoders, 0.5)
+    hearing = Hearing(audio_format, decoders, MIN_SCORE)
     hear(hearing, mulaw, 0, audio_format)
     assert_story(hearing.conclude(), 0)
 
@@ -180,7 +181,7 @@ def test_the_same_audio_gives_the_same_words_however_it_is_cut(
 ) -> None:
     finals: list[Final | None] = []
     for size in (640, 322, 10_000, len(story)):
-        hearing = Hearing(FORMAT, decoders, 0.55)
+        hearing = Hearing(FORMAT, decoders, MIN_SCORE)
         for at in range(0, len(story), size):
             list(hearing.hear(story[at : at + size], FORMAT.duration_us(at)))
         finals.append(hearing.conclude())
