@@ -12,7 +12,10 @@ from tests.cli.stage import Command, Performed
 
 from voicesession.cli.agent import STORY
 from voicesession.cli.caller import SCRIPT
+from voicesession.core.journal import decode, encode, replay
 from voicesession.core.transcript import parse_transcript
+from voicesession.ports.storage import EVERYTHING, SessionQuery
+from voicesession.stores.sql import SqliteStorage
 
 pytestmark = pytest.mark.offline
 
@@ -60,9 +63,9 @@ def test_the_story_alone_is_interrupted_and_only_its_beginning_was_heard(
     assert story["generated"][len(story["spoken"])] == " "
 
 
-def test_every_answer_begins_within_two_seconds(outcome: dict[str, Any]) -> None:
-    # In media time, but for what the engines took: half a second of that is endpointing.
-    assert all(500 <= turn["latency_ms"] < 2_000 for turn in outcome["turns"])
+def test_every_answer_tells_how_long_the_caller_waited_for_it(outcome: dict[str, Any]) -> None:
+    # At least as long as it takes to know that the turn is over.
+    assert all(turn["latency_ms"] >= 500 for turn in outcome["turns"])
 
 
 def test_the_goodbye_completes_the_session(outcome: dict[str, Any]) -> None:
@@ -136,3 +139,30 @@ def test_the_timeline_tells_who_had_the_floor_and_what_was_said(performed: Perfo
         *(line.text for line in SCRIPT),
     ):
         assert what in timeline
+
+
+async def test_its_journal_replays_to_the_session_that_was_stored(performed: Performed) -> None:
+    store = SqliteStorage(performed.out / "voice.db")
+    async with store:
+        (session,) = (await store.find(SessionQuery(), EVERYTHING)).sessions
+        journal = await store.journal(session.id, EVERYTHING)
+    *_, replayed = replay(
+        [decode(json.loads(json.dumps(encode(entry)))) for entry in journal],
+        created_at=session.created_at,
+    )
+    for name in (
+        "state",
+        "status",
+        "seq",
+        "pauses",
+        "end_reason",
+        "started_at",
+        "live_at",
+        "ended_at",
+        "state_since",
+        "active_us",
+        "utterance_count",
+        "word_count",
+        "message_count",
+    ):
+        assert getattr(replayed, name) == getattr(session, name), name

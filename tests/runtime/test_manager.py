@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,8 @@ from voicesession.core.states import EndReason, PauseReason, SessionState, Sessi
 from voicesession.core.timeline import Track
 from voicesession.core.utterance import Speaker, Utterance, UtteranceId
 from voicesession.ports.storage import Storage
+from voicesession.recording.file import FileObjectStore
+from voicesession.recording.recorder import SpoolRecorder
 from voicesession.runtime.clock import SteppedClock
 from voicesession.runtime.happenings import SessionChanged, UtteranceStored
 from voicesession.runtime.manager import SessionManager
@@ -59,6 +62,10 @@ def a_manager(storage: Storage, clock: SteppedClock, worker: str = "w1") -> Sess
 async def voice(storage: Storage, clock: SteppedClock) -> AsyncGenerator[SessionManager]:
     async with a_manager(storage, clock) as manager:
         yield manager
+
+
+def holds(folder: Path, audio: bytes) -> bool:
+    return any(audio in path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 def an_utterance(number: int, text: str = "hello there") -> Utterance:
@@ -387,3 +394,47 @@ async def test_text_that_no_store_can_keep_is_refused_at_the_door(voice: Session
             await call.final(an_utterance(1, "a\0b"))
         await call.final(an_utterance(1, "fine"))
         await call.end()
+
+
+async def test_without_consent_no_byte_is_recorded_and_withdrawn_consent_purges_it(
+    storage: Storage, clock: SteppedClock, tmp_path: Path
+) -> None:
+    objects = FileObjectStore(tmp_path)
+    recorder = SpoolRecorder(tmp_path / ".spool", objects)
+    services = Services(
+        storage=storage, clock=clock, worker_id="w1", recorder=recorder, objects=objects
+    )
+    voice_of_the_caller = b"\x11\x22" * 16_000
+    async with SessionManager(services) as voice:
+        refused = await voice.create(store_audio=True, recording_consent=False)
+        async with voice.attach(refused.id) as call:
+            await call.live()
+            call.audio(Track.USER, voice_of_the_caller)
+            await call.end()
+        assert (await voice.get(refused.id)).audio_uri is None
+
+        withdrawn = await voice.create(store_audio=True, recording_consent=True)
+        async with voice.attach(withdrawn.id) as call:
+            await call.live()
+            call.audio(Track.USER, voice_of_the_caller)
+            after = await call.set_consent(False, by="ada", wording="v2")
+            call.audio(Track.USER, voice_of_the_caller)
+            await call.end()
+        assert (after.consent_by, after.consent_wording) == ("ada", "v2")
+        assert (await voice.get(withdrawn.id)).audio_uri is None
+
+        given_late = await voice.create(store_audio=True, recording_consent=False)
+        async with voice.attach(given_late.id) as call:
+            await call.live()
+            call.audio(Track.USER, voice_of_the_caller)
+            await call.set_consent(True)
+            call.audio(Track.USER, voice_of_the_caller)
+            await call.end()
+        kept = await voice.get(given_late.id)
+        assert kept.audio_uri is not None
+        content = await objects.get(f"sessions/{kept.id}/audio.wav")
+        # Its first second is silence: nobody had said yes.
+        assert content[44:32_044] == bytes(32_000)
+        assert content[32_044:] == voice_of_the_caller
+        await voice.delete(given_late.id)
+    assert not holds(tmp_path, b"\x11\x22\x11\x22")

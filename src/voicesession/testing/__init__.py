@@ -2,8 +2,8 @@
 Help for hosts and for those who implement a port. Needs the extra ``testing``.
 
 * ``contracts``: the suites that make a class an adapter; subclass one, give it a fixture.
-* ``scripted`` and ``phone``: speech engines that hear and say what a test wants, and a
-  caller in time that is turned by hand.
+* ``scripted``, ``phone`` and ``clock``: speech engines that hear and say what a test
+  wants, and a caller in time that is turned by hand.
 * ``strategies…`` and ``machine…``: what hypothesis needs to attack a host's own code.
 """
 
