@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check proof bench format clean
+.PHONY: demo test check proof cover bench format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/voicesession demo
@@ -23,6 +23,11 @@ check: $(VENV)/.dev
 # What make test does with few examples, with many: properties, machines, killed processes.
 proof: $(VENV)/.dev
 	VOICESESSION_PROFILE=proof $(BIN)/pytest --timeout 3600 tests/core tests/stores tests/recording
+
+# Every branch of the core is taken by the core's own tests.
+cover: $(VENV)/.dev
+	$(BIN)/coverage run -m pytest -q tests/core
+	$(BIN)/coverage report --include "src/voicesession/core/*" --fail-under 100
 
 bench: $(VENV)/.dev $(VENV)/.bench
 	$(BIN)/python benchmarks/floor_step.py

@@ -167,3 +167,7 @@ def test_errors_of_a_provider_name_it() -> None:
     assert str(error) == "deepgram: no answer"
     assert (error.provider, error.problem) == ("deepgram", "no answer")
     assert isinstance(error, ProviderError)
+
+
+def test_a_number_too_long_to_be_written_down_is_told_all_the_same() -> None:
+    assert str(InvalidValue("seq", 10**5_000, "less")) == "seq is a very large int; allowed: less"
