@@ -255,8 +255,8 @@ def _pronunciations(dictionary: Path, grammar: Grammar) -> list[tuple[str, str]]
 def _words(segments: Iterable[Any]) -> Iterable[HeardWord]:
     samples = _FRAME_BYTES // 2
     for segment in segments:
-        # <sil>, [NOISE] and the like are no words; "the(2)" is another way to say one.
-        if segment.word[0] not in "<[":
+        # <sil>, [NOISE] and (NULL) are no words; "the(2)" is another way to say one.
+        if segment.word[0] not in "<[(":
             text = segment.word.partition("(")[0]
             yield HeardWord(text, segment.start_frame * samples, (segment.end_frame + 1) * samples)
 
