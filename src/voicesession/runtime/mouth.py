@@ -24,7 +24,7 @@ from .replying import Reply
 __all__ = ("Mouth",)
 
 
-class Leads(Protocol):
+class FloorKeeper(Protocol):
     """Who is told what was found out about a reply, and does what follows from it."""
 
     @property
@@ -46,14 +46,14 @@ class Mouth:
         tts: TextToSpeech,
         clock: Clock,
         handle: SessionHandle,
-        leads: Leads,
+        keeper: FloorKeeper,
         unplayed_us: int,
     ) -> None:
         self._tasks = tasks
         self._tts = tts
         self._clock = clock
         self._handle = handle
-        self._leads = leads
+        self._keeper = keeper
         self._most_unplayed_us = unplayed_us
         self._playout = Playout(handle.audio_format.sample_rate)
         self._making: dict[ReplyId, anyio.CancelScope] = {}
@@ -133,14 +133,14 @@ class Mouth:
     # --- for the reply in the making (ReplySink) --------------------------------------------
 
     def text(self, reply_id: ReplyId, text: str) -> None:
-        self._leads.carry_out(self._leads.floor.reply_text(self._at_us, reply_id, text))
+        self._keeper.carry_out(self._keeper.floor.reply_text(self._at_us, reply_id, text))
 
     def text_finished(self, reply_id: ReplyId, error: ProviderError | None) -> None:
         if error is None:
-            self._leads.carry_out(self._leads.floor.reply_finished(self._at_us, reply_id))
+            self._keeper.carry_out(self._keeper.floor.reply_finished(self._at_us, reply_id))
         else:
             self._handle.tell(Failed(error))
-            self._leads.carry_out(self._leads.floor.reply_failed(self._at_us, reply_id))
+            self._keeper.carry_out(self._keeper.floor.reply_failed(self._at_us, reply_id))
 
     def hang_up_after(self, reply_id: ReplyId) -> None:
         self._hanging_up.add(reply_id)
@@ -149,8 +149,8 @@ class Mouth:
         self, reply_id: ReplyId, pcm: bytes, *, text_end: int, marks: tuple[SpeechMark, ...]
     ) -> int:
         made_us = self._playout.add(reply_id, pcm)
-        self._leads.carry_out(
-            self._leads.floor.speech_made(self._at_us, reply_id, text_end, made_us, marks)
+        self._keeper.carry_out(
+            self._keeper.floor.speech_made(self._at_us, reply_id, text_end, made_us, marks)
         )
         self.note_change()
         return made_us
@@ -158,9 +158,9 @@ class Mouth:
     def speech_finished(self, reply_id: ReplyId, error: ProviderError | None) -> None:
         if error is not None:
             self._handle.tell(Failed(error))
-            self._leads.carry_out(self._leads.floor.reply_failed(self._at_us, reply_id))
+            self._keeper.carry_out(self._keeper.floor.reply_failed(self._at_us, reply_id))
         self._playout.complete(reply_id)
-        self._leads.carry_out(self._leads.floor.speech_finished(self._at_us, reply_id))
+        self._keeper.carry_out(self._keeper.floor.speech_finished(self._at_us, reply_id))
         self.note_change()
 
     async def room(self, reply_id: ReplyId) -> None:

@@ -99,15 +99,15 @@ class Playout:
     def take(self, now_us: int) -> list[AgentAudio]:
         """Return the pieces that are due by *now_us*, in order; they are on their way now."""
         pieces: list[AgentAudio] = []
-        while (size := self._next_piece()) is not None and self._next_due_us <= now_us:
+        while (ready := self._next_piece()) is not None and self._next_due_us <= now_us:
             if now_us - self._next_due_us >= PIECE_US:
                 # It came late, so it is heard late: nobody hears two pieces at once.
                 self._next_due_us = now_us
-            pieces.append(self._take(size))
+            pieces.append(self._take(*ready))
         return pieces
 
-    def _next_piece(self) -> int | None:
-        """The size in bytes of the next piece that could go out; None where there is none."""
+    def _next_piece(self) -> tuple[ReplyId, int] | None:
+        """Whose audio could go out next, and how many bytes of it; None where there is none."""
         if self._playing is None or self._held:
             return None
         voice = self._voices.get(self._playing)
@@ -115,11 +115,9 @@ class Playout:
             return None
         if len(voice.waiting) < self._piece_bytes and not voice.complete:
             return None
-        return min(len(voice.waiting), self._piece_bytes)
+        return self._playing, min(len(voice.waiting), self._piece_bytes)
 
-    def _take(self, size: int) -> AgentAudio:
-        reply_id = self._playing
-        assert reply_id is not None  # noqa: S101 - `_next_piece` has just said so
+    def _take(self, reply_id: ReplyId, size: int) -> AgentAudio:
         voice = self._voices[reply_id]
         start_us = self._format.duration_us(voice.taken)
         pcm = bytes(voice.waiting[:size])
