@@ -32,6 +32,8 @@ def test_letters_one_by_one_give_the_same_sentences_as_the_whole(text: str) -> N
         ("He said “yes.” Then he left.", ["He said “yes.” ", "Then he left."]),
         ("Dr. Who met J. Smith, e.g. here.", ["Dr. Who met J. Smith, e.g. here."]),
         ("So do I. Really.", ["So do I. ", "Really."]),
+        ("Ask (Dr. No) again. Yes.", ["Ask (Dr. No) again. ", "Yes."]),
+        (". Then", [". ", "Then"]),
         ("It is 3.14 or so. Fine.", ["It is 3.14 or so. ", "Fine."]),
         ("好。很好。", ["好。", "很好。"]),
         ("A line\nAnother", ["A line\n", "Another"]),
