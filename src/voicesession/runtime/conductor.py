@@ -7,7 +7,6 @@ by plain calls. Nothing in here waits.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
@@ -27,6 +26,7 @@ from ..ports.speech import Final as FinalWords, Flushed, Interim
 from .ears import Ears
 from .handle import SessionHandle
 from .happenings import Failed, SessionChanged
+from .history import History
 from .mouth import Mouth
 from .outbox import Outbox
 from .pipeline import Pipeline, SessionConfig
@@ -67,12 +67,12 @@ class Conductor:
         self._agent = pipeline.agent
         self._services = services
         self._hang_up = hang_up
-        self._history: deque[Utterance] = deque(maxlen=config.history)
+        self._history = History(config.history)
         self._speeches: dict[ReplyId, SpeechHandle] = {}
 
     def remember(self, utterances: Iterable[Utterance]) -> None:
         """Tell the agent of what was said before this conversation went on."""
-        self._history.extend(utterances)
+        self._history.add(utterances)
 
     # --- facts ----------------------------------------------------------------------------
 
@@ -183,7 +183,7 @@ class Conductor:
         prompt = Prompt(
             text=effect.text,
             session=self._handle.session,
-            history=tuple(self._history),
+            history=self._history.before_turn(is_over=not effect.speculative),
             at=self._services.clock.now(),
             elapsed=timedelta(microseconds=self._handle.media_us),
         )
@@ -201,33 +201,33 @@ class Conductor:
         self.mouth.forget(effect.reply_id)
         self._finish_speech(effect.reply_id, effect.spoken_text, interrupted=effect.interrupted)
         if effect.generated_text:
-            self._post(
-                Utterance(
-                    id=self._services.new_utterance_id(),
-                    speaker=Speaker.AGENT,
-                    start_us=effect.start_us,
-                    end_us=effect.end_us,
-                    text=effect.spoken_text,
-                    generated_text=effect.generated_text,
-                    spoken_text=effect.spoken_text,
-                    interrupted=effect.interrupted,
-                )
+            spoken = Utterance(
+                id=self._services.new_utterance_id(),
+                speaker=Speaker.AGENT,
+                start_us=effect.start_us,
+                end_us=effect.end_us,
+                text=effect.spoken_text,
+                generated_text=effect.generated_text,
+                spoken_text=effect.spoken_text,
+                interrupted=effect.interrupted,
             )
+            self._history.add([spoken])
+            self.outbox.post(spoken)
         if hangs_up and not effect.interrupted:
             self._hang_up()
 
     def keep_words(self, effect: floor.UtteranceHeard) -> None:
-        self._post(
-            Utterance(
-                id=self._services.new_utterance_id(),
-                speaker=Speaker.USER,
-                start_us=effect.start_us,
-                end_us=effect.end_us,
-                text=effect.text,
-                confidence=effect.confidence,
-                words=effect.words,
-            )
+        said = Utterance(
+            id=self._services.new_utterance_id(),
+            speaker=Speaker.USER,
+            start_us=effect.start_us,
+            end_us=effect.end_us,
+            text=effect.text,
+            confidence=effect.confidence,
+            words=effect.words,
         )
+        self._history.heard(said)
+        self.outbox.post(said)
 
     def keep_partial(self, effect: floor.PartialHeard) -> None:
         self._handle.partial(effect.text)
@@ -236,9 +236,11 @@ class Conductor:
         silence_us = self._handle.media_us - effect.at_us
         self.mouth.silent_since_us = self._services.clock.monotonic_us() - silence_us
 
-    def _post(self, utterance: Utterance) -> None:
-        self._history.append(utterance)
-        self.outbox.post(utterance)
+    def commit_turn(self, _effect: floor.TurnCommitted) -> None:
+        self._history.turn_committed()
+
+    def reopen_turn(self, _effect: floor.TurnReopened) -> None:
+        self._history.turn_reopened()
 
     def _finish_speech(self, reply_id: ReplyId, spoken: str, *, interrupted: bool) -> None:
         if (speech := self._speeches.pop(reply_id, None)) is not None:
@@ -270,6 +272,8 @@ _CARRIED_OUT: Final[Mapping[type[Any], Callable[[Conductor, Any], None]]] = Mapp
         floor.UtteranceHeard: Conductor.keep_words,
         floor.PartialHeard: Conductor.keep_partial,
         floor.SpeechEnded: Conductor.note_silence,
+        floor.TurnCommitted: Conductor.commit_turn,
+        floor.TurnReopened: Conductor.reopen_turn,
         floor.FlushRecogniser: lambda self, _: self.ears.flush(),
         floor.StartSpeech: lambda self, effect: self.mouth.start(effect.reply_id),
         floor.HoldSpeech: lambda self, _: self.mouth.hold(),

@@ -1,0 +1,46 @@
+"""What was said before the turn that an agent is to answer."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from ..core.utterance import Utterance, UtteranceId
+
+__all__ = ("History",)
+
+
+class History:
+    """The latest finished utterances, and which of them are the user's present turn.
+
+    Args:
+        size: How many are remembered.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._said: deque[Utterance] = deque(maxlen=size)
+        self._present: set[UtteranceId] = set()
+        self._asked: set[UtteranceId] = set()
+
+    def add(self, utterances: Iterable[Utterance]) -> None:
+        """Remember utterances that belong to no turn that waits for an answer."""
+        self._said.extend(utterances)
+
+    def heard(self, utterance: Utterance) -> None:
+        """Remember what the user has just said: a part of their present turn."""
+        self._said.append(utterance)
+        self._present.add(utterance.id)
+
+    def turn_committed(self) -> None:
+        """Note that the present turn is over, and the next one has no words yet."""
+        self._asked, self._present = self._present, set()
+
+    def turn_reopened(self) -> None:
+        """Note that the turn which was over goes on."""
+        self._present |= self._asked
+        self._asked = set()
+
+    def before_turn(self, *, is_over: bool) -> tuple[Utterance, ...]:
+        """Return what was said before the turn to be answered, which may not be over yet."""
+        turn = self._asked if is_over else self._present
+        return tuple(utterance for utterance in self._said if utterance.id not in turn)
