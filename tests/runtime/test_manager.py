@@ -99,17 +99,20 @@ async def test_a_session_that_nobody_connects_to_is_over_when_its_window_is(
     assert (ended.status, ended.end_reason) == (SessionStatus.ERROR, EndReason.CONNECT_TIMEOUT)
 
 
-async def test_connecting_to_a_session_whose_time_to_live_is_over_says_expired(
+async def test_a_session_that_its_worker_left_is_over_when_the_grace_is(
     voice: SessionManager, clock: SteppedClock
 ) -> None:
     session = await voice.create(user_id="ada")
     async with voice.attach(session.id) as call:
         await call.live()
         await call.pause()
-    clock.advance(25 * 3600 * 1_000_000)
+    clock.advance(30_000_000)
     ended = await voice.get(session.id)
-    assert ended.state is SessionState.ENDED
-    with pytest.raises((SessionExpired, SessionNotActive)):
+    assert (ended.status, ended.end_reason) == (
+        SessionStatus.INTERRUPTED,
+        EndReason.WORKER_LOST,
+    )
+    with pytest.raises(SessionNotActive):
         async with voice.attach(session.id):
             pass
 
@@ -314,6 +317,9 @@ async def test_what_time_brings_about_reaches_a_session_that_somebody_owns(
         assert call.is_over
     ended = await voice.get(session.id)
     assert ended.end_reason is EndReason.EXPIRED
+    with pytest.raises(SessionExpired):
+        async with voice.attach(session.id):
+            pass
 
 
 async def test_the_journal_replays_to_the_states_that_were_seen(voice: SessionManager) -> None:
