@@ -40,7 +40,6 @@ class Ears:
         self._recognition = recognition
         self._marks = recognition if isinstance(recognition, MarksProgress) else None
         self._window_end_us = at_us
-        self._unanswered = 0
         self.busy = Busy()
 
     @classmethod
@@ -76,14 +75,12 @@ class Ears:
 
     def flush(self) -> None:
         """Ask the recogniser for the final words of everything so far."""
-        self._unanswered += 1
         self.busy.begin()
         self._recognition.flush()
 
     def mark(self) -> None:
         """Have ``busy`` say when the audio so far has been worked on, if the engine can tell."""
         if self._marks is not None:
-            self._unanswered += 1
             self.busy.begin()
             self._marks.mark()
 
@@ -93,16 +90,12 @@ class Ears:
             async for result in self._recognition:
                 yield result
                 if isinstance(result, Flushed | Marked):
-                    self._answered()
+                    self.busy.done()
         finally:
-            while self._unanswered:
-                self._answered()
+            while self.busy:
+                self.busy.done()
 
     async def aclose(self) -> None:
         """Give both streams back."""
         self._activity.close()
         await self._recognition.aclose()
-
-    def _answered(self) -> None:
-        self._unanswered -= 1
-        self.busy.done()

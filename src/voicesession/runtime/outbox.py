@@ -8,7 +8,7 @@ from typing import Final
 
 import anyio
 
-from ..core.errors import LeaseLost, StoreError, StoreUnavailable, VoiceSessionError
+from ..core.errors import LeaseLost, StoreUnavailable, VoiceSessionError
 from ..core.utterance import Utterance
 from ..ports.clock import Clock
 
@@ -83,7 +83,7 @@ class Outbox:
                 await self._clock.sleep_until(self._clock.monotonic_us() + _RETRY_US)
             except LeaseLost:
                 return
-            except (StoreError, VoiceSessionError) as error:
+            except VoiceSessionError as error:
                 self._on_error(error)
                 return
             else:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
-from attrs import evolve
+from attrs import asdict, evolve
 
 from ..core.deadlines import due
 from ..core.errors import InvalidState, LeaseLost, SessionNotFound
@@ -128,14 +128,7 @@ class Ownership:
 
     def running_stats(self) -> RunningStats:
         """What the session has counted by now."""
-        return RunningStats(
-            epoch=self._lease.epoch,
-            audio_duration_us=self.running.audio_duration_us,
-            audio_chunks_received=self.running.audio_chunks_received,
-            audio_chunks_processed=self.running.audio_chunks_processed,
-            audio_used_us=self.running.audio_used_us,
-            transcript_partial=self.running.transcript_partial,
-        )
+        return RunningStats(epoch=self._lease.epoch, **asdict(self.running))
 
     def lost(self) -> None:
         """Stop: another worker owns the session, or may by now. Nothing more is written."""
