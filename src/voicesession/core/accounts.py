@@ -9,8 +9,8 @@ from typing import Any, Final, NewType
 from attrs import field, frozen
 
 from .errors import InvalidValue
-from .fields import Vocabulary, is_count
-from .identity import checked_id
+from .fields import Vocabulary, is_count, is_text
+from .identity import DEFAULT_TENANT, TenantId, is_id
 from .instants import as_optional_utc
 from .meters import Meter, Number, exact_fraction
 from .windows import Window
@@ -35,6 +35,9 @@ WARN_AT: Final = Fraction(4, 5)
 """The share of a limit at which it warns, unless it says otherwise."""
 
 
+_LONGEST_NAME: Final = 256
+
+
 class Scope(Vocabulary):
     """Whose account it is."""
 
@@ -51,16 +54,23 @@ class Level(Vocabulary):
     EXHAUSTED = "exhausted"
 
 
-def _is_an_id(_instance: object, attribute: Any, value: str) -> None:
-    checked_id(attribute.name, value)
+def _is_a_name(account: Account, attribute: Any, value: Any) -> None:
+    is_text(account, attribute, value)
+    if not 1 <= len(value) <= _LONGEST_NAME:
+        raise InvalidValue(attribute.name, value, f"1 to {_LONGEST_NAME} characters")
 
 
 @frozen
 class Account:
-    """Somebody or something that spends. The id is unique in its scope."""
+    """Somebody or something that spends. The id is unique in its scope, in its tenant.
+
+    Attributes:
+        id: Of the session, of the user as the host names them, or of the tenant once more.
+    """
 
     scope: Scope = field(converter=Scope)
-    id: str = field(validator=_is_an_id)
+    id: str = field(validator=_is_a_name)
+    tenant_id: TenantId = field(default=DEFAULT_TENANT, validator=is_id)
 
 
 def windows_of(account: Account, meter: Meter) -> tuple[Window, ...]:

@@ -32,7 +32,7 @@ from .events import EndRequested, LimitReached, SessionEvent
 from .session import Session
 from .states import EndReason, PauseReason, SessionState
 
-__all__ = ("LifePolicy", "due", "next_deadline")
+__all__ = ("LifePolicy", "due", "next_deadline", "next_look", "retention_ends")
 
 _ZERO: Final = timedelta()
 # Far enough for anybody, and near enough for every sum with an instant to be a datetime.
@@ -74,6 +74,31 @@ class LifePolicy:
 def next_deadline(session: Session, policy: LifePolicy) -> datetime | None:
     """Return the instant at which `due` first says something, or None for never."""
     return min((at for at, _ in _limits(session, policy)), default=None)
+
+
+def retention_ends(session: Session) -> datetime | None:
+    """Return when nothing of *session* may be kept any longer; None for never.
+
+    A session that goes on has no end of its retention, and one under a legal hold has none
+    until the hold is lifted.
+    """
+    if session.ended_at is None or session.retention_days < 0 or session.legal_hold:
+        return None
+    try:
+        return session.ended_at + timedelta(days=session.retention_days)
+    except OverflowError:
+        return None  # behind the last day that there is
+
+
+def next_look(session: Session, policy: LifePolicy) -> datetime | None:
+    """Return when somebody must look at *session* although nothing happens to it.
+
+    It is what `Session.deadline_at` holds: the next deadline while the session goes on, and
+    the end of its retention afterwards.
+    """
+    if session.state is SessionState.ENDED:
+        return retention_ends(session)
+    return next_deadline(session, policy)
 
 
 def due(session: Session, policy: LifePolicy, now: datetime) -> SessionEvent | None:

@@ -15,6 +15,7 @@ Every exception this library raises on purpose.
     * StoreError                store_failed            a store could not do what it was asked
         * SessionNotFound       session_not_found       no such session in the caller's scope
         * SessionExists         session_exists          the id is taken
+        * TemplateNotFound      template_not_found      no such template in the caller's scope
         * VersionConflict       version_conflict        someone else wrote first; reload
         * LeaseLost             lease_lost              another worker owns the session now
         * StoreUnavailable      store_unavailable       the medium does not answer
@@ -54,6 +55,7 @@ __all__ = (
     "StoreError",
     "StoreTimeout",
     "StoreUnavailable",
+    "TemplateNotFound",
     "VersionConflict",
     "VoiceSessionError",
     "WrongEventLoop",
@@ -184,6 +186,19 @@ class SessionExists(StoreError):
 
     def __str__(self) -> str:
         return f"the session id {self.session_id} is taken"
+
+
+class TemplateNotFound(StoreError):
+    """There is no such template in the caller's scope."""
+
+    code = "template_not_found"
+
+    def __init__(self, template_id: str) -> None:
+        super().__init__(template_id)
+        self.template_id = template_id
+
+    def __str__(self) -> str:
+        return f"there is no template {self.template_id}"
 
 
 class VersionConflict(StoreError):

@@ -17,7 +17,7 @@ from attrs import field, frozen
 from attrs.validators import deep_iterable, instance_of, optional
 
 from .errors import InvalidValue
-from .fields import is_count, is_text, naming_fields
+from .fields import is_count, is_flag, is_text, naming_fields
 from .instants import as_utc
 from .states import EndReason
 from .utterance import Speaker, UtteranceId
@@ -46,11 +46,6 @@ __all__ = (
     "WorkerLost",
     "WorkerReady",
 )
-
-
-def _is_flag(_event: object, attribute: Any, value: Any) -> None:
-    if type(value) is not bool:
-        raise InvalidValue(attribute.name, value, "true or false")
 
 
 def _not_before(start: str) -> Callable[[object, Any, int], None]:
@@ -175,7 +170,7 @@ class ReplyFinished(SessionEvent):
     utterance_id: UtteranceId = field(validator=is_text)
     start_us: int = field(validator=is_count)
     heard_us: int = field(validator=is_count)
-    interrupted: bool = field(validator=_is_flag)
+    interrupted: bool = field(validator=is_flag)
 
 
 @frozen(kw_only=True, field_transformer=naming_fields)
@@ -204,7 +199,7 @@ class ConsentChanged(SessionEvent):
         wording: Version of the wording that they were shown.
     """
 
-    given: bool | None = field(validator=optional(_is_flag))
+    given: bool | None = field(validator=optional(is_flag))
     by: str | None = field(default=None, validator=_TEXT_OR_NONE)
     wording: str | None = field(default=None, validator=_TEXT_OR_NONE)
 
@@ -229,4 +224,4 @@ class DetailsChanged(SessionEvent):
 class RecordingLinked(SessionEvent):
     """The recording is where ``audio_uri`` says; possibly found after a crash."""
 
-    partial: bool = field(validator=_is_flag)
+    partial: bool = field(validator=is_flag)

@@ -15,7 +15,7 @@ from attrs import Attribute, Converter
 from .errors import InvalidValue
 from .text import storable_text
 
-__all__ = ("Vocabulary", "is_count", "is_text", "naming_fields")
+__all__ = ("Vocabulary", "is_count", "is_flag", "is_text", "naming_fields")
 
 _LARGEST_STORED: Final = 2**63 - 1
 
@@ -47,6 +47,16 @@ def is_count(_instance: object, attribute: Any, value: Any) -> None:
     """
     if type(value) is not int or not 0 <= value <= _LARGEST_STORED:
         raise InvalidValue(attribute.name, value, "a whole number from 0 to 2^63 - 1")
+
+
+def is_flag(_instance: object, attribute: Any, value: Any) -> None:
+    """Attrs validator: a bool, and not something that could pass for one.
+
+    Raises:
+        InvalidValue: It is something else.
+    """
+    if type(value) is not bool:
+        raise InvalidValue(attribute.name, value, "true or false")
 
 
 def naming_fields(_owner: type, attributes: list[Any]) -> list[Any]:

@@ -12,7 +12,7 @@ from attrs.validators import optional
 
 from .audio import AudioFormat, Encoding
 from .errors import InvalidValue
-from .fields import is_count, is_text, naming_fields
+from .fields import is_count, is_flag, is_text, naming_fields
 from .identity import DEFAULT_TENANT, SessionId, TenantId, is_id
 from .instants import as_optional_utc, as_utc
 from .metadata import is_metadata_json
@@ -104,6 +104,7 @@ class Session:
         seq: Counts the events of the journal; stores use it to refuse stale writes.
         deadline_at: When the session must be looked at although nothing happens.
         retention_days: 0 keeps nothing, -1 keeps for good.
+        legal_hold: Nothing of it may be deleted, however old it is or whoever asks.
         audio_duration_us: Media time: the caller's samples accepted, in microseconds.
         utterance_count: Utterances of the user; ``word_count`` counts their words.
         message_count: Contributions of both sides, spoken or typed.
@@ -167,6 +168,7 @@ class Session:
     transcript_uri: str | None = field(default=None, validator=_TEXT_OR_NONE)
     enhancement_job_id: str | None = field(default=None, validator=_TEXT_OR_NONE)
     previous_session_id: SessionId | None = field(default=None, validator=_ID_OR_NONE)
+    legal_hold: bool = field(default=False, validator=is_flag)
 
     # running stats, written in bulk while it is live
     audio_duration_us: int = field(default=0, validator=is_count)

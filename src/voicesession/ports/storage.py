@@ -5,8 +5,8 @@ The rules that every adapter keeps (``voicesession.testing.contracts`` tests the
 
 * **Scope.** Every call names a `Scope`; what lies outside it does not exist. Operators
   say `EVERYTHING`, and mean it.
-* **All or nothing.** A `Change` is written whole (snapshot, journal entries, utterances)
-  or not at all, also when the caller is cancelled or the process dies.
+* **All or nothing.** A `Change` is written whole (snapshot, journal entries, utterances,
+  tasks) or not at all, also when the caller is cancelled or the process dies.
 * **Nobody overwrites unseen.** A change built on an older ``seq`` is refused, and so is
   one from a worker that has lost its lease.
 * **Leases and running stats** are the store's own columns: they are written in bulk,
@@ -38,7 +38,12 @@ from ..core.instants import as_optional_utc
 from ..core.journal import JournalEntry
 from ..core.session import Session
 from ..core.states import SessionState, SessionStatus
+from ..core.tasks import Task
 from ..core.utterance import Utterance
+from .ledger import BudgetLedger
+from .scope import EVERYTHING, Scope
+from .tasks import TaskStore
+from .templates import TemplateStore
 
 __all__ = (
     "EVERYTHING",
@@ -69,17 +74,6 @@ def _between(low: int, high: int) -> Callable[[object, Any, Any], None]:
     return check
 
 
-@frozen
-class Scope:
-    """Whose data a call may see: one tenant's, or everybody's (None)."""
-
-    tenant_id: TenantId | None
-
-
-EVERYTHING: Final = Scope(None)
-"""The scope of operators and sweepers; never of a request."""
-
-
 @frozen(kw_only=True)
 class Change:
     """One write to one session.
@@ -92,6 +86,8 @@ class Change:
             nobody but the owner knows them.
         entries: Journal entries, in order, continuing the stored journal.
         utterances: To be stored; one with a stored id replaces it.
+        tasks: New ones of this session, which nobody has claimed yet; one whose id is stored
+            already is left as it is stored, so that a repeat does no harm.
     """
 
     session: Session
@@ -99,6 +95,7 @@ class Change:
     epoch: int | None = None
     entries: tuple[JournalEntry, ...] = ()
     utterances: tuple[Utterance, ...] = ()
+    tasks: tuple[Task, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         first = (self.expected_seq or 0) + 1
@@ -107,6 +104,9 @@ class Change:
             raise InvalidValue("entries", places, f"consecutive places from {first}")
         if self.session.seq != first - 1 + len(places):
             raise InvalidValue("session.seq", self.session.seq, f"{first - 1 + len(places)}")
+        for task in self.tasks:
+            if (task.session_id, task.tenant_id) != (self.session.id, self.session.tenant_id):
+                raise InvalidValue("tasks", task.session_id, "tasks of the session itself")
 
 
 class Order(StrEnum):
@@ -208,7 +208,9 @@ class SessionStore(Protocol):
             LeaseLost: An epoch is given and is not the stored one; told before anything
                 else about the version.
             VersionConflict: The stored seq is not ``expected_seq``.
-            InvalidValue: ``room_name`` is taken, or a text cannot be kept.
+            TemplateNotFound: A new session names a template that its tenant does not have.
+            InvalidValue: ``room_name`` is taken, ``enhancement_job_id`` is no task of the
+                session, or a text cannot be kept.
         """
         ...
 
@@ -260,6 +262,18 @@ class SessionStore(Protocol):
         Raises:
             SessionNotFound: There is none in *scope*.
             SessionNotActive: The session has ended.
+        """
+        ...
+
+    async def take_due(
+        self, *, worker_id: str, duration: timedelta, limit: int = MAX_PAGE
+    ) -> Sequence[Session]:
+        """Make *worker_id* the owner of sessions that somebody must look at, at most *limit*.
+
+        Those are the sessions whose lease has expired, and those without a lease whose
+        ``deadline_at`` has passed, ENDED ones too, all by the time of the store. Of many
+        callers at once each session goes to one. They come as they are stored, with their new
+        lease, those that have waited longest first.
         """
         ...
 
@@ -318,6 +332,15 @@ class Storage(Protocol):
 
     @property
     def transcripts(self) -> TranscriptStore: ...
+
+    @property
+    def templates(self) -> TemplateStore: ...
+
+    @property
+    def tasks(self) -> TaskStore: ...
+
+    @property
+    def ledger(self) -> BudgetLedger: ...
 
     async def __aenter__(self) -> Self: ...
 

@@ -34,6 +34,7 @@ __all__ = (
     "parse_session",
     "parse_tombstone",
     "parse_utterance",
+    "readable",
     "session_document",
     "stats_document",
     "stored_names",
@@ -61,6 +62,7 @@ _FLAGS: Final = frozenset(
     {
         "audio_partial",
         "enhance_on_end",
+        "legal_hold",
         "recording_consent",
         "store_audio",
         "store_transcript",
@@ -126,7 +128,7 @@ def parse_session(document: Stored) -> Session:
     Raises:
         StoreError: It cannot be read; nothing is skipped in silence.
     """
-    with _readable("session"):
+    with readable("session"):
         values: Document = {name: document[name] for name in _AS_THEY_ARE}
         for name in _FLAGS:
             values[name] = None if values[name] is None else bool(values[name])
@@ -182,7 +184,7 @@ def parse_utterance(document: Stored) -> Utterance:
     Raises:
         StoreError: It cannot be read.
     """
-    with _readable("utterance"):
+    with readable("utterance"):
         return Utterance(
             id=document["id"],
             speaker=Speaker(document["speaker"]),
@@ -211,7 +213,7 @@ def parse_entry(text: str) -> JournalEntry:
     Raises:
         StoreError: It cannot be read.
     """
-    with _readable("journal entry"):
+    with readable("journal entry"):
         return journal.decode(json.loads(text))
 
 
@@ -238,7 +240,8 @@ def parse_tombstone(document: Stored) -> Tombstone:
 
 
 @contextmanager
-def _readable(what: str) -> Generator[None]:
+def readable(what: str) -> Generator[None]:
+    """Turn what a broken document causes into a `StoreError` that names *what* it should be."""
     # Not the caller's mistake: somebody else wrote it, or a newer library.
     try:
         yield

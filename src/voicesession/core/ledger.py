@@ -1,0 +1,189 @@
+"""
+One entry in the ledger: everything that is booked at one moment, all of it or nothing.
+
+A live session settles the slice that it has used, charges what its providers have told, and
+reserves the next slice, for several meters and in every account that applies, in one entry;
+so the ledger is asked once where it would be asked five times, and nothing comes between.
+
+To post an entry again that was posted already is harmless if it was granted something: one of
+its holds is there, so it is not booked again, and the same is granted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from .accounts import Account, Hold, HoldId, Line, Scope, Standing
+from .budget import Books, Reservation, charge, release, reserve, settle, standings
+from .errors import InvalidValue
+from .instants import as_utc
+from .meters import Meter, quantity
+
+__all__ = ("Grant", "LedgerEntry", "Posted", "Want", "accounts_of", "lines_of", "post")
+
+
+@frozen(kw_only=True)
+class Want:
+    """Something to be set aside.
+
+    Attributes:
+        hold_id: Names the hold from now on; new, and drawn by whoever asks.
+        amount: In units of the meter, 1 or more.
+    """
+
+    hold_id: HoldId
+    meter: Meter = field(converter=Meter)
+    amount: int
+    expires_at: datetime | None = None
+
+    def __attrs_post_init__(self) -> None:
+        quantity(self.meter, self.amount, at_least=1)
+
+
+def _are_different(_entry: object, attribute: Any, wants: tuple[Want, ...]) -> None:
+    ids = [want.hold_id for want in wants]
+    if len(set(ids)) != len(ids):
+        raise InvalidValue(attribute.name, ids, "holds that differ in their ids")
+
+
+@frozen(kw_only=True)
+class LedgerEntry:
+    """What is to be booked, in the order of its fields.
+
+    Attributes:
+        at: Which windows it falls into.
+        accounts: All that apply, for ``charge`` and ``reserve``: every one of them counts,
+            and the tightest grants the least. All of one tenant, and of one session at most.
+        settle: Holds that are used, and how much of each was. A hold that is not open is
+            refused.
+        release: Holds that are not needed; one that is not open is left out in silence.
+        charge: What has happened already, by meter.
+        reserve: What is to be set aside.
+
+    Raises:
+        InvalidValue: Accounts of two tenants or sessions, or two wants with one hold.
+    """
+
+    at: datetime = field(converter=as_utc)
+    accounts: tuple[Account, ...] = field(default=(), converter=tuple)
+    settle: Mapping[HoldId, int] = field(factory=dict[HoldId, int])
+    release: frozenset[HoldId] = field(factory=frozenset[HoldId], converter=frozenset)
+    charge: Mapping[Meter, int] = field(factory=dict[Meter, int])
+    reserve: tuple[Want, ...] = field(default=(), converter=tuple, validator=_are_different)
+
+    def __attrs_post_init__(self) -> None:
+        if len(tenants := {account.tenant_id for account in self.accounts}) > 1:
+            raise InvalidValue("accounts", sorted(tenants), "accounts of one tenant")
+        sessions = [account.id for account in self.accounts if account.scope is Scope.SESSION]
+        if len(sessions) > 1:
+            raise InvalidValue("accounts", sessions, "the account of one session")
+
+
+@frozen(kw_only=True)
+class Grant:
+    """What came of a want.
+
+    Attributes:
+        amount: All that was asked for, what was left, or 0; then there is no hold.
+        tightest: See `budget.Reservation`.
+    """
+
+    hold_id: HoldId
+    amount: int
+    tightest: Standing | None
+
+
+@frozen(kw_only=True)
+class Posted:
+    """What came of an entry.
+
+    Attributes:
+        grants: One for each want, in their order.
+        risen: Where a limit has come to a higher level by this; see `budget.Posting`.
+    """
+
+    grants: tuple[Grant, ...] = ()
+    risen: tuple[Standing, ...] = ()
+
+
+def post(books: Books, entry: LedgerEntry) -> tuple[Books, Posted]:
+    """Return *books* after *entry*, and what came of it.
+
+    Raises:
+        InvalidValue: A hold that is to be settled is not open, or something else cannot be
+            booked; see `budget.settle`, `budget.charge` and `budget.reserve`.
+    """
+    if any(want.hold_id in books.holds for want in entry.reserve):
+        return books, Posted(grants=tuple(_as_granted(books, want) for want in entry.reserve))
+    risen: list[Standing] = []
+    for hold_id, used in entry.settle.items():
+        settled = settle(books, hold_id, used, at=entry.at)
+        books, risen = settled.books, [*risen, *settled.risen]
+    for hold_id in sorted(entry.release & books.holds.keys()):
+        books = release(books, hold_id)
+    for meter, used in entry.charge.items():
+        charged = charge(books, entry.accounts, meter, used, at=entry.at)
+        books, risen = charged.books, [*risen, *charged.risen]
+    grants: list[Grant] = []
+    for want in entry.reserve:
+        reservation = _reserved(books, want, entry)
+        books = reservation.books
+        grants.append(
+            Grant(
+                hold_id=want.hold_id,
+                amount=reservation.granted,
+                tightest=reservation.tightest,
+            )
+        )
+    return books, Posted(grants=tuple(grants), risen=_last_of_each(risen))
+
+
+def accounts_of(entry: LedgerEntry, holds: Iterable[Hold]) -> tuple[Account, ...]:
+    """Return every account that *entry* touches, sorted, so that all lock them in one order.
+
+    Args:
+        holds: Those that the entry names, as far as they are open.
+    """
+    named = {line.account for hold in holds for line in hold.lines}
+    return tuple(sorted({*entry.accounts, *named}, key=lambda a: (a.tenant_id, a.scope, a.id)))
+
+
+def lines_of(entry: LedgerEntry, books: Books) -> frozenset[Line]:
+    """Return every line that *entry* touches.
+
+    Args:
+        books: With the zones of its accounts and the holds that it names; no balances yet.
+    """
+    meters = {*entry.charge, *(want.meter for want in entry.reserve)}
+    now = (
+        standing.line
+        for meter in meters
+        for standing in standings(books, entry.accounts, meter, entry.at)
+    )
+    return frozenset([*now, *(line for hold in books.holds.values() for line in hold.lines)])
+
+
+def _reserved(books: Books, want: Want, entry: LedgerEntry) -> Reservation:
+    return reserve(
+        books,
+        entry.accounts,
+        want.meter,
+        want.amount,
+        hold_id=want.hold_id,
+        at=entry.at,
+        expires_at=want.expires_at,
+    )
+
+
+def _as_granted(books: Books, want: Want) -> Grant:
+    hold = books.holds.get(want.hold_id)
+    return Grant(hold_id=want.hold_id, amount=0 if hold is None else hold.amount, tightest=None)
+
+
+def _last_of_each(risen: Iterable[Standing]) -> tuple[Standing, ...]:
+    # Settling and then charging the same meter may pass two levels: one is told, the higher.
+    return tuple({standing.line: standing for standing in risen}.values())

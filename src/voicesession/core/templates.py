@@ -1,0 +1,62 @@
+"""What sessions of one kind begin with. A session keeps a snapshot of what it used of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NewType
+
+from attrs import field, frozen
+from attrs.validators import optional
+
+from .errors import InvalidValue
+from .fields import is_count, is_text, naming_fields
+from .identity import DEFAULT_TENANT, TenantId, is_id
+from .instants import as_utc
+from .metadata import is_metadata_json
+
+__all__ = ("SessionTemplate", "TemplateId")
+
+TemplateId = NewType("TemplateId", str)
+
+
+def _as_panels(panels: Iterable[str] | None) -> tuple[str, ...] | None:
+    if isinstance(panels, str):  # it would fall apart into its letters
+        raise InvalidValue("panels", panels, "several names, not one")
+    return None if panels is None else tuple(panels)
+
+
+def _are_texts(template: object, attribute: Any, panels: tuple[str, ...] | None) -> None:
+    for panel in panels or ():
+        is_text(template, attribute, panel)
+
+
+@frozen(kw_only=True, field_transformer=naming_fields)
+class SessionTemplate:
+    """Defaults for sessions. What is None is left to the session's own default.
+
+    Attributes:
+        name: For people; need not be unique.
+        modality_profile: Such as ``audio`` or ``audio+camera``.
+        enabled_panels: What the front end shows beside the call.
+        max_active_us: How long a session may be LIVE, in microseconds.
+        max_wall_clock_us: How long it may last with its pauses.
+        audio_budget_us: How much audio a session may use.
+        agent_metadata_json: What the agent is told, at most 16 KiB: `metadata.metadata_json`.
+    """
+
+    id: TemplateId = field(validator=is_id)
+    tenant_id: TenantId = field(default=DEFAULT_TENANT, validator=is_id)
+    name: str = field(validator=is_text)
+    created_at: datetime = field(converter=as_utc)
+    updated_at: datetime = field(converter=as_utc)
+    modality_profile: str = field(default="audio", validator=is_text)
+    enabled_panels: tuple[str, ...] | None = field(
+        default=None, converter=_as_panels, validator=_are_texts
+    )
+    language: str | None = field(default=None, validator=optional(is_text))
+    model: str | None = field(default=None, validator=optional(is_text))
+    max_active_us: int | None = field(default=None, validator=optional(is_count))
+    max_wall_clock_us: int | None = field(default=None, validator=optional(is_count))
+    audio_budget_us: int | None = field(default=None, validator=optional(is_count))
+    agent_metadata_json: str = field(default="{}", validator=is_metadata_json, repr=False)

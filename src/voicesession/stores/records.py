@@ -1,0 +1,212 @@
+"""What stands beside sessions, as flat documents and back: templates, tasks, and the books."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from ..core.accounts import Account, Balance, Hold, HoldId, Limit, Line, Scope
+from ..core.instants import from_us, to_us
+from ..core.meters import Meter
+from ..core.tasks import Task
+from ..core.templates import SessionTemplate
+from ..core.windows import Window
+from .codec import Document, Stored, readable
+
+__all__ = (
+    "account_document",
+    "balance_document",
+    "hold_document",
+    "limit_document",
+    "line_document",
+    "parse_account",
+    "parse_balance",
+    "parse_hold",
+    "parse_limit",
+    "parse_line",
+    "parse_task",
+    "parse_template",
+    "task_document",
+    "template_document",
+)
+
+_TASK_INSTANTS = ("created_at", "updated_at", "due_at")
+_TASK_FIELDS = (
+    *("id", "session_id", "tenant_id", "type", "state", "attempts", "result_uri"),
+    "error_message",
+)
+_TEMPLATE_INSTANTS = ("created_at", "updated_at")
+_TEMPLATE_FIELDS = (
+    *("id", "tenant_id", "name", "modality_profile", "language", "model"),
+    *("max_active_us", "max_wall_clock_us", "audio_budget_us"),
+)
+
+
+def task_document(task: Task) -> Document:
+    """Return *task* as a flat document."""
+    return {
+        **_plain(task, _TASK_FIELDS),
+        **{name: to_us(getattr(task, name)) for name in _TASK_INSTANTS},
+        "state": task.state.value,
+        "payload": task.payload_json,
+    }
+
+
+def parse_task(document: Stored) -> Task:
+    """Return the task that was stored as *document*.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    with readable("task"):
+        values: Document = {name: document[name] for name in _TASK_FIELDS}
+        values |= {name: from_us(document[name]) for name in _TASK_INSTANTS}
+        return Task(**values, payload_json=document["payload"])
+
+
+def template_document(template: SessionTemplate) -> Document:
+    """Return *template* as a flat document."""
+    panels = template.enabled_panels
+    return {
+        **_plain(template, _TEMPLATE_FIELDS),
+        **{name: to_us(getattr(template, name)) for name in _TEMPLATE_INSTANTS},
+        "enabled_panels": None if panels is None else json.dumps(panels, ensure_ascii=False),
+        "agent_metadata": template.agent_metadata_json,
+    }
+
+
+def parse_template(document: Stored) -> SessionTemplate:
+    """Return the template that was stored as *document*.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    with readable("template"):
+        values: Document = {name: document[name] for name in _TEMPLATE_FIELDS}
+        values |= {name: from_us(document[name]) for name in _TEMPLATE_INSTANTS}
+        panels = document["enabled_panels"]
+        return SessionTemplate(
+            **values,
+            enabled_panels=None if panels is None else json.loads(panels),
+            agent_metadata_json=document["agent_metadata"],
+        )
+
+
+# --- the books: documents of one account, limit, line, balance or hold --------------------------
+
+
+def account_document(account: Account) -> Document:
+    """Return *account* as a flat document."""
+    return {
+        "tenant_id": account.tenant_id,
+        "scope": account.scope.value,
+        "account_id": account.id,
+    }
+
+
+def parse_account(document: Stored) -> Account:
+    """Return the account that *document* names."""
+    with readable("account"):
+        return Account(Scope(document["scope"]), document["account_id"], document["tenant_id"])
+
+
+def limit_document(limit: Limit) -> Document:
+    """Return *limit* as a flat document; ``warn_at`` is an exact fraction, as text."""
+    return {
+        **account_document(limit.account),
+        "meter": limit.meter.value,
+        "window": limit.window.value,
+        "amount": limit.amount,
+        "warn_at": str(limit.warn_at),
+    }
+
+
+def parse_limit(document: Stored) -> Limit:
+    """Return the limit that was stored as *document*.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    with readable("limit"):
+        return Limit(
+            account=parse_account(document),
+            meter=Meter(document["meter"]),
+            window=Window(document["window"]),
+            amount=document["amount"],
+            warn_at=Fraction(document["warn_at"]),
+        )
+
+
+def line_document(line: Line) -> Document:
+    """Return the name of *line* as a flat document."""
+    return {
+        **account_document(line.account),
+        "meter": line.meter.value,
+        "window": line.window.value,
+        "period": line.period,
+    }
+
+
+def parse_line(document: Stored) -> Line:
+    """Return the line that *document* names."""
+    with readable("line"):
+        return Line(
+            parse_account(document),
+            Meter(document["meter"]),
+            Window(document["window"]),
+            document["period"],
+        )
+
+
+def balance_document(line: Line, balance: Balance) -> Document:
+    """Return what stands in *line* as a flat document."""
+    return {**line_document(line), "spent": balance.spent, "held": balance.held}
+
+
+def parse_balance(document: Stored) -> tuple[Line, Balance]:
+    """Return the line and what stands in it.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    with readable("balance"):
+        return parse_line(document), Balance(document["spent"], document["held"])
+
+
+def hold_document(hold: Hold) -> Document:
+    """Return *hold* as a flat document, with the one session that it belongs to, if any."""
+    (tenant_id,) = {line.account.tenant_id for line in hold.lines}
+    sessions = {line.account.id for line in hold.lines if line.account.scope is Scope.SESSION}
+    return {
+        "id": hold.id,
+        "tenant_id": tenant_id,
+        "session_id": next(iter(sessions), None),
+        "meter": hold.meter.value,
+        "amount": hold.amount,
+        "lines": json.dumps([line_document(line) for line in hold.lines], ensure_ascii=False),
+        "expires_at": None if hold.expires_at is None else to_us(hold.expires_at),
+    }
+
+
+def parse_hold(document: Stored) -> Hold:
+    """Return the hold that was stored as *document*.
+
+    Raises:
+        StoreError: It cannot be read.
+    """
+    with readable("hold"):
+        lines: list[Mapping[str, Any]] = json.loads(document["lines"])
+        expires_at = document["expires_at"]
+        return Hold(
+            id=HoldId(document["id"]),
+            meter=Meter(document["meter"]),
+            amount=document["amount"],
+            lines=tuple(parse_line(line) for line in lines),
+            expires_at=None if expires_at is None else from_us(expires_at),
+        )
+
+
+def _plain(value: object, names: tuple[str, ...]) -> Document:
+    return {name: getattr(value, name) for name in names}
