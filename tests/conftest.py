@@ -2,7 +2,7 @@
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # A machine that is busy with something else is no reason for a property to fail.
 settings.register_profile(
@@ -10,5 +10,15 @@ settings.register_profile(
 )
 settings.register_profile(
     "proof", settings.get_profile("voicesession"), max_examples=3_000, stateful_step_count=80
+)
+# A mutant is caught by the first example that fails, as small or large as it comes; the same
+# examples each time, so that a survivor is one tomorrow as well.
+settings.register_profile(
+    "mutation",
+    settings.get_profile("voicesession"),
+    max_examples=25,
+    stateful_step_count=30,
+    phases=[Phase.explicit, Phase.generate],
+    derandomize=True,
 )
 settings.load_profile(os.environ.get("VOICESESSION_PROFILE", "voicesession"))

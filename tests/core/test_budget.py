@@ -30,11 +30,12 @@ from voicesession.core.budget import (
 from voicesession.core.errors import InvalidValue
 from voicesession.core.meters import Meter
 from voicesession.core.windows import Window
+from voicesession.testing.effort import examples
 from voicesession.testing.machines import BudgetMachine
 from voicesession.testing.strategies import limits
 
 TestAnySpending = BudgetMachine.TestCase
-TestAnySpending.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestAnySpending.settings = settings(max_examples=examples(60), stateful_step_count=30)
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NAIVE = datetime(2026, 11, 21, 12)  # noqa: DTZ001  # that is the point

@@ -11,13 +11,14 @@ from voicesession.core.captions import CaptionLayout, cues, to_srt, to_txt, to_v
 from voicesession.core.errors import InvalidValue
 from voicesession.core.transcript import Transcript
 from voicesession.core.utterance import Speaker, Utterance, UtteranceId, Word
+from voicesession.testing.effort import examples
 from voicesession.testing.strategies import transcripts
 
 SRT_TIMES = re.compile(
     r"(\d\d+):([0-5]\d):([0-5]\d),(\d{3}) --> (\d\d+):([0-5]\d):([0-5]\d),(\d{3})"
 )
 VTT_ESCAPES = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
-few = settings(max_examples=40)  # each of them is a whole conversation
+few = settings(max_examples=examples(40))  # each of them is a whole conversation
 layouts = st.builds(
     CaptionLayout,
     line_length=st.integers(1, 50),

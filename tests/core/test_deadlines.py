@@ -27,6 +27,7 @@ from voicesession.core.identity import SessionId
 from voicesession.core.life import apply, is_legal
 from voicesession.core.session import Session
 from voicesession.core.states import EndReason, SessionState
+from voicesession.testing.effort import examples
 from voicesession.testing.strategies_life import life_policies, sessions
 
 T0 = datetime(2026, 11, 21, tzinfo=UTC)
@@ -200,7 +201,7 @@ def test_of_several_limits_the_one_that_passed_first_speaks_also_when_asked_late
     assert due(DROPPED, late, at(99)) == EndRequested(at=at(99), reason=EndReason.DISCONNECTED)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(sessions(), life_policies(), st.timedeltas(timedelta(), timedelta(days=3)))
 def test_the_deadline_is_when_time_first_does_something_and_that_is_legal(
     session: Session, limits: LifePolicy, later: timedelta
@@ -216,7 +217,7 @@ def test_the_deadline_is_when_time_first_does_something_and_that_is_legal(
     assert is_legal(session, event)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(sessions(), life_policies())
 def test_time_alone_never_goes_round_in_circles(session: Session, limits: LifePolicy) -> None:
     now = session.updated_at + timedelta(days=1000)
@@ -227,14 +228,14 @@ def test_time_alone_never_goes_round_in_circles(session: Session, limits: LifePo
     assert due(session, limits, now) is None
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(sessions(SessionState.ENDED), life_policies())
 def test_no_deadline_survives_the_end(session: Session, limits: LifePolicy) -> None:
     assert next_deadline(session, limits) is None
     assert due(session, limits, at(10**9)) is None
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(sessions(), life_policies(), st.timedeltas(timedelta(), timedelta(days=1)))
 def test_a_session_that_is_looked_at_once_is_looked_at_for_the_same_reason_later(
     session: Session, limits: LifePolicy, later: timedelta

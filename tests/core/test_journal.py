@@ -24,6 +24,7 @@ from voicesession.core.instants import to_us
 from voicesession.core.journal import EVENT_TYPES, JournalEntry, decode, encode, replay
 from voicesession.core.states import EndReason
 from voicesession.core.utterance import Speaker, UtteranceId
+from voicesession.testing.effort import examples
 from voicesession.testing.strategies_life import (
     EVENT_KINDS,
     History,
@@ -101,7 +102,7 @@ def test_every_event_is_stored_as_it_was_released() -> None:
 
 
 @pytest.mark.parametrize("kind", EVENT_KINDS)
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(data=st.data(), at=instants(), seq=st.integers(1, 2**63 - 1))
 def test_every_event_comes_back_from_json_as_it_was(
     kind: type[SessionEvent], data: st.DataObject, at: datetime, seq: int
@@ -256,7 +257,7 @@ PARAMETERS = (
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(histories())
 def test_a_journal_replays_to_the_states_that_were_seen(history: History) -> None:
     start = history.start
@@ -305,7 +306,7 @@ def test_a_replay_goes_on_for_as_long_as_it_is_asked() -> None:
         next(states)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(histories(), st.data())
 def test_a_journal_with_a_hole_or_out_of_order_is_refused(
     history: History, data: st.DataObject

@@ -36,6 +36,7 @@ from voicesession.core.life import Reaction, apply, is_legal, reactions
 from voicesession.core.session import Pause, Session
 from voicesession.core.states import EndReason, PauseReason, SessionState
 from voicesession.core.utterance import Speaker, UtteranceId
+from voicesession.testing.effort import examples
 from voicesession.testing.machine_life import LifeMachine
 from voicesession.testing.strategies_life import (
     EVENT_KINDS,
@@ -60,7 +61,7 @@ CONSENT = ConsentChanged(at=T0, given=False, by="ada", wording="v2")
 RECORDING = RecordingLinked(at=T0, partial=True)
 
 TestLife = LifeMachine.TestCase
-TestLife.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+TestLife.settings = settings(max_examples=examples(50), stateful_step_count=40)
 
 
 def at(seconds: float) -> datetime:
@@ -86,7 +87,7 @@ ENDED = lived(EndRequested(at=T0, reason=EndReason.COMPLETED), start=LIVE)
 # --- What apply takes -------------------------------------------------------------------
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(sessions(), events())
 def test_apply_takes_what_is_legal_and_refuses_the_rest(
     session: Session, event: SessionEvent
@@ -102,7 +103,7 @@ def test_apply_takes_what_is_legal_and_refuses_the_rest(
     assert session == before
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(sessions(), st.data())
 def test_a_refusal_lists_exactly_what_would_be_taken(session: Session, data: st.DataObject) -> None:
     made = [data.draw(events_of(kind, session.updated_at)) for kind in EVENT_KINDS]
@@ -213,7 +214,7 @@ def test_connecting_is_not_active_time() -> None:
     assert ended.active_us == 0
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(histories(), st.timedeltas(timedelta(seconds=-9), timedelta(microseconds=-1)), st.data())
 def test_a_worker_whose_clock_is_behind_cannot_turn_time_back(
     history: History, behind: timedelta, data: st.DataObject
@@ -313,7 +314,7 @@ def test_a_recovered_recording_may_be_linked_after_the_end() -> None:
     assert not lived(evolve(RECORDING, partial=False), start=linked).audio_partial
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(histories(), st.data())
 def test_an_event_changes_what_it_is_about_and_nothing_else(
     history: History, data: st.DataObject
@@ -388,7 +389,7 @@ def test_what_was_refused_is_purged_before_anything_is_composed() -> None:
     assert reactions(before, after) == (SAVE, FALL_SILENT, SETTLE, PURGE, FINALISE)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(histories(), st.integers(0, 20), st.integers(0, 20))
 def test_it_does_not_matter_who_made_the_changes_nor_how_many(
     history: History, one: int, other: int

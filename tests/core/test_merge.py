@@ -11,6 +11,7 @@ from voicesession.core.errors import InvalidValue
 from voicesession.core.merge import MANY_LANGUAGES, Leg, merge
 from voicesession.core.transcript import SessionTranscript, Transcript
 from voicesession.core.utterance import Speaker, Utterance, UtteranceId, Word
+from voicesession.testing.effort import examples
 from voicesession.testing.strategies import session_transcripts
 
 T0 = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -64,7 +65,7 @@ def chains(draw: st.DrawFn) -> list[Leg]:
     ]
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(chains(), st.booleans(), st.data())
 def test_every_utterance_is_there_once_and_the_sessions_in_the_order_of_their_links(
     chain: list[Leg], keep_gaps: bool, data: st.DataObject
@@ -80,7 +81,7 @@ def test_every_utterance_is_there_once_and_the_sessions_in_the_order_of_their_li
     ]
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(chains(), st.booleans())
 def test_sessions_follow_each_other_and_every_time_moves_with_its_session(
     chain: list[Leg], keep_gaps: bool

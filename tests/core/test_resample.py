@@ -9,6 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from voicesession.core.errors import InvalidValue
 from voicesession.core.resample import Resampler
+from voicesession.testing.effort import examples
 from voicesession.testing.strategies_audio import cut_up, sample_rates, samples_s16
 
 RATES = [(48_000, 16_000), (8_000, 16_000), (22_050, 16_000), (16_000, 8_000), (44_100, 48_000)]
@@ -43,7 +44,7 @@ def rms(pcm: bytes) -> float:
     return sqrt(sum(s * s for s in samples) / len(samples))
 
 
-@settings(max_examples=30, deadline=None)  # the first use of two rates makes their table
+@settings(max_examples=examples(30))  # the first use of two rates makes their table
 @given(st.data(), samples_s16(), sample_rates(), sample_rates())
 def test_pieces_give_the_same_bytes_as_the_whole(
     data: st.DataObject, pcm: bytes, from_hz: int, to_hz: int
@@ -53,7 +54,7 @@ def test_pieces_give_the_same_bytes_as_the_whole(
     assert b"".join([*pieces, resampler.finish()]) == resampled(pcm, from_hz, to_hz)
 
 
-@settings(max_examples=30, deadline=None)  # the first use of two rates makes their table
+@settings(max_examples=examples(30))  # the first use of two rates makes their table
 @given(samples_s16(), sample_rates(), sample_rates())
 def test_the_length_is_that_of_the_time(pcm: bytes, from_hz: int, to_hz: int) -> None:
     samples = len(pcm) // 2
@@ -65,7 +66,7 @@ def test_an_equal_rate_changes_nothing(pcm: bytes, rate_hz: int) -> None:
     assert resampled(pcm, rate_hz, rate_hz) == pcm
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20))
 @given(st.integers(-32_768, 32_767), st.sampled_from(RATES))
 def test_a_constant_stays_what_it_is(value: int, rates: tuple[int, int]) -> None:
     from_hz, to_hz = rates

@@ -26,6 +26,7 @@ from voicesession.core.states import (
     SessionState,
     SessionStatus,
 )
+from voicesession.testing.effort import examples
 from voicesession.testing.strategies_life import EVENT_KINDS, events_of, instants, sessions
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
@@ -72,7 +73,7 @@ def test_a_new_session_has_the_documented_defaults() -> None:
     assert (NEW.seq, NEW.epoch, NEW.pauses, NEW.end_reason) == (0, 0, (), None)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(sessions())
 def test_a_session_does_not_change(session: Session) -> None:
     for attribute in fields(Session):
@@ -212,7 +213,7 @@ def test_a_format_that_does_not_exist_is_refused_by_the_name_of_its_part(
     assert refused(**{name: wrong}).field == name
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(sessions())
 def test_the_status_follows_from_how_it_ended(session: Session) -> None:
     if session.state is SessionState.ENDED:
@@ -222,7 +223,7 @@ def test_the_status_follows_from_how_it_ended(session: Session) -> None:
         assert session.status is SessionStatus.ACTIVE
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(sessions(SessionState.PAUSED))
 def test_a_paused_session_tells_each_of_its_reasons(session: Session) -> None:
     assert session.pause_reasons == {pause.reason for pause in session.pauses} != set()
@@ -249,7 +250,7 @@ def test_what_is_left_of_the_day_is_unlimited_unless_said() -> None:
 # --- Where it may go --------------------------------------------------------------------
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(sessions(), instants(), st.data())
 def test_a_session_can_go_where_one_event_would_take_it(
     session: Session, at: datetime, data: st.DataObject

@@ -21,12 +21,13 @@ from voicesession.core.transcript import (
     utterance_document,
 )
 from voicesession.core.utterance import Speaker, Utterance, UtteranceId, Word
+from voicesession.testing.effort import examples
 from voicesession.testing.machines import TranscriptMachine
 from voicesession.testing.strategies import session_transcripts, transcripts, utterances
 
-few = settings(max_examples=40)  # each of them is a whole conversation
+few = settings(max_examples=examples(40))  # each of them is a whole conversation
 TestAnyDelivery = TranscriptMachine.TestCase
-TestAnyDelivery.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
+TestAnyDelivery.settings = settings(max_examples=examples(30), stateful_step_count=20)
 
 
 def said(

@@ -8,6 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 from voicesession.core.errors import InvalidValue
 from voicesession.core.windows import Period, Window, period_at
+from voicesession.testing.effort import examples
 
 HOUR = timedelta(hours=1)
 TIMED = st.sampled_from([Window.DAY, Window.MONTH])
@@ -36,7 +37,7 @@ def lasts(period: Period) -> timedelta:
     return period.ends_at - period.starts_at
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(TIMED, INSTANTS, ZONES)
 def test_every_instant_lies_in_its_window_and_windows_follow_without_a_hole(
     window: Window, at: datetime, zone: tzinfo

@@ -12,6 +12,7 @@ from voicesession.core.floor.conversation import Conversation
 from voicesession.core.floor.effects import CutUtterance, Effect, TurnCommitted, UtteranceHeard
 from voicesession.core.floor.long_utterance import QuietestPoint, Seam
 from voicesession.core.utterance import Word
+from voicesession.testing.effort import examples
 
 S = 1_000_000
 
@@ -205,7 +206,7 @@ def test_a_text_that_is_not_made_of_its_words_is_made_of_them() -> None:
 # --- together ---------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(
     gaps=st.lists(st.integers(200_000, 900_000), min_size=10, max_size=60),
     levels=st.lists(st.floats(0.36, 0.6), min_size=1, max_size=9),
