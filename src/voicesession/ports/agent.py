@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from attrs import frozen
 
 from ..core.session import Session
 from ..core.utterance import Utterance
 
-__all__ = ("Agent", "HangUp", "Prompt", "ReplyPart")
+__all__ = ("Agent", "HangUp", "HoldsConnections", "Prompt", "ReplyPart", "ToolCall")
 
 
 @frozen(kw_only=True)
@@ -39,7 +39,30 @@ class HangUp:
     """Yielded last by an agent: end the session once the reply has been heard."""
 
 
-ReplyPart: TypeAlias = str | HangUp
+@frozen(kw_only=True)
+class ToolCall:
+    """Yielded by an agent that is about to call a tool: it asks for leave.
+
+    The agent makes the call when the next part is asked for. Who reads the reply does that
+    at once for a call without side effects; for one with side effects only when the turn
+    is known to be over. A generator that is closed instead has called nothing, so that a
+    reply made too early leaves no trace in the world.
+
+    Attributes:
+        id: Names the call within its reply.
+        name: The tool's.
+        arguments: A JSON object, as the agent wrote it. It may hold what the user said:
+            not for logs.
+        side_effects: Whether the call changes anything. Where that is not known, it does.
+    """
+
+    id: str
+    name: str
+    arguments: str
+    side_effects: bool = True
+
+
+ReplyPart: TypeAlias = str | HangUp | ToolCall
 
 
 class Agent(Protocol):
@@ -57,4 +80,13 @@ class Agent(Protocol):
         Raises:
             ProviderError: The agent failed; what was yielded before is spoken.
         """
+        ...
+
+
+@runtime_checkable
+class HoldsConnections(Protocol):
+    """An agent with something to let go of; who made it closes it, after the last reply."""
+
+    async def aclose(self) -> None:
+        """Close its connections. Twice is harmless."""
         ...
