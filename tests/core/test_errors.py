@@ -15,6 +15,7 @@ from voicesession.core.errors import (
     InvalidState,
     InvalidValue,
     LeaseLost,
+    ProviderBusy,
     ProviderError,
     ProviderUnavailable,
     SessionExists,
@@ -32,6 +33,7 @@ InvalidConfig           invalid_config
 InvalidState            invalid_state
 InvalidValue            invalid_value
 LeaseLost               lease_lost
+ProviderBusy            provider_busy            retryable
 ProviderError           provider_failed
 ProviderUnavailable     provider_unavailable     retryable
 QuotaExceeded           quota_exceeded           retryable
@@ -61,6 +63,7 @@ SAMPLES = {
     "epoch": 2,
     "provider": "deepgram",
     "problem": "no answer",
+    "retry_after_us": 2_000_000,
 }
 
 
@@ -167,6 +170,13 @@ def test_errors_of_a_provider_name_it() -> None:
     assert str(error) == "deepgram: no answer"
     assert (error.provider, error.problem) == ("deepgram", "no answer")
     assert isinstance(error, ProviderError)
+
+
+def test_a_busy_provider_may_say_for_how_long() -> None:
+    assert ProviderBusy("openai", "429", 1_500_000).retry_after_us == 1_500_000
+    assert ProviderBusy("openai", "429").retry_after_us is None
+    assert str(ProviderBusy("openai", "429", 7)) == "openai: 429"
+    assert isinstance(ProviderBusy("openai", "429"), ProviderUnavailable)
 
 
 def test_a_number_too_long_to_be_written_down_is_told_all_the_same() -> None:

@@ -22,6 +22,7 @@ Every exception this library raises on purpose.
             * StoreTimeout      store_timeout           no answer in time: the write is *unknown*
     * ProviderError             provider_failed         a speech engine or agent failed
         * ProviderUnavailable   provider_unavailable    the same call may work later
+            * ProviderBusy      provider_busy           too many calls; it may say until when
     * RecordingFailed           recording_failed        audio could not be kept
     * WrongEventLoop            wrong_event_loop        the adapter does not run on this async library
     * WrongThread               wrong_thread            the call came from a foreign thread
@@ -43,6 +44,7 @@ __all__ = (
     "InvalidState",
     "InvalidValue",
     "LeaseLost",
+    "ProviderBusy",
     "ProviderError",
     "ProviderUnavailable",
     "QuotaExceeded",
@@ -262,6 +264,22 @@ class ProviderUnavailable(ProviderError):
 
     code = "provider_unavailable"
     retryable = True
+
+
+class ProviderBusy(ProviderUnavailable):
+    """A provider takes no more calls for now: a rate limit, or a quota of its own.
+
+    Attributes:
+        retry_after_us: How long it asks to be left alone, in microseconds; None if it does
+            not say.
+    """
+
+    code = "provider_busy"
+
+    def __init__(self, provider: str, problem: str, retry_after_us: int | None = None) -> None:
+        super().__init__(provider, problem)
+        self.args = (provider, problem, retry_after_us)  # so that it crosses processes whole
+        self.retry_after_us = retry_after_us
 
 
 class RecordingFailed(VoiceSessionError):
