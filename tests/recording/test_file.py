@@ -118,9 +118,52 @@ async def test_hidden_files_beside_the_objects_are_not_objects(
         await store.get(".spool/open/notes")
 
 
-async def test_a_name_like_those_of_half_written_files_is_refused(store: FileObjectStore) -> None:
-    with pytest.raises(InvalidValue):
-        await store.put("a/.key.abc.tmp", b"")
+async def test_a_file_that_no_key_names_is_no_object(store: FileObjectStore, root: Path) -> None:
+    await store.put("a/b", b"")
+    (root / "a" / "with a space").write_bytes(b"")
+    assert [found.key for found in await store.find()] == ["a/b"]
+
+
+async def test_a_folder_that_may_not_be_read_is_told_as_a_failure_of_the_store(
+    store: FileObjectStore, root: Path
+) -> None:
+    await store.put("a/b", b"")
+    (root / "loop").symlink_to(root / "loop")
+    with pytest.raises(StoreError, match="loop/x"):
+        await store.put("loop/x", b"")
+
+
+async def test_the_names_of_an_object_are_durable_before_it_counts_as_kept_or_gone(
+    store: FileObjectStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[str, bool]] = []
+
+    def note(file: int) -> None:
+        path = Path(f"/proc/self/fd/{file}").readlink()
+        synced.append((path.name if path.is_dir() else "file", (root / "a" / "key").exists()))
+
+    await store.put("a/other", b"")
+    monkeypatch.setattr(os, "fsync", note)
+    await store.put("a/key", b"")
+    assert synced == [("file", False), ("a", True)]
+    synced.clear()
+    await store.delete("a/key")
+    await store.delete("a/key")
+    assert synced == [("a", False), ("a", False)]
+
+
+async def test_a_file_that_is_cut_short_while_it_is_read_ends_there(
+    store: FileObjectStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.put("a", b"0123456789")
+    whole = os.pread
+
+    def cut(file: int, count: int, offset: int) -> bytes:
+        os.truncate(root / "a", 4)
+        return whole(file, count, offset)
+
+    monkeypatch.setattr(os, "pread", cut)
+    assert await store.get("a") == b"0123"
 
 
 async def test_a_key_below_another_object_cannot_be_kept(store: FileObjectStore) -> None:

@@ -1,15 +1,31 @@
-"""Where finished things are kept for good: files of any size under keys."""
+"""
+Where finished things are kept for good: files of any size under keys.
+
+``ObjectStore`` is what every store does. What only some can do stands in a protocol of
+its own, and ``isinstance`` tells who can: ``SignedUrls``, ``UnfinishedUploads``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..core.errors import StoreError
+from ..core.instants import as_utc
 
-__all__ = ("ObjectNotFound", "ObjectStore", "StoredObject")
+__all__ = (
+    "CredentialsExpired",
+    "ObjectNotFound",
+    "ObjectStore",
+    "SignedUrls",
+    "StoreAccessDenied",
+    "StoredObject",
+    "UnfinishedUpload",
+    "UnfinishedUploads",
+)
 
 
 class ObjectNotFound(StoreError):
@@ -25,20 +41,40 @@ class ObjectNotFound(StoreError):
         return f"there is no object {self.key}"
 
 
+class StoreAccessDenied(StoreError):
+    """The store does not let *us* in, whoever asked us: its credentials or rules are wrong."""
+
+    code = "store_access_denied"
+
+
+class CredentialsExpired(StoreAccessDenied):
+    """Our credentials were good once; with fresh ones the same call may succeed."""
+
+    code = "store_credentials_expired"
+    retryable = True
+
+
 @frozen
 class StoredObject:
-    """What a listing says of one object."""
+    """What a listing says of one object.
+
+    Attributes:
+        kept_at: When it was put, by the store's own clock. Two that differ in nothing else
+            are equal.
+    """
 
     key: str
     size_bytes: int
+    kept_at: datetime = field(converter=as_utc, eq=False)
 
 
 class ObjectStore(Protocol):
     """Keeps objects whole: one is there, and durable, or it is not there at all.
 
-    A key is a path of 1 to 1 024 characters: segments of ``A-Z a-z 0-9 _ . : = @ + -``
-    joined by ``/``, none longer than 200, none empty or only dots; the first does not begin
-    with a dot. Every method raises InvalidValue for any other key. Keys are told apart by case.
+    A key is a path of 1 to 900 characters: segments of ``A-Z a-z 0-9 _ . : = @ + -`` joined
+    by ``/``, none longer than 200, none empty or only dots; neither the first nor the last
+    begins with a dot. Every method raises InvalidValue for any other key. Keys are told
+    apart by case.
     """
 
     async def put(self, key: str, data: bytes, /) -> str:
@@ -48,6 +84,7 @@ class ObjectStore(Protocol):
 
         Raises:
             StoreError: It could not be kept; what was there before still is.
+            StoreTimeout: No answer in time: one or the other is there, whole.
         """
         ...
 
@@ -77,13 +114,84 @@ class ObjectStore(Protocol):
         """Return the objects whose key begins with *prefix*, in order of their keys.
 
         Args:
+            prefix: The beginning of a key: InvalidValue where no key begins so.
             after: Only keys behind this one: the last of the page before.
-            limit: At most so many; 1 or more.
+            limit: At most so many; 1 or more. Fewer come only where there are no more.
+
+        Raises:
+            StoreError: They could not be listed.
         """
         ...
 
     async def delete(self, key: str, /) -> None:
         """Make sure that nothing is under *key*, durably. Twice is harmless.
+
+        Where the store keeps former versions, they go as well.
+
+        Raises:
+            StoreError: It could not be removed.
+        """
+        ...
+
+
+@runtime_checkable
+class SignedUrls(Protocol):
+    """A store whose objects can be fetched by whoever is given a URL."""
+
+    async def signed_url(
+        self, key: str, /, *, expires_in: timedelta, filename: str | None = None
+    ) -> str:
+        """Return a URL that answers GET, with ranges, until *expires_in* has passed.
+
+        It does not look whether the object is there. Who has the URL has the object: it is
+        as secret as the object itself.
+
+        Args:
+            expires_in: 1 second to 7 days; earlier, where our own credentials end before.
+            filename: The name a browser saves it under; None lets the browser show it.
+
+        Raises:
+            InvalidValue: *expires_in* is out of its range, or *filename* names no file.
+            StoreError: There are no credentials to sign it with.
+        """
+        ...
+
+
+@frozen(kw_only=True)
+class UnfinishedUpload:
+    """What was begun under *key* and is no object: half of one, or a whole one soon.
+
+    Attributes:
+        upload_id: The store's own name for it.
+        begun_at: By the store's clock.
+    """
+
+    key: str
+    upload_id: str
+    begun_at: datetime = field(converter=as_utc)
+
+
+@runtime_checkable
+class UnfinishedUploads(Protocol):
+    """A store in which a crash leaves halves of objects behind, unseen by ``find``."""
+
+    async def unfinished_uploads(
+        self, prefix: str = "", /, *, begun_before: datetime
+    ) -> Sequence[UnfinishedUpload]:
+        """Return those under keys that begin with *prefix*, in order of their keys.
+
+        What somebody is just writing is among them: choose *begun_before* long enough ago.
+
+        Raises:
+            InvalidValue: No key begins with *prefix*, or the instant has no time zone.
+            StoreError: They could not be listed.
+        """
+        ...
+
+    async def abort_upload(self, upload: UnfinishedUpload, /) -> None:
+        """Make sure that nothing is left of *upload*. Twice is harmless.
+
+        Whoever is just writing it gets a StoreError. An object that it has become stays.
 
         Raises:
             StoreError: It could not be removed.

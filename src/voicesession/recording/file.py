@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import heapq
 import os
-import re
 import tempfile
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from fcntl import LOCK_EX, LOCK_NB, flock
+from os.path import realpath
 from pathlib import Path
 from typing import Final
 
@@ -17,12 +18,12 @@ from anyio import to_thread
 from ..core.errors import InvalidValue, StoreError
 from ..ports.objects import ObjectNotFound, StoredObject
 from .folders import make_folder, sync_folder
+from .keys import check_key, check_page, check_range, is_key
 
 __all__ = ("FileObjectStore",)
 
-_SEGMENT: Final = re.compile(r"[A-Za-z0-9_.:=@+-]{1,200}")
-_MAX_KEY_LENGTH: Final = 1_024
-_TEMPORARY: Final = re.compile(r"\..+\.tmp")
+_ABSENT: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+"""What it looks like on a disk when there is no such object."""
 
 
 class FileObjectStore:
@@ -50,16 +51,14 @@ class FileObjectStore:
 
     async def get(self, key: str, /, *, start: int = 0, end: int | None = None) -> bytes:
         """See ``ObjectStore.get``."""
-        if start < 0 or (end is not None and end < start):
-            raise InvalidValue("range", f"{start} to {end}", "0 <= start <= end")
+        check_range(start, end)
         return await to_thread.run_sync(self._get, key, start, end)
 
     async def find(
         self, prefix: str = "", /, *, after: str = "", limit: int = 1_000
     ) -> Sequence[StoredObject]:
         """See ``ObjectStore.find``. It looks at every file in the folder of the prefix."""
-        if limit < 1:
-            raise InvalidValue("limit", limit, "1 or more")
+        check_page(prefix, limit)
         return await to_thread.run_sync(self._find, prefix, after, limit)
 
     async def delete(self, key: str, /) -> None:
@@ -70,8 +69,8 @@ class FileObjectStore:
 
     def _put(self, key: str, pieces: Iterable[bytes]) -> str:
         path = self._path(key)
-        _remove_leftovers(path)
         with _storing(key):
+            _remove_leftovers(path)
             temporary, name = _temporary(path)
         try:
             for piece in pieces:  # outside of _storing: an error of theirs stays theirs
@@ -93,37 +92,37 @@ class FileObjectStore:
         with _reading(key):
             file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
-                size = os.fstat(file).st_size
-                wanted = max(0, (size if end is None else min(end, size)) - start)
-                found = bytearray()
-                while len(found) < wanted:
-                    found += os.pread(file, wanted - len(found), start + len(found))
+                size_bytes = os.fstat(file).st_size
+                return _read(file, start, size_bytes if end is None else min(end, size_bytes))
             finally:
                 os.close(file)
-        return bytes(found)
 
     def _find(self, prefix: str, after: str, limit: int) -> list[StoredObject]:
         folder = prefix.rpartition("/")[0]
-        start = self._path(folder) if folder else self._root
+        start = self._root.joinpath(folder) if folder else self._root
         with _storing(prefix):
-            keys = (
-                (path.relative_to(self._root).as_posix(), size_bytes)
-                for path, size_bytes in _files_below(start)
+            found = (
+                (path.relative_to(self._root).as_posix(), stat) for path, stat in _files(start)
             )
             wanted = (
-                (key, size_bytes)
-                for key, size_bytes in keys
-                if key.startswith(prefix) and key > after and not key.startswith(".")
+                (key, stat.st_size, stat.st_mtime)
+                for key, stat in found
+                if key.startswith(prefix) and key > after and is_key(key)
             )
-            return [StoredObject(*found) for found in heapq.nsmallest(limit, wanted)]
+            return [
+                StoredObject(key, size_bytes, datetime.fromtimestamp(kept_at_s, UTC))
+                for key, size_bytes, kept_at_s in heapq.nsmallest(limit, wanted)
+            ]
 
     def _delete(self, key: str) -> None:
         path = self._path(key)
-        _remove_leftovers(path)
-        absent = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-        with _storing(key), suppress(*absent):
-            path.unlink()
-            sync_folder(path.parent)
+        with _storing(key):
+            _remove_leftovers(path)
+            with suppress(*_ABSENT):
+                path.unlink()
+            # Even if it was gone: whoever removed it may have died before this.
+            with suppress(*_ABSENT):
+                sync_folder(path.parent)
         with suppress(OSError):  # the first that is not empty, or not ours, ends it
             for folder in path.parents:
                 if folder == self._root:
@@ -131,17 +130,11 @@ class FileObjectStore:
                 folder.rmdir()
 
     def _path(self, key: str) -> Path:
-        segments = key.split("/")
-        is_allowed = (
-            len(key) <= _MAX_KEY_LENGTH
-            and all(_SEGMENT.fullmatch(part) and part.strip(".") for part in segments)
-            and not key.startswith(".")
-            and not _TEMPORARY.fullmatch(segments[-1])
-        )
-        if not is_allowed:
-            raise InvalidValue("key", key, "segments of A-Z a-z 0-9 _ . : = @ + - joined by /")
-        path = self._root.joinpath(*segments)
-        if not path.parent.resolve().is_relative_to(self._root.resolve()):
+        check_key(key)
+        path = self._root.joinpath(*key.split("/"))
+        # Not Path.resolve(), which takes a loop of links for a RuntimeError.
+        folder, root = realpath(path.parent), realpath(self._root)
+        if not Path(folder).is_relative_to(root):
             raise InvalidValue("key", key, "no link that leads out of the store")
         return path
 
@@ -165,17 +158,17 @@ def _remove_leftovers(path: Path) -> None:
             leftover.unlink()
 
 
-def _files_below(folder: Path) -> Iterator[tuple[Path, int]]:
+def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     try:
         entries = list(os.scandir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
-            yield from _files_below(Path(entry))
-        elif entry.is_file(follow_symlinks=False) and not _TEMPORARY.fullmatch(entry.name):
+            yield from _files(Path(entry))
+        elif entry.is_file(follow_symlinks=False):
             with suppress(FileNotFoundError):  # removed since it was listed
-                yield Path(entry), entry.stat().st_size
+                yield Path(entry), entry.stat()
 
 
 @contextmanager
@@ -183,7 +176,7 @@ def _reading(key: str) -> Generator[None]:
     with _storing(key):
         try:
             yield
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        except _ABSENT as error:
             raise ObjectNotFound(key) from error
 
 
@@ -199,3 +192,11 @@ def _write_all(file: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(file, view) :]
+
+
+def _read(file: int, start: int, end: int) -> bytes:
+    pieces: list[bytes] = []
+    while start < end and (piece := os.pread(file, end - start, start)):
+        pieces.append(piece)
+        start += len(piece)
+    return b"".join(pieces)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import anyio
 import pytest
@@ -14,10 +16,14 @@ from ...ports.objects import ObjectNotFound, ObjectStore, StoredObject
 __all__ = ("ObjectStoreContract",)
 
 KEY = "sessions/sess_1/audio.wav"
+ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 BAD_KEYS = (
     *("", "/", "/absolute", "a//b", "a/", "..", "../outside", "a/../../outside", "a/./b", "..."),
-    *(".hidden/a", "a\\b", "a b", "ü", "nul\0", "a\n", "x" * 201, "a/" * 600 + "a"),
+    *(".hidden/a", "a/.hidden", "a\\b", "a b", "ü", "nul\0", "a\n", "x" * 201),
+    "a/" * 450 + "a",
 )
+GOOD_KEYS = ("x" * 200, ("k" * 179 + "/") * 4 + "k" * 180, "a/..b/c", "A-Z_a.z:0=9@/+-", "a/b.tmp")
+BAD_PREFIXES = ("/", "a//", "../a", "a/../", ".hidden/", "a b", "ü", "x" * 201, "a/" * 451)
 
 
 class Trouble(Exception):
@@ -39,6 +45,18 @@ class ObjectStoreContract(ABC):
     async def test_what_is_put_in_pieces_is_there_whole(self, store: ObjectStore) -> None:
         await store.put_pieces(KEY, (bytes([n]) * 10_000 for n in range(50)))
         assert await store.get(KEY) == b"".join(bytes([n]) * 10_000 for n in range(50))
+
+    async def test_the_pieces_are_made_where_nobody_waits_for_them(
+        self, store: ObjectStore
+    ) -> None:
+        def pieces() -> Iterator[bytes]:
+            threads.add(threading.get_ident())
+            yield b"1"
+            threads.add(threading.get_ident())
+
+        threads: set[int] = set()
+        await store.put_pieces(KEY, pieces())
+        assert threading.get_ident() not in threads
 
     async def test_an_object_has_one_uri_with_its_key(self, store: ObjectStore) -> None:
         uri = await store.put(KEY, b"one")
@@ -65,7 +83,7 @@ class ObjectStoreContract(ABC):
         for key in ("there", "new/one"):
             with pytest.raises(Trouble):
                 await store.put_pieces(key, pieces())
-        assert await store.find() == [StoredObject("there", 6)]
+        assert await store.find() == [StoredObject("there", 6, ANY_TIME)]
         assert await store.get("there") == b"before"
 
     async def test_of_many_at_once_one_holds_whole(self, store: ObjectStore) -> None:
@@ -110,7 +128,7 @@ class ObjectStoreContract(ABC):
         keys = ["a-b", "a/b", "a/c/d", "a/c/e", "ab", "b"]
         for key in reversed(keys):
             await store.put(key, key.encode())
-        assert await store.find() == [StoredObject(key, len(key)) for key in sorted(keys)]
+        assert await store.find() == [StoredObject(key, len(key), ANY_TIME) for key in sorted(keys)]
         for prefix in ("a", "a/", "a/c", "a/c/", "a/c/d", "b", "c", "a/x/"):
             found = [one.key for one in await store.find(prefix)]
             assert found == sorted(key for key in keys if key.startswith(prefix))
@@ -125,6 +143,38 @@ class ObjectStoreContract(ABC):
             seen += [found.key for found in page]
         assert seen == keys
 
+    async def test_a_page_begins_behind_any_key_there_or_not(self, store: ObjectStore) -> None:
+        for key in ("a", "b/1", "b/3", "c"):
+            await store.put(key, b"")
+        for after, behind in (
+            ("", "a"),
+            ("a", "b/1"),
+            ("b/1", "b/3"),
+            ("b/2", "b/3"),
+            ("b/4", "c"),
+        ):
+            assert [found.key for found in await store.find(after=after, limit=1)] == [behind]
+        assert await store.find(after="c") == []
+        assert await store.find("a", after="b") == []
+
+    async def test_a_listing_says_when_each_was_kept(self, store: ObjectStore) -> None:
+        await store.put("a", b"1")
+        await store.put("b", b"2")
+        first, second = await store.find()
+        assert first.kept_at.utcoffset() == timedelta()
+        # To the second: that is how finely some stores tell.
+        assert timedelta(0) <= second.kept_at - first.kept_at <= timedelta(seconds=60)
+        await store.put("a", b"3")
+        (again,) = await store.find("a")
+        assert again.kept_at >= first.kept_at
+
+    @pytest.mark.parametrize("prefix", BAD_PREFIXES, ids=range(len(BAD_PREFIXES)))
+    async def test_a_listing_of_what_no_key_begins_with_is_refused(
+        self, store: ObjectStore, prefix: str
+    ) -> None:
+        with pytest.raises(InvalidValue, match="prefix is"):
+            await store.find(prefix)
+
     async def test_a_page_of_nothing_is_refused(self, store: ObjectStore) -> None:
         with pytest.raises(InvalidValue, match="limit"):
             await store.find(limit=0)
@@ -135,7 +185,7 @@ class ObjectStoreContract(ABC):
         await store.delete("a/b/c")
         await store.delete("a/b/c")
         await store.delete("never/there")
-        assert await store.find() == [StoredObject("a/d", 1)]
+        assert await store.find() == [StoredObject("a/d", 1, ANY_TIME)]
         with pytest.raises(ObjectNotFound):
             await store.get("a/b/c")
 
@@ -143,6 +193,14 @@ class ObjectStoreContract(ABC):
         await store.put("a/b", b"1")
         await store.delete("a")
         assert await store.get("a/b") == b"1"
+
+    @pytest.mark.parametrize("key", GOOD_KEYS, ids=range(len(GOOD_KEYS)))
+    async def test_a_key_is_what_the_port_says(self, store: ObjectStore, key: str) -> None:
+        await store.put(key, b"1")
+        assert await store.find() == [StoredObject(key, 1, ANY_TIME)]
+        assert await store.get(key) == b"1"
+        await store.delete(key)
+        assert await store.find() == []
 
     @pytest.mark.parametrize("key", BAD_KEYS, ids=range(len(BAD_KEYS)))
     async def test_a_key_that_leads_elsewhere_is_refused_everywhere(
