@@ -20,6 +20,7 @@ from attrs import field, frozen
 from .accounts import Account, Hold, HoldId, Line, Scope, Standing
 from .budget import Books, Reservation, charge, release, reserve, settle, standings
 from .errors import InvalidValue
+from .identity import TenantId
 from .instants import as_utc
 from .meters import Meter, quantity
 
@@ -57,7 +58,8 @@ class LedgerEntry:
     Attributes:
         at: Which windows it falls into.
         accounts: All that apply, for ``charge`` and ``reserve``: every one of them counts,
-            and the tightest grants the least. All of one tenant, and of one session at most.
+            and the tightest grants the least. One or more, all of one tenant, and of one
+            session at most. Holds of other tenants do not exist for the entry.
         settle: Holds that are used, and how much of each was. A hold that is not open is
             refused.
         release: Holds that are not needed; one that is not open is left out in silence.
@@ -65,22 +67,28 @@ class LedgerEntry:
         reserve: What is to be set aside.
 
     Raises:
-        InvalidValue: Accounts of two tenants or sessions, or two wants with one hold.
+        InvalidValue: No account, accounts of two tenants or sessions, or two wants with one hold.
     """
 
     at: datetime = field(converter=as_utc)
-    accounts: tuple[Account, ...] = field(default=(), converter=tuple)
+    accounts: tuple[Account, ...] = field(converter=tuple)
     settle: Mapping[HoldId, int] = field(factory=dict[HoldId, int])
     release: frozenset[HoldId] = field(factory=frozenset[HoldId], converter=frozenset)
     charge: Mapping[Meter, int] = field(factory=dict[Meter, int])
     reserve: tuple[Want, ...] = field(default=(), converter=tuple, validator=_are_different)
 
     def __attrs_post_init__(self) -> None:
-        if len(tenants := {account.tenant_id for account in self.accounts}) > 1:
-            raise InvalidValue("accounts", sorted(tenants), "accounts of one tenant")
+        tenants = {account.tenant_id for account in self.accounts}
+        if len(tenants) != 1:
+            raise InvalidValue("accounts", sorted(tenants), "the accounts of one tenant")
         sessions = [account.id for account in self.accounts if account.scope is Scope.SESSION]
         if len(sessions) > 1:
             raise InvalidValue("accounts", sessions, "the account of one session")
+
+    @property
+    def tenant_id(self) -> TenantId:
+        """Whose books it is booked in."""
+        return self.accounts[0].tenant_id
 
 
 @frozen(kw_only=True)

@@ -9,7 +9,7 @@ the runner with the latest claim may say how it went.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import NewType
+from typing import Final, NewType
 
 from attrs import evolve, field, frozen
 from attrs.validators import optional
@@ -21,11 +21,20 @@ from .identity import DEFAULT_TENANT, SessionId, TenantId, is_id
 from .instants import as_utc
 from .metadata import is_metadata_json
 
-__all__ = ("ENHANCEMENT", "Task", "TaskId", "TaskState", "claimed", "completed", "failed")
+__all__ = (
+    "ENHANCEMENT",
+    "Task",
+    "TaskId",
+    "TaskState",
+    "claimed",
+    "completed",
+    "failed",
+    "is_answer_to",
+)
 
 TaskId = NewType("TaskId", str)
 
-ENHANCEMENT = "enhancement"
+ENHANCEMENT: Final = "enhancement"
 """The type of the task that ``enhance_on_end`` commits."""
 
 
@@ -121,6 +130,11 @@ def failed(task: Task, *, at: datetime, error: str, backoff: Backoff, draw: floa
         return evolve(after, state=TaskState.FAILED)
     wait = timedelta(microseconds=backoff.delay_us(task.attempts - 1, draw))
     return evolve(after, state=TaskState.PENDING, due_at=at + wait)
+
+
+def is_answer_to(stored: Task, task: Task) -> bool:
+    """Whether *task* says how the claim that is stored went, and not an earlier one."""
+    return stored.state is TaskState.RUNNING and stored.attempts == task.attempts
 
 
 def _running(task: Task, wish: str) -> None:

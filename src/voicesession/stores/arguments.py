@@ -14,6 +14,7 @@ from .changes import check_duration
 
 __all__ = (
     "check_journal_range",
+    "check_page",
     "check_query",
     "check_session_id",
     "check_stats",
@@ -65,13 +66,22 @@ def check_user_id(user_id: str | None) -> None:
 def check_journal_range(after: int, limit: int) -> None:
     """Do nothing if a journal can be read from *after*, *limit* entries of it.
 
-    A negative limit would mean "everything" to some databases, and "nothing" to others.
-
     Raises:
         InvalidValue: One of them is out of range.
     """
     if not 0 <= after <= _LARGEST_STORED:
         raise InvalidValue("after", after, "a seq, or 0")
+    check_page(limit)
+
+
+def check_page(limit: int) -> None:
+    """Do nothing if a page may hold *limit* rows.
+
+    A negative limit would mean "everything" to some databases, and "nothing" to others.
+
+    Raises:
+        InvalidValue: It is less than one.
+    """
     if not 1 <= limit <= _LARGEST_STORED:
         raise InvalidValue("limit", limit, "1 or more")
 

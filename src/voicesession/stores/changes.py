@@ -13,6 +13,7 @@ snapshot in the place of the stored one:
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from typing import Final
 
 from attrs import evolve
@@ -32,9 +33,11 @@ __all__ = (
     "check_change",
     "check_duration",
     "check_standing",
+    "check_task_named",
     "created",
     "merged",
     "room_is_taken",
+    "template_is_taken",
 )
 
 FIXED: Final = frozenset(
@@ -73,7 +76,9 @@ def check_change(change: Change) -> None:
         check_duration("daily_budget_remaining", abs(remaining.audio_us))
     if session.retention_days > _MOST_RETENTION_DAYS:
         raise InvalidValue("retention_days", session.retention_days, "at most 2^31 - 1 days")
-    _check_metadata(session.metadata_json)
+    _check_json("metadata", session.metadata_json)
+    for task in change.tasks:
+        _check_json("payload", task.payload_json)
     for utterance in change.utterances:
         checked_id("utterance.id", utterance.id)
         storable_utterance(utterance)
@@ -122,11 +127,30 @@ def room_is_taken(room_name: str) -> InvalidValue:
     return InvalidValue("room_name", room_name, "the name of no other session's room")
 
 
-def _check_metadata(text: str) -> None:
+def check_task_named(change: Change, stored: Container[str]) -> None:
+    """Do nothing if ``enhancement_job_id`` names a task of the session, or none.
+
+    Args:
+        stored: The ids of the tasks that it has already.
+
+    Raises:
+        InvalidValue: It names no task of the session.
+    """
+    named = change.session.enhancement_job_id
+    if named is not None and named not in stored and all(t.id != named for t in change.tasks):
+        raise InvalidValue("enhancement_job_id", named, "a task of the session")
+
+
+def template_is_taken(template_id: str) -> InvalidValue:
+    """Return the refusal of a template's id that another tenant's has."""
+    return InvalidValue("id", template_id, "the id of no other tenant's template")
+
+
+def _check_json(field: str, text: str) -> None:
     # A row of broken JSON would fail every list that asks for metadata.
     if text == "{}":
         return
     try:
         json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidValue("metadata", text, f"a JSON object ({error})") from None
+        raise InvalidValue(field, text, f"a JSON object ({error})") from None

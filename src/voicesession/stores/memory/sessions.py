@@ -1,84 +1,52 @@
-"""A storage for tests and single-process apps; it loses everything at exit."""
+"""Sessions and their words in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from types import TracebackType
-from typing import Self
+from datetime import datetime, timedelta
 
 from anyio.lowlevel import checkpoint
-from attrs import asdict, define, evolve, field
+from attrs import asdict, evolve
 
-from ..core.errors import SessionExists, SessionNotActive, SessionNotFound
-from ..core.identity import SessionId
-from ..core.journal import JournalEntry
-from ..core.session import Session
-from ..core.states import SessionState
-from ..core.utterance import Utterance, UtteranceId
-from ..ports.storage import (
+from ...core.errors import SessionExists, SessionNotActive, TemplateNotFound
+from ...core.identity import SessionId
+from ...core.journal import JournalEntry
+from ...core.session import Session
+from ...core.states import SessionState
+from ...core.templates import TemplateId
+from ...core.utterance import Utterance
+from ...ports.scope import Scope
+from ...ports.storage import (
     MAX_PAGE,
     Change,
     Lease,
     Page,
     RunningStats,
-    Scope,
     SessionQuery,
     Tombstone,
 )
-from . import changes
-from .arguments import (
+from .. import changes
+from ..arguments import (
     check_journal_range,
+    check_page,
     check_query,
     check_stats,
     check_user_id,
     check_worker_id,
     lease_end,
 )
-from .pages import is_ascending, listed_us, page_of, position_of
+from ..pages import is_ascending, listed_us, page_of, position_of
+from ..present import present
+from .shelves import Kept, Shelves
 
-__all__ = ("MemoryStorage",)
-
-
-@define
-class _Kept:
-    """All there is of one session."""
-
-    session: Session
-    journal: list[JournalEntry] = field(factory=list)
-    utterances: dict[UtteranceId, Utterance] = field(factory=dict)
+__all__ = ("MemorySessions",)
 
 
-class MemoryStorage:
-    """Keeps sessions in a dict. Runs on asyncio and on Trio, in one event loop.
+class MemorySessions:
+    """See `SessionStore`, `TranscriptStore` and `TombstoneReader`."""
 
-    It needs no lock: nothing awaits between a check and the write that it allows.
-    """
-
-    def __init__(self) -> None:
-        self._kept: dict[SessionId, _Kept] = {}
-        self._tombstones: list[Tombstone] = []
-
-    @property
-    def sessions(self) -> MemoryStorage:
-        return self
-
-    @property
-    def transcripts(self) -> MemoryStorage:
-        return self
-
-    async def __aenter__(self) -> Self:
-        await checkpoint()
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        await checkpoint()
+    def __init__(self, shelves: Shelves) -> None:
+        self._shelves = shelves
 
     # --- sessions --------------------------------------------------------------------------
 
@@ -88,18 +56,21 @@ class MemoryStorage:
         new = change.session
         if change.expected_seq is None:
             self._check_new(new)
-            kept = self._kept[new.id] = _Kept(changes.created(new))
+            changes.check_task_named(change, stored=())
+            kept = self._shelves.sessions[new.id] = Kept(changes.created(new))
         else:
-            kept = self._find(new.id, Scope(new.tenant_id))
+            kept = self._shelves.of(new.id, Scope(new.tenant_id))
             changes.check_standing(change, seq=kept.session.seq, epoch=kept.session.epoch)
             self._check_room(new)
+            changes.check_task_named(change, stored=kept.tasks)
             kept.session = changes.merged(kept.session, change)
         kept.journal += change.entries
         kept.utterances |= {utterance.id: utterance for utterance in change.utterances}
+        kept.tasks = {task.id: task for task in change.tasks} | kept.tasks
 
     async def load(self, session_id: SessionId, /, scope: Scope) -> Session:
         await checkpoint()
-        return self._find(session_id, scope).session
+        return self._shelves.of(session_id, scope).session
 
     async def find(self, query: SessionQuery, /, scope: Scope) -> Page:
         await checkpoint()
@@ -107,7 +78,11 @@ class MemoryStorage:
         position = position_of(query)
         ascending = is_ascending(query, position)
         found = sorted(
-            (kept.session for kept in self._kept.values() if _matches(kept.session, query, scope)),
+            (
+                kept.session
+                for kept in self._shelves.sessions.values()
+                if _matches(kept.session, query, scope)
+            ),
             key=_place,
             reverse=not ascending,
         )
@@ -121,7 +96,7 @@ class MemoryStorage:
         check_user_id(user_id)
         users = [
             kept.session.user_id
-            for kept in self._kept.values()
+            for kept in self._shelves.sessions.values()
             if _is_in(kept.session, scope) and kept.session.state is not SessionState.ENDED
         ]
         return users.count(user_id), len(users)
@@ -132,21 +107,21 @@ class MemoryStorage:
         await checkpoint()
         check_journal_range(after, limit)
         # The entry with seq n stands at n - 1: a journal has no holes.
-        return tuple(self._find(session_id, scope).journal[after : after + limit])
+        return tuple(self._shelves.of(session_id, scope).journal[after : after + limit])
 
     async def delete(self, session_id: SessionId, /, scope: Scope, *, tombstone: Tombstone) -> None:
         await checkpoint()
-        self._find(session_id, scope)
-        del self._kept[session_id]
-        for kept in self._kept.values():
+        self._shelves.of(session_id, scope)
+        del self._shelves.sessions[session_id]
+        for kept in self._shelves.sessions.values():
             if kept.session.previous_session_id == session_id:
                 kept.session = evolve(kept.session, previous_session_id=None)
-        self._tombstones.append(tombstone)
+        self._shelves.tombstones.append(tombstone)
 
     async def tombstones(self, scope: Scope, /) -> Sequence[Tombstone]:
         """Return what is left of deleted sessions, in the order of their deletion."""
         await checkpoint()
-        return tuple(t for t in self._tombstones if scope.tenant_id in (None, t.tenant_id))
+        return tuple(t for t in self._shelves.tombstones if scope.tenant_id in (None, t.tenant_id))
 
     # --- leases and running stats --------------------------------------------------------------
 
@@ -155,8 +130,8 @@ class MemoryStorage:
     ) -> Lease:
         await checkpoint()
         check_worker_id(worker_id)
-        expires_at = lease_end(_now(), duration)
-        kept = self._find(session_id, scope)
+        expires_at = lease_end(present(), duration)
+        kept = self._shelves.of(session_id, scope)
         if kept.session.state is SessionState.ENDED:
             raise SessionNotActive(f"session {session_id} has ended")
         epoch = kept.session.epoch + 1
@@ -165,11 +140,36 @@ class MemoryStorage:
         )
         return Lease(session_id=session_id, worker_id=worker_id, epoch=epoch, expires_at=expires_at)
 
+    async def take_due(
+        self, *, worker_id: str, duration: timedelta, limit: int = MAX_PAGE
+    ) -> Sequence[Session]:
+        await checkpoint()
+        check_worker_id(worker_id)
+        check_page(limit)
+        now = present()
+        expires_at = lease_end(now, duration)
+        due = sorted(
+            (since, kept.session.id)
+            for kept in self._shelves.sessions.values()
+            if (since := _due_since(kept.session)) is not None and since <= now
+        )
+        taken: list[Session] = []
+        for _, session_id in due[:limit]:
+            kept = self._shelves.sessions[session_id]
+            kept.session = evolve(
+                kept.session,
+                worker_id=worker_id,
+                epoch=kept.session.epoch + 1,
+                lease_expires_at=expires_at,
+            )
+            taken.append(kept.session)
+        return taken
+
     async def renew_leases(
         self, held: Mapping[SessionId, int], /, *, duration: timedelta
     ) -> Mapping[SessionId, int]:
         await checkpoint()
-        expires_at = lease_end(_now(), duration)
+        expires_at = lease_end(present(), duration)
         renewed: dict[SessionId, int] = {}
         for session_id, epoch in held.items():
             kept = self._owned(session_id, epoch)
@@ -194,36 +194,34 @@ class MemoryStorage:
 
     async def utterances(self, session_id: SessionId, /, scope: Scope) -> Sequence[Utterance]:
         await checkpoint()
-        kept = self._find(session_id, scope)
+        kept = self._shelves.of(session_id, scope)
         return tuple(sorted(kept.utterances.values(), key=lambda u: (u.start_us, u.id)))
 
     async def delete_utterances(self, session_id: SessionId, /, scope: Scope) -> None:
         await checkpoint()
-        self._find(session_id, scope).utterances.clear()
+        self._shelves.of(session_id, scope).utterances.clear()
 
     # --- inside --------------------------------------------------------------------------------
 
-    def _find(self, session_id: SessionId, scope: Scope) -> _Kept:
-        kept = self._kept.get(session_id)
-        if kept is None or not _is_in(kept.session, scope):
-            raise SessionNotFound(session_id)
-        return kept
-
-    def _owned(self, session_id: SessionId, epoch: int) -> _Kept | None:
-        kept = self._kept.get(session_id)
+    def _owned(self, session_id: SessionId, epoch: int) -> Kept | None:
+        kept = self._shelves.sessions.get(session_id)
         return kept if kept is not None and kept.session.epoch == epoch else None
 
     def _check_new(self, session: Session) -> None:
-        if session.id in self._kept:
+        if session.id in self._shelves.sessions:
             raise SessionExists(session.id)
         if session.previous_session_id is not None:
-            self._find(session.previous_session_id, Scope(session.tenant_id))
+            self._shelves.of(session.previous_session_id, Scope(session.tenant_id))
+        if session.session_template_id is not None:
+            template = self._shelves.templates.get(TemplateId(session.session_template_id))
+            if template is None or template.tenant_id != session.tenant_id:
+                raise TemplateNotFound(session.session_template_id)
         self._check_room(session)
 
     def _check_room(self, session: Session) -> None:
         if session.room_name is not None and any(
             kept.session.room_name == session.room_name and kept.session.id != session.id
-            for kept in self._kept.values()
+            for kept in self._shelves.sessions.values()
         ):
             raise changes.room_is_taken(session.room_name)
 
@@ -251,5 +249,5 @@ def _place(session: Session) -> tuple[int, str]:
     return listed_us(session), session.id
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)  # noqa: TID251 - a store stamps its own time
+def _due_since(session: Session) -> datetime | None:
+    return session.deadline_at if session.worker_id is None else session.lease_expires_at

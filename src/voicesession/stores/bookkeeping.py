@@ -1,0 +1,108 @@
+"""
+What every ledger does around the core: which rows an entry needs, and which it has changed.
+
+A store loads the rows that an entry touches into small `Books`, lets the core decide on
+them, and writes back what is different. That is all that a medium adds: how rows are found,
+locked and written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from attrs import field, frozen
+
+from ..core.accounts import Account, Balance, Hold, HoldId, Line, Standing
+from ..core.budget import Books, standings
+from ..core.errors import InvalidValue
+from ..core.identity import TenantId
+from ..core.ledger import LedgerEntry
+from ..core.meters import Meter
+
+__all__ = (
+    "BookChanges",
+    "changes_of",
+    "holds_named",
+    "is_of_tenant",
+    "lines_shown",
+    "shown",
+    "zone_named",
+)
+
+
+@frozen(kw_only=True)
+class BookChanges:
+    """The rows that are different after an entry.
+
+    Attributes:
+        balances: What stands in each changed line now.
+        opened: New holds.
+        closed: Holds that are gone.
+    """
+
+    balances: Mapping[Line, Balance] = field(factory=dict[Line, Balance])
+    opened: tuple[Hold, ...] = ()
+    closed: tuple[HoldId, ...] = ()
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.balances or self.opened or self.closed)
+
+
+def changes_of(before: Books, after: Books) -> BookChanges:
+    """Return what has to be written so that *before* becomes *after*."""
+    return BookChanges(
+        balances={
+            line: balance
+            for line, balance in after.balances.items()
+            if before.balances.get(line) != balance
+        },
+        opened=tuple(hold for hold in after.holds.values() if hold.id not in before.holds),
+        closed=tuple(hold_id for hold_id in before.holds if hold_id not in after.holds),
+    )
+
+
+def holds_named(entry: LedgerEntry) -> frozenset[HoldId]:
+    """Return every hold that *entry* names, open or not."""
+    return frozenset([*entry.settle, *entry.release, *(want.hold_id for want in entry.reserve)])
+
+
+def is_of_tenant(hold: Hold, tenant_id: TenantId) -> bool:
+    """Whether *hold* is in the books of that tenant; all of its lines are in one's."""
+    return hold.lines[0].account.tenant_id == tenant_id
+
+
+def lines_shown(
+    books: Books, accounts: Iterable[Account], meters: Iterable[Meter], at: datetime
+) -> tuple[Line, ...]:
+    """Return the lines in which *accounts* stand, given their zones in *books*."""
+    return tuple(standing.line for standing in shown(books, accounts, meters, at))
+
+
+def shown(
+    books: Books, accounts: Iterable[Account], meters: Iterable[Meter], at: datetime
+) -> tuple[Standing, ...]:
+    """Return where *accounts* stand on *meters*: by account, meter and window."""
+    meters = tuple(meters)
+    return tuple(
+        standing
+        for account in dict.fromkeys(accounts)
+        for meter in meters
+        for standing in standings(books, [account], meter, at)
+    )
+
+
+def zone_named(name: str) -> tzinfo:
+    """Return the time zone *name*.
+
+    Raises:
+        InvalidValue: There is no such zone.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        # OSError: some names are those of folders of the database.
+        raise InvalidValue("zone", name, "an IANA time zone, such as Europe/Zurich") from None
