@@ -5,7 +5,8 @@ The document stores are written against this port alone, so a new key-value medi
 driver. The rules that every driver keeps (``voicesession.testing.contracts`` tests them):
 
 * A document is a flat mapping of names to text, whole numbers, floats, booleans or None. It
-  has a revision, which changes with each write and is never the same again for its key.
+  has a revision, which changes with each write and is never the same again for its key, not
+  even after the document was deleted or the medium restarted.
 * A batch of writes happens whole, at one instant, or not at all, also when the caller is
   cancelled; each write says which revision it expects.
 * A query reads one index that was declared beforehand, and returns whole documents.
@@ -29,7 +30,9 @@ from ..core.errors import StoreError
 __all__ = (
     "ABSENT",
     "ANY",
+    "MAX_BATCH",
     "Body",
+    "Check",
     "Delete",
     "DocumentDriver",
     "DocumentKey",
@@ -42,7 +45,10 @@ __all__ = (
 )
 
 Body: TypeAlias = Mapping[str, Any]
-"""Names to text, whole numbers below 2^63, floats, booleans or None."""
+"""Names to text, whole numbers from -2^63 to 2^63 - 1, finite floats, booleans or None.
+
+Names are of ``a-z``, ``0-9`` and ``_``, and begin with a letter. Text holds no NUL and no
+lone surrogate."""
 
 ABSENT: Final = "absent"
 """Expects that there is no such document."""
@@ -50,10 +56,19 @@ ABSENT: Final = "absent"
 ANY: Final = "any"
 """Expects nothing: the last writer wins."""
 
+MAX_BATCH: Final = 100
+"""How many documents one call may name, and one page may hold."""
+
 
 @frozen
 class DocumentKey:
-    """Which document. The id is any text of up to 1 000 bytes in UTF-8, without ``/``."""
+    """Which document.
+
+    Attributes:
+        collection: A name like those in a `Body`.
+        id: Any text of 1 to 1 000 bytes in UTF-8, without ``/`` and NUL; a driver whose
+            medium reserves some of those texts writes them differently there.
+    """
 
     collection: str
     id: str
@@ -64,7 +79,7 @@ class StoredDocument:
     """A document as it was read.
 
     Attributes:
-        revision: Opaque; for `Put.expected` and `Delete.expected`.
+        revision: Opaque; for ``expected`` of a `Write`.
     """
 
     key: DocumentKey
@@ -97,23 +112,37 @@ class Delete:
     expected: str = ANY
 
 
-Write: TypeAlias = Put | Delete
+@frozen
+class Check:
+    """Leave what is under *key* alone, and let the batch happen only if it is as expected.
+
+    Attributes:
+        expected: The revision that must be stored, or `ABSENT`.
+    """
+
+    key: DocumentKey
+    expected: str
+
+
+Write: TypeAlias = Put | Delete | Check
 
 
 @frozen
 class Index:
-    """A way to read a collection, declared before the first document is written.
+    """A way to read a collection, declared before the driver is opened.
 
     Documents that lack a field of the index, or hold None in one of ``order``, are not in it.
 
     Attributes:
-        equal: Fields that a query fixes to one value each.
-        order: Fields by which it is sorted after that; then comes the document's id.
+        equal: Fields that a query fixes to one value each: text, whole numbers, booleans or
+            None.
+        order: Fields by which it is sorted after that, each with whole numbers or with text
+            (sorted by its UTF-8); then comes the document's id.
     """
 
     collection: str
     equal: tuple[str, ...]
-    order: tuple[str, ...]
+    order: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -124,11 +153,11 @@ class DocumentQuery:
         equal: A value for each field that the index fixes.
         start: At or behind this place in the order: values of ``order``, or the first few
             of them, from the low end. None is the low end itself.
-        end: Before this place; None is the high end.
+        end: Before this place, in the same form; None is the high end.
         after: Only documents behind this one, in the direction of reading: its values of
-            ``order`` and its id.
-        descending: From the high end down.
-        limit: At most so many documents; 1 or more.
+            ``order`` and its id. It need not be there any longer.
+        descending: From the high end down, ids too.
+        limit: At most so many documents; 1 to 100.
     """
 
     index: Index
@@ -137,7 +166,7 @@ class DocumentQuery:
     end: tuple[Any, ...] | None = None
     after: tuple[tuple[Any, ...], str] | None = None
     descending: bool = False
-    limit: int
+    limit: int = MAX_BATCH
 
 
 class RevisionConflict(StoreError):
@@ -160,17 +189,28 @@ class DocumentDriver(Protocol):
 
     @property
     def largest_document_bytes(self) -> int | None:
-        """What one document may weigh, names included; None where there is no limit."""
+        """What one document may weigh, names included; None where there is no limit.
+
+        A batch may weigh nine times as much.
+        """
+        ...
+
+    def declare(self, indexes: Iterable[Index], /) -> None:
+        """Say, before opening, by which indexes documents will be read.
+
+        A medium that makes its indexes elsewhere needs to do nothing.
+        """
         ...
 
     async def get(self, keys: Sequence[DocumentKey], /) -> Sequence[StoredDocument | None]:
         """Return the documents under *keys*, in their order; None where there is none.
 
-        All of them as of one instant.
+        All of them as of one instant, with every write that was done before the call. At
+        most 100 keys; none are no work.
         """
         ...
 
-    async def write(self, writes: Iterable[Write], /) -> None:
+    async def write(self, writes: Sequence[Write], /) -> None:
         """Do all of *writes*, at one instant, or none. At most 100, of different keys.
 
         Raises:
@@ -179,11 +219,26 @@ class DocumentDriver(Protocol):
         """
         ...
 
+    async def write_each(self, writes: Sequence[Write], /) -> Sequence[bool]:
+        """Do each of *writes* by itself, and say which were done, in their order.
+
+        Not done are those that expected another revision. At most 100, of different keys, in
+        as few round trips as the medium allows. After an error each of them is *unknown*.
+
+        Raises:
+            StoreError: As for `write`.
+        """
+        ...
+
     async def find(self, query: DocumentQuery, /) -> Sequence[StoredDocument]:
-        """Return a page of documents in order.
+        """Return a page of documents in order, as of one instant.
 
         It holds every write that was done before the call.
         """
+        ...
+
+    async def count(self, index: Index, equal: Mapping[str, Any], /) -> int:
+        """Return how many documents have these values for what *index* fixes."""
         ...
 
     async def now(self) -> datetime:

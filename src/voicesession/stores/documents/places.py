@@ -1,0 +1,45 @@
+"""Where documents stand in an index: what is in it, and what comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from ...ports.documents import DocumentQuery, Index, StoredDocument
+
+__all__ = ("Place", "is_between", "is_in", "place_of")
+
+Place: TypeAlias = tuple[Any, ...]
+"""Values of the index's order, and then the document's id. Texts compare as their UTF-8."""
+
+
+def is_in(index: Index, equal: Mapping[str, Any], document: StoredDocument) -> bool:
+    """Return whether *document* has these values for what *index* fixes."""
+    body = document.body
+    return (
+        document.key.collection == index.collection
+        # True is not 1 here, as it is in Python.
+        and all(
+            name in body and (type(body[name]), body[name]) == (type(equal[name]), equal[name])
+            for name in index.equal
+        )
+        and all(body.get(name) is not None for name in index.order)
+    )
+
+
+def place_of(index: Index, document: StoredDocument) -> Place:
+    """Return where *document* stands in *index*."""
+    return (*(document.body[name] for name in index.order), document.key.id)
+
+
+def is_between(query: DocumentQuery, place: Place) -> bool:
+    """Return whether *place* is in the range of *query*, and behind where it begins."""
+    if query.start is not None and place[: len(query.start)] < query.start:
+        return False
+    if query.end is not None and place[: len(query.end)] >= query.end:
+        return False
+    if query.after is None:
+        return True
+    values, document_id = query.after
+    beside = (*values, document_id)
+    return place < beside if query.descending else place > beside
