@@ -45,6 +45,18 @@ class Want:
         quantity(self.meter, self.amount, at_least=1)
 
 
+def _as_accounts(accounts: Iterable[Account]) -> tuple[Account, ...]:
+    return tuple(accounts)
+
+
+def _as_holds(hold_ids: Iterable[HoldId]) -> frozenset[HoldId]:
+    return frozenset(hold_ids)
+
+
+def _as_wants(wants: Iterable[Want]) -> tuple[Want, ...]:
+    return tuple(wants)
+
+
 def _are_different(_entry: object, attribute: Any, wants: tuple[Want, ...]) -> None:
     ids = [want.hold_id for want in wants]
     if len(set(ids)) != len(ids):
@@ -71,11 +83,11 @@ class LedgerEntry:
     """
 
     at: datetime = field(converter=as_utc)
-    accounts: tuple[Account, ...] = field(converter=tuple)
+    accounts: tuple[Account, ...] = field(converter=_as_accounts)
     settle: Mapping[HoldId, int] = field(factory=dict[HoldId, int])
-    release: frozenset[HoldId] = field(factory=frozenset[HoldId], converter=frozenset)
+    release: frozenset[HoldId] = field(factory=frozenset[HoldId], converter=_as_holds)
     charge: Mapping[Meter, int] = field(factory=dict[Meter, int])
-    reserve: tuple[Want, ...] = field(default=(), converter=tuple, validator=_are_different)
+    reserve: tuple[Want, ...] = field(default=(), converter=_as_wants, validator=_are_different)
 
     def __attrs_post_init__(self) -> None:
         tenants = {account.tenant_id for account in self.accounts}

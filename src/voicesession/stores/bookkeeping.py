@@ -17,7 +17,6 @@ from attrs import field, frozen
 from ..core.accounts import Account, Balance, Hold, HoldId, Line, Standing
 from ..core.budget import Books, standings
 from ..core.errors import InvalidValue
-from ..core.identity import TenantId
 from ..core.ledger import LedgerEntry
 from ..core.meters import Meter
 
@@ -25,7 +24,7 @@ __all__ = (
     "BookChanges",
     "changes_of",
     "holds_named",
-    "is_of_tenant",
+    "holds_of",
     "lines_shown",
     "shown",
     "zone_named",
@@ -70,9 +69,19 @@ def holds_named(entry: LedgerEntry) -> frozenset[HoldId]:
     return frozenset([*entry.settle, *entry.release, *(want.hold_id for want in entry.reserve)])
 
 
-def is_of_tenant(hold: Hold, tenant_id: TenantId) -> bool:
-    """Whether *hold* is in the books of that tenant; all of its lines are in one's."""
-    return hold.lines[0].account.tenant_id == tenant_id
+def holds_of(entry: LedgerEntry, found: Iterable[Hold]) -> tuple[Hold, ...]:
+    """Return those of *found* that exist for *entry*: the holds of its tenant.
+
+    Raises:
+        InvalidValue: It wants to open one that another tenant has.
+    """
+    holds = tuple(found)
+    own = tuple(hold for hold in holds if hold.lines[0].account.tenant_id == entry.tenant_id)
+    wanted = {want.hold_id for want in entry.reserve}
+    for hold in holds:
+        if hold not in own and hold.id in wanted:
+            raise InvalidValue("hold_id", hold.id, "one that is not held")
+    return own
 
 
 def lines_shown(

@@ -46,6 +46,8 @@ FIXED: Final = frozenset(
         *("mode", "language", "model", "encoding", "sample_rate", "channels"),
         *("store_audio", "store_transcript", "enhance_on_end", "retention_days"),
         *("device_type", "client_version", "key_hash", "previous_session_id"),
+        # Not even by an owner who has not heard that the template is gone.
+        "session_template_id",
     }
 )
 LEASE: Final = frozenset({"worker_id", "epoch", "lease_expires_at"})

@@ -15,7 +15,7 @@ from ...core.instants import as_utc
 from ...core.ledger import LedgerEntry, Posted, accounts_of, lines_of, post
 from ...core.meters import Meter
 from ...core.windows import Window
-from ..bookkeeping import changes_of, holds_named, is_of_tenant, lines_shown, shown, zone_named
+from ..bookkeeping import changes_of, holds_named, holds_of, lines_shown, shown, zone_named
 from .shelves import Shelves
 
 __all__ = ("MemoryLedger",)
@@ -29,11 +29,8 @@ class MemoryLedger:
 
     async def post(self, entry: LedgerEntry, /) -> Posted:
         await checkpoint()
-        held = [
-            hold
-            for hold in map(self._shelves.holds.get, holds_named(entry))
-            if hold is not None and is_of_tenant(hold, entry.tenant_id)
-        ]
+        kept = self._shelves.holds
+        held = holds_of(entry, (kept[name] for name in holds_named(entry) if name in kept))
         before = self._books(accounts_of(entry, held), held)
         before = self._with_balances(before, lines_of(entry, before))
         after, posted = post(before, entry)

@@ -16,11 +16,25 @@ from __future__ import annotations
 from .commits import CommitContract
 from .erasure import ErasureContract
 from .leases import LeaseContract
+from .ledgers import LedgerContract
 from .lists import ListContract
 from .scopes import ScopeContract
+from .sweeping import SweepingContract
+from .tasks import TaskContract
+from .templates import TemplateContract
 
 __all__ = ("StorageContract",)
 
 
-class StorageContract(CommitContract, ListContract, LeaseContract, ErasureContract, ScopeContract):
+class StorageContract(
+    CommitContract,
+    ListContract,
+    LeaseContract,
+    SweepingContract,
+    ErasureContract,
+    ScopeContract,
+    TaskContract,
+    TemplateContract,
+    LedgerContract,
+):
     """Every rule of `voicesession.ports.storage`."""

@@ -31,6 +31,7 @@ from .examples import (
     OnStorage,
     a_full_session,
     a_session,
+    a_task,
     an_utterance,
     change_of,
     heard,
@@ -87,13 +88,16 @@ class CommitContract(OnStorage):
                 for name in (
                     *("mode", "language", "model", "encoding", "sample_rate", "channels"),
                     *("store_audio", "store_transcript", "enhance_on_end", "retention_days"),
-                    *("device_type", "client_version", "key_hash"),
+                    *("device_type", "client_version", "key_hash", "session_template_id"),
                 )
             }
         )
         await put(storage, bare)
         lease = await storage.sessions.take_lease(bare.id, HOME, worker_id="w", duration=_HOUR)
-        await storage.sessions.commit(Change(session=full, expected_seq=0, epoch=lease.epoch))
+        job = a_task("job_1")
+        await storage.sessions.commit(
+            Change(session=full, expected_seq=0, epoch=lease.epoch, tasks=(job,))
+        )
         stored = await storage.sessions.load(bare.id, HOME)
         assert stored == evolve(
             full, worker_id="w", epoch=lease.epoch, lease_expires_at=lease.expires_at

@@ -19,6 +19,8 @@ from ....core.life import apply
 from ....core.metadata import metadata_json
 from ....core.session import DailyRemaining, Pause, Session
 from ....core.states import PauseReason, SessionState
+from ....core.tasks import Task, TaskId
+from ....core.templates import SessionTemplate, TemplateId
 from ....core.utterance import Speaker, Utterance, UtteranceId, Word
 from ....ports.storage import Change, Scope, Storage, Tombstone, TombstoneReader
 
@@ -29,6 +31,8 @@ __all__ = (
     "OnStorage",
     "a_full_session",
     "a_session",
+    "a_task",
+    "a_template",
     "a_tombstone",
     "an_utterance",
     "change_of",
@@ -109,6 +113,7 @@ def a_full_session(session_id: str = "s1", **fields: Any) -> Session:
         audio_partial=True,
         transcript_uri="file:///transcript.json",
         enhancement_job_id="job_1",
+        legal_hold=True,
         audio_duration_us=1_000_001,
         utterance_count=1,
         word_count=2,
@@ -133,6 +138,7 @@ def change_of(
     *events: SessionEvent,
     epoch: int | None = None,
     utterances: Sequence[Utterance] = (),
+    tasks: Sequence[Task] = (),
     **fields: Any,
 ) -> Change:
     """The change from *session* to what it is after *events*, with *fields* set."""
@@ -146,13 +152,43 @@ def change_of(
         epoch=epoch,
         entries=tuple(entries),
         utterances=tuple(utterances),
+        tasks=tuple(tasks),
     )
 
 
 async def put(storage: Storage, *sessions: Session) -> None:
-    """Create *sessions*, which have no journal yet."""
+    """Create *sessions*, which have no journal yet, with the template and the task they name."""
     for session in sessions:
-        await storage.sessions.commit(Change(session=session, expected_seq=None))
+        if session.session_template_id is not None:
+            await storage.templates.put(
+                a_template(session.session_template_id, tenant_id=session.tenant_id)
+            )
+        job = session.enhancement_job_id
+        tasks = () if job is None else (a_task(job, session=session),)
+        await storage.sessions.commit(Change(session=session, expected_seq=None, tasks=tasks))
+
+
+def a_task(task_id: str = "t1", *, session: Session | None = None, **fields: Any) -> Task:
+    """A task of *session*, or of the session s1, that nobody has claimed and that is due."""
+    session = session or a_session()
+    new = Task(
+        id=TaskId(task_id),
+        session_id=session.id,
+        tenant_id=session.tenant_id,
+        type="enhancement",
+        created_at=START,
+        updated_at=START,
+        due_at=START,
+    )
+    return evolve(new, **fields)
+
+
+def a_template(template_id: str = "tmpl_1", **fields: Any) -> SessionTemplate:
+    """A template with nothing but a name."""
+    new = SessionTemplate(
+        id=TemplateId(template_id), name="Consultation", created_at=START, updated_at=START
+    )
+    return evolve(new, **fields)
 
 
 async def live(storage: Storage, session_id: str = "s1", **fields: Any) -> Session:
