@@ -19,6 +19,7 @@ from voicesession.core.accounts import (
     windows_of,
 )
 from voicesession.core.errors import InvalidValue
+from voicesession.core.identity import TenantId
 from voicesession.core.meters import Meter
 from voicesession.core.windows import Window
 from voicesession.testing.strategies import limits
@@ -78,10 +79,21 @@ def test_a_limit_that_means_nothing_is_refused(wrong: dict[str, Any]) -> None:
         Limit(**right | wrong)
 
 
-@pytest.mark.parametrize(("scope", "name"), [("city", "x"), ("user", ""), ("user", "a/b")])
-def test_an_account_has_a_scope_and_a_proper_id(scope: Any, name: str) -> None:
+@pytest.mark.parametrize(
+    ("scope", "name"),
+    [("city", "x"), ("user", ""), ("user", "x" * 257), ("user", "nul\0"), ("user", None)],
+)
+def test_an_account_has_a_scope_and_the_name_that_the_host_gave(scope: Any, name: Any) -> None:
+    assert Account(Scope.USER, "x" * 256).id == "x" * 256
+    assert Account(Scope.USER, "ada@example.com/7").id == "ada@example.com/7"
     with pytest.raises(InvalidValue):
         Account(scope, name)
+
+
+def test_accounts_of_two_tenants_are_two() -> None:
+    assert Account(Scope.USER, "ada", TenantId("acme")) != ADA
+    with pytest.raises(InvalidValue, match="tenant_id"):
+        Account(Scope.USER, "ada", TenantId("a/b"))
 
 
 @pytest.mark.parametrize("share", [0.1, "0.1", "1/10", Fraction(1, 10)])

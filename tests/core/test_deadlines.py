@@ -7,7 +7,13 @@ import pytest
 from attrs import evolve, fields_dict
 from hypothesis import given, settings, strategies as st
 
-from voicesession.core.deadlines import LifePolicy, due, next_deadline
+from voicesession.core.deadlines import (
+    LifePolicy,
+    due,
+    next_deadline,
+    next_look,
+    retention_ends,
+)
 from voicesession.core.errors import InvalidConfig
 from voicesession.core.events import (
     BudgetSpent,
@@ -290,3 +296,38 @@ def test_every_limit_may_be_zero_or_a_hundred_years_and_some_may_be_none(name: s
             LifePolicy(**no_limit)
     else:
         assert getattr(LifePolicy(**no_limit), name) is None
+
+
+# --- After the end ----------------------------------------------------------------------
+
+
+def ended(**fields: Any) -> Session:
+    return evolve(apply(LIVE, EndRequested(at=at(90), reason=EndReason.COMPLETED)), **fields)
+
+
+@pytest.mark.parametrize("days", [0, 1, 30])
+def test_an_ended_session_is_kept_for_its_days(days: int) -> None:
+    over = ended(retention_days=days)
+    assert retention_ends(over) == at(90) + timedelta(days=days) == next_look(over, PATIENT)
+    assert next_deadline(over, PATIENT) is None
+
+
+@pytest.mark.parametrize(
+    "kept", [{"retention_days": -1}, {"legal_hold": True}, {"retention_days": 2**31 - 1}]
+)
+def test_what_is_kept_for_good_is_not_looked_at_again(kept: dict[str, Any]) -> None:
+    over = ended(**kept)
+    assert retention_ends(over) is next_look(over, PATIENT) is None
+
+
+def test_nothing_of_a_session_that_goes_on_is_due_to_be_deleted() -> None:
+    for session in (CONNECTING, LIVE, PAUSED):
+        assert retention_ends(evolve(session, retention_days=0)) is None
+
+
+@given(sessions(), life_policies())
+def test_a_session_that_goes_on_is_looked_at_at_its_next_deadline(
+    session: Session, limits: LifePolicy
+) -> None:
+    if session.state is not SessionState.ENDED:
+        assert next_look(session, limits) == next_deadline(session, limits)

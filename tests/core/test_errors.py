@@ -46,6 +46,7 @@ SessionNotFound         session_not_found
 StoreError              store_failed
 StoreTimeout            store_timeout            retryable
 StoreUnavailable        store_unavailable        retryable
+TemplateNotFound        template_not_found
 VersionConflict         version_conflict         retryable
 VoiceSessionError       internal_error
 WrongEventLoop          wrong_event_loop
@@ -59,6 +60,7 @@ SAMPLES = {
     "state": "PAUSED",
     "event": "ConnectRequested",
     "session_id": "sess_1",
+    "template_id": "tmpl_1",
     "expected_seq": 3,
     "epoch": 2,
     "provider": "deepgram",

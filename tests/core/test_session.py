@@ -301,3 +301,10 @@ def test_a_user_is_named_as_the_host_names_them(user: str) -> None:
 @pytest.mark.parametrize("wrong", ["", "x" * 257, "a\0b", 5])
 def test_a_user_has_a_name_of_bounded_length(wrong: Any) -> None:
     assert refused(user_id=wrong).field == "user_id"
+
+
+@pytest.mark.parametrize("wrong", [0, 1, None, "true"])
+def test_a_legal_hold_is_there_or_not(wrong: Any) -> None:
+    assert NEW.legal_hold is False
+    assert changed(NEW, legal_hold=True).legal_hold is True
+    assert refused(legal_hold=wrong).args == ("legal_hold", wrong, "true or false")
