@@ -49,6 +49,7 @@ __all__ = (
     "EVERYTHING",
     "MAX_PAGE",
     "Change",
+    "DueSession",
     "Lease",
     "Order",
     "Page",
@@ -167,6 +168,20 @@ class Lease:
 
 
 @frozen(kw_only=True)
+class DueSession:
+    """A session that somebody must look at, and the right to do so.
+
+    Attributes:
+        session: As it was found. If it has a lease, that one had expired, and its worker is
+            lost; if it has none, its deadline had passed.
+        lease: The new one.
+    """
+
+    session: Session
+    lease: Lease
+
+
+@frozen(kw_only=True)
 class RunningStats:
     """What a live session counts, written in bulk at least every ten seconds."""
 
@@ -267,13 +282,12 @@ class SessionStore(Protocol):
 
     async def take_due(
         self, *, worker_id: str, duration: timedelta, limit: int = MAX_PAGE
-    ) -> Sequence[Session]:
+    ) -> Sequence[DueSession]:
         """Make *worker_id* the owner of sessions that somebody must look at, at most *limit*.
 
         Those are the sessions whose lease has expired, and those without a lease whose
         ``deadline_at`` has passed, ENDED ones too, all by the time of the store. Of many
-        callers at once each session goes to one. They come as they are stored, with their new
-        lease, those that have waited longest first.
+        callers at once each session goes to one. Those that have waited longest come first.
         """
         ...
 

@@ -8,24 +8,29 @@ store, and when somebody else was faster, asks the core again on what is there n
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import anyio
 from attrs import asdict, define, evolve
 
-from ..core.deadlines import LifePolicy, next_deadline
-from ..core.errors import VersionConflict
+from ..core.deadlines import LifePolicy, next_look
+from ..core.errors import StoreTimeout, VersionConflict
 from ..core.events import SessionEvent
 from ..core.journal import JournalEntry
 from ..core.life import apply
 from ..core.session import Session
+from ..core.tasks import Task
 from ..core.utterance import Utterance
 from ..ports.storage import Change, Scope, SessionStore
 
 __all__ = ("Running", "SessionRecord")
 
 _MOST_TRIES: Final = 10
+_MOST_UNKNOWN: Final = 100
+
+_Entries: TypeAlias = tuple[JournalEntry, ...]
 
 
 @define
@@ -76,6 +81,7 @@ class SessionRecord:
         self._on_change = on_change
         self._scope = Scope(session.tenant_id)
         self._turn = anyio.Lock()
+        self._unknown: deque[_Entries] = deque(maxlen=_MOST_UNKNOWN)
         self.session = session
         """As this writer stored or loaded it last."""
 
@@ -83,12 +89,16 @@ class SessionRecord:
         self,
         *events: SessionEvent,
         utterances: Sequence[Utterance] = (),
+        tasks: Sequence[Task] = (),
         **changes: Any,
     ) -> Session:
         """Apply *events* in order, set the fields in *changes*, and store it all in one commit.
 
         Writes of one record queue up behind each other, in the order of the calls. If
         another writer got in between, the events are applied again to what it stored.
+
+        After a `StoreTimeout` nobody knows whether they were stored. Apply the same events
+        again, at whatever time: if they were, that is found out, and they count once.
 
         Raises:
             InvalidState: An event is not legal, here or on what the other writer left.
@@ -98,13 +108,19 @@ class SessionRecord:
         """
         async with self._turn:
             for attempt in range(_MOST_TRIES):
-                change = self._change(events, utterances, changes)
+                if await self._have_happened(events):
+                    break
+                change = self._change(events, utterances, tasks, changes)
                 try:
                     await self._store.commit(change)
                 except VersionConflict:
                     if attempt == _MOST_TRIES - 1:
                         raise
                     await self._reload()
+                except StoreTimeout:
+                    if change.entries:
+                        self._unknown.append(change.entries)
+                    raise
                 else:
                     self._adopt(change.session)
                     break
@@ -120,6 +136,7 @@ class SessionRecord:
         self,
         events: Sequence[SessionEvent],
         utterances: Sequence[Utterance],
+        tasks: Sequence[Task],
         changes: dict[str, Any],
     ) -> Change:
         before = after = self.session
@@ -130,14 +147,31 @@ class SessionRecord:
         if self._running is not None:
             changes = asdict(self._running) | changes
         after = evolve(after, **changes)
-        after = evolve(after, deadline_at=next_deadline(after, self._policy))
+        after = evolve(after, deadline_at=next_look(after, self._policy))
         return Change(
             session=after,
             expected_seq=before.seq,
             epoch=self._epoch,
             entries=tuple(entries),
             utterances=tuple(utterances),
+            tasks=tuple(tasks),
         )
+
+    async def _have_happened(self, events: Sequence[SessionEvent]) -> bool:
+        """Whether *events* were stored by an attempt of which that was unknown until now."""
+        for entries in tuple(self._unknown):
+            if not _are_of(entries, events):
+                continue
+            (first, *_) = entries
+            stored = await self._store.journal(
+                self.session.id, self._scope, after=first.seq - 1, limit=len(entries)
+            )
+            if stored:  # if not, the attempt may still arrive: then the next one conflicts
+                self._unknown.remove(entries)
+            if tuple(stored) == entries:
+                await self._reload()
+                return True
+        return False
 
     async def _reload(self) -> None:
         self._adopt(await self._store.load(self.session.id, self._scope))
@@ -146,3 +180,11 @@ class SessionRecord:
         before, self.session = self.session, session
         if self._on_change is not None and session.seq != before.seq:
             self._on_change(before, session)
+
+
+def _are_of(entries: _Entries, events: Sequence[SessionEvent]) -> bool:
+    """Whether *entries* are those of *events*, whenever each attempt was made."""
+    told = [entry.event for entry in entries]
+    return len(told) == len(events) and told == [
+        evolve(event, at=earlier.at) for event, earlier in zip(events, told, strict=True)
+    ]

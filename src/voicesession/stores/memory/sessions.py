@@ -19,6 +19,7 @@ from ...ports.scope import Scope
 from ...ports.storage import (
     MAX_PAGE,
     Change,
+    DueSession,
     Lease,
     Page,
     RunningStats,
@@ -134,15 +135,11 @@ class MemorySessions:
         kept = self._shelves.of(session_id, scope)
         if kept.session.state is SessionState.ENDED:
             raise SessionNotActive(f"session {session_id} has ended")
-        epoch = kept.session.epoch + 1
-        kept.session = evolve(
-            kept.session, worker_id=worker_id, epoch=epoch, lease_expires_at=expires_at
-        )
-        return Lease(session_id=session_id, worker_id=worker_id, epoch=epoch, expires_at=expires_at)
+        return self._leased(kept, worker_id, expires_at)
 
     async def take_due(
         self, *, worker_id: str, duration: timedelta, limit: int = MAX_PAGE
-    ) -> Sequence[Session]:
+    ) -> Sequence[DueSession]:
         await checkpoint()
         check_worker_id(worker_id)
         check_page(limit)
@@ -153,17 +150,13 @@ class MemorySessions:
             for kept in self._shelves.sessions.values()
             if (since := _due_since(kept.session)) is not None and since <= now
         )
-        taken: list[Session] = []
-        for _, session_id in due[:limit]:
-            kept = self._shelves.sessions[session_id]
-            kept.session = evolve(
-                kept.session,
-                worker_id=worker_id,
-                epoch=kept.session.epoch + 1,
-                lease_expires_at=expires_at,
+        return [
+            DueSession(
+                session=self._shelves.sessions[session_id].session,
+                lease=self._leased(self._shelves.sessions[session_id], worker_id, expires_at),
             )
-            taken.append(kept.session)
-        return taken
+            for _, session_id in due[:limit]
+        ]
 
     async def renew_leases(
         self, held: Mapping[SessionId, int], /, *, duration: timedelta
@@ -202,6 +195,15 @@ class MemorySessions:
         self._shelves.of(session_id, scope).utterances.clear()
 
     # --- inside --------------------------------------------------------------------------------
+
+    def _leased(self, kept: Kept, worker_id: str, expires_at: datetime) -> Lease:
+        epoch = kept.session.epoch + 1
+        kept.session = evolve(
+            kept.session, worker_id=worker_id, epoch=epoch, lease_expires_at=expires_at
+        )
+        return Lease(
+            session_id=kept.session.id, worker_id=worker_id, epoch=epoch, expires_at=expires_at
+        )
 
     def _owned(self, session_id: SessionId, epoch: int) -> Kept | None:
         kept = self._shelves.sessions.get(session_id)

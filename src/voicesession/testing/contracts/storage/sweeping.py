@@ -11,9 +11,8 @@ from attrs import evolve
 
 from ....core.errors import InvalidValue, LeaseLost
 from ....core.events import ConnectRequested, EndRequested, PauseRequested
-from ....core.session import Session
 from ....core.states import EndReason
-from ....ports.storage import EVERYTHING, Storage
+from ....ports.storage import EVERYTHING, DueSession, Lease, Storage
 from .examples import HOME, START, OnStorage, a_session, a_tombstone, change_of, live, put
 
 __all__ = ("SweepingContract",)
@@ -26,11 +25,11 @@ _FAR = START + timedelta(days=70_000)
 
 async def _sweep(
     storage: Storage, worker_id: str = "sweeper", *, limit: int = 100
-) -> list[Session]:
+) -> list[DueSession]:
     return list(await storage.sessions.take_due(worker_id=worker_id, duration=_HOUR, limit=limit))
 
 
-async def _sweep_until_found(storage: Storage, **how: Any) -> list[Session]:
+async def _sweep_until_found(storage: Storage, **how: Any) -> list[DueSession]:
     while not (found := await _sweep(storage, **how)):  # a lease has yet to lapse
         pass
     return found
@@ -46,11 +45,16 @@ class SweepingContract(OnStorage):
         late = a_session(deadline_at=_PAST)
         await put(storage, late)
         (taken,) = await _sweep(storage)
-        assert taken == evolve(
-            late, worker_id="sweeper", epoch=1, lease_expires_at=taken.lease_expires_at
+        lease = Lease(
+            session_id=late.id,
+            worker_id="sweeper",
+            epoch=1,
+            expires_at=taken.lease.expires_at,
         )
-        assert taken.lease_expires_at is not None
-        assert await storage.sessions.load(late.id, HOME) == taken
+        assert taken == DueSession(session=late, lease=lease)
+        assert await storage.sessions.load(late.id, HOME) == evolve(
+            late, worker_id="sweeper", epoch=1, lease_expires_at=lease.expires_at
+        )
         assert await _sweep(storage) == []
 
     async def test_nothing_is_taken_before_its_time_or_without_one(self, storage: Storage) -> None:
@@ -72,7 +76,9 @@ class SweepingContract(OnStorage):
             session.id, HOME, worker_id="w1", duration=_AT_ONCE
         )
         (taken,) = await _sweep_until_found(storage)
-        assert (taken.id, taken.worker_id, taken.epoch) == (session.id, "sweeper", 2)
+        assert (taken.session.worker_id, taken.session.epoch) == ("w1", 1)
+        assert taken.session.lease_expires_at == lost.expires_at
+        assert (taken.lease.worker_id, taken.lease.epoch) == ("sweeper", 2)
         change = change_of(session, PauseRequested(at=START), epoch=lost.epoch)
         with pytest.raises(LeaseLost):
             await storage.sessions.commit(change)
@@ -83,11 +89,11 @@ class SweepingContract(OnStorage):
         await put(storage, session)
         for epoch in (1, 2):
             (taken,) = await _sweep(storage)
-            assert taken.epoch == epoch
+            assert taken.lease.epoch == epoch
             await storage.sessions.release_lease(session.id, epoch=epoch)
         (taken,) = await _sweep(storage)
         moved = change_of(
-            taken,
+            taken.session,
             ConnectRequested(at=START),
             epoch=3,
             deadline_at=_FAR,
@@ -98,24 +104,24 @@ class SweepingContract(OnStorage):
 
     async def test_of_many_racing_sweepers_each_session_goes_to_one(self, storage: Storage) -> None:
         await put(storage, *(a_session(f"s{n}", deadline_at=_PAST) for n in range(7)))
-        taken: list[Session] = []
+        taken: list[DueSession] = []
 
         async def sweep(worker_id: str) -> None:
             while found := await _sweep(storage, worker_id, limit=2):
-                assert all(session.worker_id == worker_id for session in found)
+                assert all(one.lease.worker_id == worker_id for one in found)
                 taken.extend(found)
 
         async with anyio.create_task_group() as group:
             for number in range(4):
                 group.start_soon(sweep, f"w{number}")
-        assert sorted(session.id for session in taken) == [f"s{n}" for n in range(7)]
-        assert all(session.epoch == 1 for session in taken)
+        assert sorted(one.session.id for one in taken) == [f"s{n}" for n in range(7)]
+        assert all(one.lease.epoch == 1 for one in taken)
 
     async def test_those_that_have_waited_longest_come_first(self, storage: Storage) -> None:
         waiting = [a_session(f"s{n}", deadline_at=_PAST - n * _AT_ONCE) for n in range(5)]
         await put(storage, *waiting)
-        assert [s.id for s in await _sweep(storage, limit=3)] == ["s4", "s3", "s2"]
-        assert [s.id for s in await _sweep(storage, limit=3)] == ["s1", "s0"]
+        assert [one.session.id for one in await _sweep(storage, limit=3)] == ["s4", "s3", "s2"]
+        assert [one.session.id for one in await _sweep(storage, limit=3)] == ["s1", "s0"]
 
     async def test_sessions_of_all_tenants_are_swept(self, storage: Storage) -> None:
         tenants = ("default", "strangers")
@@ -123,7 +129,7 @@ class SweepingContract(OnStorage):
             storage,
             *(a_session(f"of_{tenant}", tenant_id=tenant, deadline_at=_PAST) for tenant in tenants),
         )
-        assert {session.tenant_id for session in await _sweep(storage)} == set(tenants)
+        assert {one.session.tenant_id for one in await _sweep(storage)} == set(tenants)
 
     async def test_an_ended_session_is_looked_at_once_more_at_its_deadline(
         self, storage: Storage
@@ -134,7 +140,7 @@ class SweepingContract(OnStorage):
         )
         await storage.sessions.commit(end)
         (taken,) = await _sweep(storage)
-        assert (taken.id, taken.deadline_at) == (session.id, _PAST)
+        assert (taken.session.id, taken.session.deadline_at) == (session.id, _PAST)
         await storage.sessions.delete(session.id, EVERYTHING, tombstone=a_tombstone())
         assert await _sweep(storage) == []
 
