@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
 
@@ -10,6 +9,7 @@ from ...core.audio import AudioFormat
 from ...core.utterance import Word
 from ...ports import speech
 from ..intake import Intake
+from ..media_time import MediaTimes
 from .decoding import RATE_HZ, SLICE_BYTES, Decoder, Decoders, Heard
 
 __all__ = ("Hearing",)
@@ -19,7 +19,6 @@ _LEAD_BYTES: Final = _S16.bytes_at(500_000)
 """Kept from before the first voice: an utterance may begin with a breath or an h."""
 _QUIET_ENDS_BYTES: Final = _S16.bytes_at(3_000_000)
 _LONGEST_BYTES: Final = _S16.bytes_at(30_000_000)
-_JUMP_US: Final = 1_000
 
 
 class Hearing:
@@ -35,7 +34,7 @@ class Hearing:
         self._min_score = min_score
         self._gate = decoders.gate()
         self._intake = Intake(audio_format, RATE_HZ)
-        self._times = _Times(audio_format)
+        self._times = MediaTimes(audio_format, RATE_HZ)
         self._unsifted = bytearray()
         self._kept = bytearray()
         self._kept_from = 0  # in samples since the track began, as all places here
@@ -150,43 +149,3 @@ class Hearing:
     @property
     def _end(self) -> int:
         return self._kept_from + (len(self._kept) + len(self._unsifted)) // 2
-
-
-class _Times:
-    """Where the samples of the decoder lie in media time, which may jump."""
-
-    def __init__(self, audio_format: AudioFormat) -> None:
-        self._format = audio_format
-        self._anchors: list[tuple[int, int]] = []
-        self._pushed_bytes: int | None = None
-
-    def jumps(self, at_us: int) -> bool:
-        """Whether *at_us* is not where the last piece ended."""
-        if self._pushed_bytes is None:
-            return True
-        expected_us = self._anchors[-1][1] + self._format.duration_us(self._pushed_bytes)
-        return abs(at_us - expected_us) > _JUMP_US
-
-    def anchor(self, sample: int, at_us: int) -> None:
-        """Note that *sample* lies at *at_us*, and what follows goes on from there."""
-        self._anchors.append((sample, at_us))
-        self._pushed_bytes = 0
-
-    def advance(self, size_bytes: int) -> None:
-        """Note that *size_bytes* of the track have come."""
-        self._pushed_bytes = (self._pushed_bytes or 0) + size_bytes
-
-    def forget_position(self) -> None:
-        """Have the next piece say anew where it lies."""
-        self._pushed_bytes = None
-
-    def forget_before(self, sample: int) -> None:
-        """Drop the anchors that no later question needs."""
-        first = bisect_right(self._anchors, sample, key=lambda anchor: anchor[0]) - 1
-        del self._anchors[: max(0, first)]
-
-    def at(self, sample: int) -> int:
-        """Return the media time of *sample*."""
-        index = bisect_right(self._anchors, sample, key=lambda anchor: anchor[0]) - 1
-        anchored, at_us = self._anchors[max(0, index)]
-        return at_us + _S16.time_of(sample - anchored)
