@@ -14,10 +14,8 @@ from voicesession.core.audio import AudioFormat
 from voicesession.ports.speech import Interim
 from voicesession.providers.deepgram import DeepgramSpeechToText
 
-# The SDK asks websockets for a name that it has deprecated.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:websockets.exceptions.InvalidStatusCode is deprecated:DeprecationWarning"
-)
+# The SDK asks websockets for names that it has deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:websockets.* is deprecated:DeprecationWarning")
 
 
 def sdk(server: DeepgramServer) -> AsyncDeepgramClient:
