@@ -20,7 +20,7 @@ from ..ports.storage import Scope, TranscriptStore
 from .services import Services
 from .tape import Tape
 
-__all__ = ("Ending", "delete_results")
+__all__ = ("Ending", "delete_results", "recording_changes")
 
 
 def _folder(session: Session) -> str:
@@ -62,7 +62,7 @@ class Ending:
                 errors.append(f"{error.code}: {error}")
                 changes["audio_partial"] = True
             else:
-                changes |= _where_it_is(recorded)
+                changes |= recording_changes(recorded)
         transcripts = services.storage.transcripts
         if session.store_transcript:
             try:
@@ -86,7 +86,8 @@ class Ending:
             )
 
 
-def _where_it_is(recorded: Recorded | None) -> dict[str, Any]:
+def recording_changes(recorded: Recorded | None) -> dict[str, Any]:
+    """Return the fields of a session that say where *recorded* is; none if there is nothing."""
     if recorded is None:
         return {}
     whole = not (recorded.partial or recorded.problems)

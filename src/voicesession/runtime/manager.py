@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -30,8 +29,8 @@ from ..core.metadata import metadata_json
 from ..core.session import Session
 from ..core.states import EndReason, SessionState, SessionStatus
 from ..core.transcript import Transcript
-from ..ports.storage import Order, Page, Scope, SessionQuery, Tombstone
-from .ending import delete_results
+from ..ports.storage import Order, Page, Scope, SessionQuery
+from .erasure import erase
 from .handle import SessionHandle
 from .live import VoiceSession
 from .ownership import Ownership
@@ -62,7 +61,7 @@ class SessionManager:
     def _bind(self, tenant_id: str) -> None:
         self.tenant_id = TenantId(checked_id("tenant_id", tenant_id))
         self._scope = Scope(self.tenant_id)
-        self._registry = Registry(self._services, self._scope)
+        self._registry = Registry(self._services, self._scope, self._worker.orphans)
 
     def for_tenant(self, tenant_id: str) -> SessionManager:
         """Return the same manager for the sessions of another tenant.
@@ -214,6 +213,8 @@ class SessionManager:
 
         Raises:
             InvalidState: It is active, and *end* is not set.
+            AccessDenied: It is under a legal hold.
+            RecordingFailed: Audio could not be removed; the session is still there.
             SessionNotFound: There is none of this id for this tenant.
         """
         session = await self.get(session_id)
@@ -221,15 +222,16 @@ class SessionManager:
             if not end:
                 raise InvalidState(session.state, "delete", ("end",))
             session = await self.end(session_id, reason=EndReason.CANCELLED)
-        await delete_results(self._services, session)
-        tombstone = Tombstone(
-            tenant_id=self.tenant_id,
-            session_hash=hashlib.sha256(session.id.encode()).hexdigest(),
-            deleted_at=self._now(),
-            deleted_by=by,
-            reason=reason,
-        )
-        await self._services.storage.sessions.delete(session.id, self._scope, tombstone=tombstone)
+        await erase(self._services, session, by=by, reason=reason)
+
+    async def set_legal_hold(self, session_id: str, held: bool) -> Session:
+        """Keep everything of a session from being deleted, by anybody; or lift that again.
+
+        Raises:
+            SessionNotFound: There is none of this id for this tenant.
+        """
+        event = DetailsChanged(at=self._now(), fields=("legal_hold",))
+        return await self._command(session_id, event, legal_hold=held)
 
     # --- live sessions -------------------------------------------------------------------
 

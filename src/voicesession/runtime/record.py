@@ -147,7 +147,8 @@ class SessionRecord:
         if self._running is not None:
             changes = asdict(self._running) | changes
         after = evolve(after, **changes)
-        after = evolve(after, deadline_at=next_look(after, self._policy))
+        if "deadline_at" not in changes:
+            after = evolve(after, deadline_at=next_look(after, self._policy))
         return Change(
             session=after,
             expected_seq=before.seq,

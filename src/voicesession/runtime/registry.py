@@ -7,8 +7,8 @@ from typing import Any
 from attrs import evolve
 
 from ..core.admission import OpenSessions, admit
-from ..core.deadlines import due, next_deadline
-from ..core.errors import SessionExpired, SessionNotActive, SessionNotFound
+from ..core.deadlines import next_look
+from ..core.errors import InvalidState, SessionExpired, SessionNotActive, SessionNotFound
 from ..core.events import ConnectRequested, EndRequested
 from ..core.identity import SessionId, TenantId
 from ..core.journal import JournalEntry
@@ -17,7 +17,7 @@ from ..core.metadata import metadata_json
 from ..core.session import Session
 from ..core.states import EndReason, SessionState
 from ..ports.storage import Change, Scope
-from .ending import Ending
+from .orphans import Orphans
 from .ownership import Ownership
 from .record import SessionRecord
 from .services import Services
@@ -28,8 +28,9 @@ __all__ = ("Registry",)
 class Registry:
     """What can be done to a stored session without a lease, and how to get one."""
 
-    def __init__(self, services: Services, scope: Scope) -> None:
+    def __init__(self, services: Services, scope: Scope, orphans: Orphans) -> None:
         self._services = services
+        self._orphans = orphans
         self._sessions = services.storage.sessions
         self._scope = scope
 
@@ -40,7 +41,7 @@ class Registry:
         admit(self._services.admission, OpenSessions(of_user=of_user, of_tenant=of_tenant))
         event = ConnectRequested(at=new.created_at)
         session = apply(new, event)
-        session = evolve(session, deadline_at=next_deadline(session, self._services.life))
+        session = evolve(session, deadline_at=next_look(session, self._services.life))
         entry = JournalEntry(session.seq, event)
         await self._sessions.commit(Change(session=session, expected_seq=None, entries=(entry,)))
         return session
@@ -49,29 +50,25 @@ class Registry:
         """Return the record, after what time has brought about if nobody looks after it."""
         session = await self._sessions.load(SessionId(session_id), self._scope)
         record = SessionRecord(self._sessions, session, policy=self._services.life)
-        while record.session.worker_id is None:
-            event = due(record.session, self._services.life, self._services.clock.now())
-            if event is None:
-                break
-            if isinstance(event, EndRequested):
-                await self.end(record, event)
-            else:
-                await record.apply(event)
+        if session.worker_id is None:
+            await self._orphans.pass_time(record)
         return record
 
     async def end(self, record: SessionRecord, event: EndRequested) -> Session:
         """End a session that this worker does not run.
 
-        If another one does, its owner makes the files, as soon as it learns of this.
+        If another one does, its owner makes the files as soon as it learns of this; should
+        that worker be lost, whoever sweeps does it a lease later.
         """
-        session = record.session
-        if session.worker_id is not None:
-            return await record.apply(event)
-        ending = await Ending.of(self._services, session, None)
-        error = "; ".join(filter(None, [event.error, ending.error])) or None
-        ended = await record.apply(evolve(event, error=error), **ending.changes)
-        await ending.forget_words()
-        return ended
+        try:
+            if record.session.worker_id is None:
+                return await self._orphans.end(record, event)
+            look_again = self._services.clock.now() + self._services.lease
+            return await record.apply(event, deadline_at=look_again)
+        except InvalidState:
+            if record.session.state is not SessionState.ENDED:
+                raise
+            return record.session  # somebody else ended it meanwhile
 
     async def take(self, session_id: str) -> Ownership:
         """Make this worker the owner of a session that goes on.

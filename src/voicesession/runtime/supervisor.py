@@ -1,5 +1,5 @@
 """
-The one background task of a worker: it keeps what the worker owns, and gives up what it lost.
+How a worker keeps what it owns, and gives up what it has lost.
 
 Every tick it renews all leases and writes all running stats, one round trip each however
 many sessions there are; learns from the answer which sessions were commanded by others or
@@ -52,7 +52,11 @@ class Owned(Protocol):
 
 
 class Supervisor:
-    """Renews the leases of everything in *owned*, for as long as `run` runs."""
+    """Renews the leases of everything in *owned*, for as long as `run` runs.
+
+    Args:
+        on_away: Called when the store does not answer.
+    """
 
     def __init__(
         self,
@@ -60,11 +64,13 @@ class Supervisor:
         clock: Clock,
         *,
         lease: timedelta,
+        on_away: Callable[[], None],
         on_error: Callable[[SessionId | None, Exception], None],
     ) -> None:
         self._store = store
         self._clock = clock
         self._lease = lease
+        self._on_away = on_away
         self._on_error = on_error
         self._renewed_us: dict[SessionId, int] = {}
         self.owned: dict[SessionId, Owned] = {}
@@ -96,6 +102,7 @@ class Supervisor:
             await self._store.write_stats({i: s.running_stats() for i, s in owned.items()})
         except StoreError as error:
             # A store that is away for less than a lease is none of the callers' business.
+            self._on_away()
             self._on_error(None, error)
             self._give_up_what_may_be_taken(owned)
         for session_id, session in owned.items():

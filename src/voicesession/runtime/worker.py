@@ -12,6 +12,7 @@ from anyio.abc import TaskGroup
 
 from ..core.errors import InvalidState
 from ..core.identity import SessionId, shortened
+from .orphans import Orphans
 from .ownership import Ownership
 from .services import Services
 from .supervisor import Supervisor
@@ -23,14 +24,16 @@ logger = logging.getLogger("voicesession")
 
 
 class Worker:
-    """Opens the storage, keeps the supervisor running, and knows the sessions in hand."""
+    """Opens the storage, keeps what runs in the background, and knows the sessions in hand."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self.orphans = Orphans(services, _log)
         self._supervisor = Supervisor(
             services.storage.sessions,
             services.clock,
             lease=services.lease,
+            on_away=self.orphans.be_patient,
             on_error=_log,
         )
         self._stack: AsyncExitStack | None = None
@@ -52,6 +55,9 @@ class Worker:
                 stack.push_async_callback(self._services.recorder.aclose)
             self._tasks = await stack.enter_async_context(anyio.create_task_group())
             self._tasks.start_soon(self._supervisor.run)
+            self._tasks.start_soon(self.orphans.run)
+            if self._services.recorder is not None:
+                self._tasks.start_soon(self._services.recorder.run)
             self._stack = stack.pop_all()
 
     async def close(
