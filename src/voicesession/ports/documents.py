@@ -31,6 +31,7 @@ __all__ = (
     "ABSENT",
     "ANY",
     "MAX_BATCH",
+    "MAX_WRITES",
     "Body",
     "Check",
     "Delete",
@@ -58,6 +59,9 @@ ANY: Final = "any"
 
 MAX_BATCH: Final = 100
 """How many documents one call may name, and one page may hold."""
+
+MAX_WRITES: Final = 500
+"""How many writes may happen as one."""
 
 
 @frozen
@@ -211,7 +215,7 @@ class DocumentDriver(Protocol):
         ...
 
     async def write(self, writes: Sequence[Write], /) -> None:
-        """Do all of *writes*, at one instant, or none. At most 100, of different keys.
+        """Do all of *writes*, at one instant, or none. At most 500, of different keys.
 
         Raises:
             RevisionConflict: One expected another revision.

@@ -11,6 +11,7 @@ from typing import Any, Self
 from anyio.lowlevel import checkpoint
 
 from ...ports.documents import (
+    MAX_BATCH,
     Check,
     Delete,
     DocumentKey,
@@ -77,7 +78,7 @@ class MemoryDocumentDriver:
 
     async def write_each(self, writes: Sequence[Write], /) -> Sequence[bool]:
         await checkpoint()
-        checked_writes(writes, self._largest_document_bytes)
+        checked_writes(writes, self._largest_document_bytes, most=MAX_BATCH)
         done = [self._allows(write) for write in writes]
         for write, allowed in zip(writes, done, strict=True):
             if allowed:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from ...ports.documents import DocumentQuery, Index, StoredDocument
 
-__all__ = ("Place", "is_between", "is_in", "place_of")
+__all__ = ("Place", "after", "is_between", "is_in", "place_of")
 
 Place: TypeAlias = tuple[Any, ...]
 """Values of the index's order, and then the document's id. Texts compare as their UTF-8."""
@@ -30,6 +30,12 @@ def is_in(index: Index, equal: Mapping[str, Any], document: StoredDocument) -> b
 def place_of(index: Index, document: StoredDocument) -> Place:
     """Return where *document* stands in *index*."""
     return (*(document.body[name] for name in index.order), document.key.id)
+
+
+def after(index: Index, document: StoredDocument) -> tuple[Place, str]:
+    """Return what makes a query of *index* go on behind *document*."""
+    *values, document_id = place_of(index, document)
+    return tuple(values), document_id
 
 
 def is_between(query: DocumentQuery, place: Place) -> bool:

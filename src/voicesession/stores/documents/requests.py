@@ -13,6 +13,7 @@ from ...ports.documents import (
     ABSENT,
     ANY,
     MAX_BATCH,
+    MAX_WRITES,
     Body,
     DocumentKey,
     DocumentQuery,
@@ -52,16 +53,25 @@ def checked_keys(keys: Sequence[DocumentKey]) -> Sequence[DocumentKey]:
     return keys
 
 
-def checked_writes(writes: Sequence[Write], largest_bytes: int | None) -> Sequence[Write]:
+def checked_writes(
+    writes: Sequence[Write], largest_bytes: int | None, *, most: int = MAX_WRITES
+) -> Sequence[Write]:
     """Return *writes* as they are.
+
+    Args:
+        largest_bytes: What one document may weigh on the medium.
+        most: How many there may be.
 
     Raises:
         InvalidValue: They are too many, name a document twice, or one could not be kept.
         StoreError: They are too large.
     """
-    keys = checked_keys([write.key for write in writes])
-    if len(set(keys)) != len(keys):
-        raise InvalidValue("writes", len(keys), "each of another document")
+    if len(writes) > most:
+        raise InvalidValue("writes", len(writes), f"at most {most}")
+    for write in writes:
+        _check_key(write.key)
+    if len({write.key for write in writes}) != len(writes):
+        raise InvalidValue("writes", len(writes), "each of another document")
     sizes = [_checked_bytes(write, largest_bytes) for write in writes if isinstance(write, Put)]
     if largest_bytes is not None and sum(sizes) > LARGEST_BATCH * largest_bytes:
         raise StoreError(

@@ -43,7 +43,8 @@ class BodyContract(OnDriver):
     """Documents, their ids and their revisions."""
 
     async def test_what_was_put_is_what_is_there(self, driver: DocumentDriver) -> None:
-        for body in (EVERY_KIND, {}):
+        bodies: tuple[Body, ...] = (EVERY_KIND, {})
+        for body in bodies:
             await driver.write([Put(a_key(), body)])
             stored = await stored_at(driver, a_key())
             assert stored.key == a_key()

@@ -15,6 +15,7 @@ from ....ports.documents import (
     DocumentDriver,
     Index,
     Put,
+    RevisionConflict,
     Write,
 )
 from .examples import (
@@ -45,18 +46,28 @@ class LimitContract(OnDriver):
     ) -> None:
         names = [f"{number:03}" for number in range(101)]
         puts = [Put(a_key(name), {"size": 1}) for name in names]
-        for call in (driver.write, driver.write_each):
-            with pytest.raises(InvalidValue):
-                await call(puts)
+        with pytest.raises(InvalidValue):
+            await driver.write_each(puts)
         with pytest.raises(InvalidValue):
             await driver.get([put.key for put in puts])
-        await driver.write(puts[:100])
         assert all(await driver.write_each(puts[:100]))
         assert all(await driver.get([put.key for put in puts[:100]]))
         assert await ids_of(driver, ALL, limit=100) == names[:100]
         for limit in (0, 101, -1):
             with pytest.raises(InvalidValue):
                 await ids_of(driver, ALL, limit=limit)
+
+    async def test_five_hundred_writes_happen_as_one_and_no_more(
+        self, driver: DocumentDriver
+    ) -> None:
+        puts = [Put(a_key(f"{number:03}"), {"size": number}) for number in range(501)]
+        with pytest.raises(InvalidValue):
+            await driver.write(puts)
+        with pytest.raises(RevisionConflict):
+            await driver.write([*puts[:499], Put(a_key("last"), {}, "another")])
+        assert await driver.count(ALL, {}) == 0
+        await driver.write(puts[:500])
+        assert await driver.count(ALL, {}) == 500
 
     async def test_what_no_driver_could_keep_is_refused_and_nothing_is_written(
         self, driver: DocumentDriver

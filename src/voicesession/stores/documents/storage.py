@@ -1,0 +1,57 @@
+"""The whole storage over any document driver."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from ...ports.documents import DocumentDriver
+from .erasures import Erasures
+from .layout import INDEXES
+from .ledger import DocumentLedger
+from .sessions import DocumentSessions
+from .tasks import DocumentTasks
+from .templates import DocumentTemplates
+from .transcripts import DocumentTranscripts
+
+__all__ = ("DocumentStorage",)
+
+
+class DocumentStorage:
+    """Keeps everything in documents of *driver*, which it opens and closes.
+
+    What it can do where the driver runs. How durable it is, is the driver's to say.
+
+    A change is written in one batch, so it may come to at most 500 documents: each journal
+    entry, utterance and task is one, and so is the session. A larger one is refused and
+    nothing of it is written. So is whatever the driver's largest document cannot hold, except
+    the final transcript, which is split.
+    """
+
+    def __init__(self, driver: DocumentDriver) -> None:
+        driver.declare(INDEXES)
+        self._driver = driver
+        self.sessions = DocumentSessions(driver)
+        self.transcripts = DocumentTranscripts(driver)
+        self.templates = DocumentTemplates(driver)
+        self.tasks = DocumentTasks(driver)
+        self.ledger = DocumentLedger(driver)
+
+    async def __aenter__(self) -> Self:
+        """Open the driver, and erase what was deleted by somebody who then died."""
+        await self._driver.__aenter__()
+        try:
+            await Erasures(self._driver).resume_all()
+        except BaseException as error:
+            await self._driver.__aexit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        await self._driver.__aexit__(exc_type, exc, traceback)
