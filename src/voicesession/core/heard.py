@@ -41,6 +41,9 @@ class SpeechMark:
 
 
 _BEGINNING: Final = SpeechMark(0, 0)
+_ROUNDING_US: Final = 1_000
+"""Clients count playout in whole milliseconds: all is heard when less than one is left."""
+
 _AT_US: Final = attrgetter("at_us")
 
 
@@ -102,6 +105,10 @@ class MadeSpeech:
             self.is_complete = True
             self._pieces.append(SpeechMark(self.text_end, self.duration_us))
             rate.learn(self.text_end, self.duration_us)
+
+    def is_heard_by(self, played_us: int) -> bool:
+        """Tell whether nothing is left when *played_us* has been played."""
+        return self.is_complete and played_us + _ROUNDING_US > self.duration_us
 
     def heard_of(self, text: str, played_us: int, rate: SpeakingRate) -> str:
         """Return the beginning of *text* that was heard when *played_us* had been played."""

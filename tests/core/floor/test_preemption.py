@@ -161,10 +161,10 @@ def test_nothing_is_begun_early_while_the_agent_speaks(begin: Any) -> None:
 
 
 def test_similarity_has_a_threshold() -> None:
-    words = [str(number) for number in range(9)]
+    words = tuple(str(number) for number in range(9))
     judge = Preemption(PreemptionConfig(strategy="use_if_similar", similarity=18 / 19))
-    assert judge.holds(" ".join(words), " ".join([*words, "x"]))
-    assert not judge.holds(" ".join(words), " ".join([*words, "x", "y"]))
+    assert judge.holds(words, " ".join([*words, "x"]))
+    assert not judge.holds(words, " ".join([*words, "x", "y"]))
 
 
 def test_while_the_recogniser_is_asked_nothing_is_begun_on_words_that_may_grow(begin: Any) -> None:

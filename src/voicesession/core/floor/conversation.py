@@ -18,6 +18,7 @@ What is decided when stands in ``rules``; here is only how facts come in.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from ..heard import SpeechMark
 from ..states import TurnState
@@ -30,14 +31,16 @@ from .speaking import Reply
 
 __all__ = ("Conversation",)
 
+_AGENT_HAS_FLOOR: Final = (TurnState.PROCESSING, TurnState.SPEAKING)
+
 
 class Conversation:
     """The turn-taking engine of one session. Times are microseconds of media time."""
 
     __slots__ = ("_due_us", "_floor", "_loud_from", "_quiet_below", "_window_us", "state")
 
-    def __init__(self, config: FloorConfig) -> None:
-        self._floor = Floor(config)
+    def __init__(self, config: FloorConfig, *, replies_before: int = 0) -> None:
+        self._floor = Floor(config, replies_before=replies_before)
         self._due_us = NEVER
         self._window_us = 0
         self._quiet_below, self._loud_from = self._floor.no_news
@@ -71,7 +74,7 @@ class Conversation:
         """
         if self._has_time(at_us):
             self._floor.close()
-        return self._effects()
+        return self._settled()
 
     def resume(self, at_us: int) -> Effects:
         """Open the floor again."""
@@ -84,12 +87,12 @@ class Conversation:
         """
         if self._has_time(at_us):
             self._floor.end()
-        return self._effects()
+        return self._settled()
 
     def tick(self, at_us: int) -> Effects:
         """Let time pass: everything due up to *at_us* happens."""
         self._has_time(at_us)
-        return self._effects(news=False)
+        return self._effects()
 
     def voice(self, at_us: int, probability: float) -> Effects:
         """Take the probability of speech, 0 to 1, from the window before until *at_us*."""
@@ -101,7 +104,7 @@ class Conversation:
         start_us, self._window_us = self._window_us, at_us
         if self._has_time(at_us) and start_us < at_us:
             self._floor.hearing.window(start_us, at_us, probability)
-        return self._effects()
+        return self._settled()
 
     def interim(
         self, at_us: int, text: str, start_us: int, end_us: int, words: Sequence[Word] = ()
@@ -115,7 +118,7 @@ class Conversation:
             self._floor.interim(
                 PartialHeard(text=text, start_us=start_us, end_us=end_us, words=tuple(words))
             )
-        return self._effects()
+        return self._settled()
 
     def final(
         self,
@@ -137,13 +140,13 @@ class Conversation:
                     words=tuple(words),
                 )
             )
-        return self._effects()
+        return self._settled()
 
     def flushed(self, at_us: int) -> Effects:
         """Take the answer to a FlushRecogniser: all words before it have come."""
         if self._has_time(at_us):
             self._floor.hearing.flushed()
-        return self._effects()
+        return self._settled()
 
     def turn_probability(self, at_us: int, probability: float) -> Effects:
         """Take from a turn detector how likely it is, 0 to 1, that the user has finished.
@@ -152,7 +155,7 @@ class Conversation:
         """
         if self._has_time(at_us):
             self._floor.hearing.endpointing.turn_probability(probability)
-        return self._effects()
+        return self._settled()
 
     def typed(self, at_us: int, text: str) -> Effects:
         """Take a typed turn: it is committed at once, together with words not answered yet.
@@ -161,20 +164,21 @@ class Conversation:
         """
         if self._has_time(at_us) and text and not text.isspace():
             self._floor.typed(text)
-        return self._effects()
+        return self._settled()
 
     def reply_text(self, at_us: int, reply_id: ReplyId, text: str) -> Effects:
         """Take the next piece of the agent's text."""
         reply = self._reply(at_us, reply_id)
-        news = reply is not None and self._floor.speaking.write(reply, text)
-        return self._effects(news=news)
+        if reply is not None and self._floor.speaking.write(reply, text):
+            self._settle()
+        return self._effects()
 
     def reply_finished(self, at_us: int, reply_id: ReplyId) -> Effects:
         """Take that no more text comes. A reply without any gives the floor back."""
         reply = self._reply(at_us, reply_id)
         if reply is not None:
             reply.is_written = True
-        return self._effects()
+        return self._settled()
 
     def reply_failed(self, at_us: int, reply_id: ReplyId) -> Effects:
         """Take that the agent failed: no more text comes, and what came is spoken.
@@ -184,7 +188,7 @@ class Conversation:
         reply = self._reply(at_us, reply_id)
         if reply is not None:
             self._floor.agent_failed(reply)
-        return self._effects()
+        return self._settled()
 
     def speech_made(
         self,
@@ -202,21 +206,30 @@ class Conversation:
             marks: Word ends within the whole reply, ascending; new ones or all again.
         """
         reply = self._reply(at_us, reply_id)
-        news = reply is not None and reply.made.add(text_end, duration_us, marks)
-        return self._effects(news=news)
+        if reply is not None and reply.made.add(text_end, duration_us, marks):
+            self._settle()
+        return self._effects()
 
     def speech_finished(self, at_us: int, reply_id: ReplyId) -> Effects:
         """Take that the whole reply is synthesised; it is over once that has been played."""
         reply = self._reply(at_us, reply_id)
         if reply is not None:
             self._floor.speaking.synthesised(reply)
-        return self._effects()
+        return self._settled()
 
     def playout(self, at_us: int, reply_id: ReplyId, played_us: int) -> Effects:
         """Take how much of a reply's audio has been played so far."""
+        floor = self._floor
+        if floor.now_us <= at_us and self._window_us <= at_us < self._due_us:
+            # Most reports end here: more of the same was played, and nothing is due.
+            current = floor.speaking.current
+            if current is not None and current.reply_id == reply_id:
+                floor.now_us = at_us
+                return self._settled() if current.heard(at_us, played_us) else NOTHING
         reply = self._reply(at_us, reply_id)
-        news = reply is not None and reply.heard(self._floor.now_us, played_us)
-        return self._effects(news=news)
+        if reply is not None and reply.heard(floor.now_us, played_us):
+            self._settle()
+        return self._effects()
 
     def say(self, at_us: int, text: str, interruptible: bool = True) -> Effects:
         """Have *text* spoken, behind what is being spoken now; the first effect is its BeginSay.
@@ -226,7 +239,7 @@ class Conversation:
         """
         if self._has_time(at_us) and self._floor.is_open:
             self._floor.say(text, interruptible=interruptible)
-        return self._effects()
+        return self._settled()
 
     def interrupt(self, at_us: int) -> Effects:
         """Take the floor from the agent, by a button or by the host.
@@ -236,13 +249,13 @@ class Conversation:
         """
         if self._has_time(at_us):
             self._floor.clear()
-        return self._effects()
+        return self._settled()
 
     def _open(self, at_us: int) -> Effects:
         if self._has_time(at_us):
             self._window_us = self._floor.now_us
             self._floor.open()
-        return self._effects()
+        return self._settled()
 
     def _reply(self, at_us: int, reply_id: ReplyId) -> Reply | None:
         return self._floor.speaking.find(reply_id) if self._has_time(at_us) else None
@@ -259,6 +272,8 @@ class Conversation:
     def _settle(self) -> None:
         """Bring the floor to rest, and find out what may disturb it next."""
         floor = self._floor
+        if self.state in _AGENT_HAS_FLOOR:
+            floor.attend()
         run_rules(floor)
         state = floor.state
         if state is not self.state:
@@ -267,10 +282,13 @@ class Conversation:
         self._due_us = next_deadline_us(floor)
         self._quiet_below, self._loud_from = floor.no_news
 
-    def _effects(self, *, news: bool = True) -> Effects:
-        """Hand out what is to be done; without news the floor is at rest already."""
-        if news:
-            self._settle()
+    def _settled(self) -> Effects:
+        """Bring the floor to rest and hand out what is to be done."""
+        self._settle()
+        return self._effects()
+
+    def _effects(self) -> Effects:
+        """Hand out what is to be done; the floor is at rest."""
         out = self._floor.out
         if not out:
             return NOTHING

@@ -57,7 +57,10 @@ __all__ = (
 )
 
 ReplyId = NewType("ReplyId", int)
-"""Names a reply within one Conversation: 1, 2, 3 … in the order in which they begin."""
+"""Names a reply of a session: 1, 2, 3 … in the order in which they begin.
+
+A Conversation that goes on with a session counts on from the ``replies_before`` it.
+"""
 
 
 class AwayReason(StrEnum):

@@ -21,6 +21,9 @@ from .voice_activity import ABOVE_ALL, BELOW_ALL
 
 __all__ = ("Floor",)
 
+# A name costs a tenth of a look into the enum, and every step that may change something asks.
+_INITIAL, _LISTENING, _PROCESSING, _SPEAKING, _AWAY, _ENDED = TurnState
+
 
 class Floor:
     """The state of a conversation. Rules decide on it (see rules); here is what they can do.
@@ -48,7 +51,7 @@ class Floor:
         "speaking",
     )
 
-    def __init__(self, config: FloorConfig) -> None:
+    def __init__(self, config: FloorConfig, *, replies_before: int) -> None:
         self.config = config
         self.out: list[Effect] = []
         self.now_us = 0
@@ -59,21 +62,21 @@ class Floor:
         self.hurry = False
         self.is_too_long = False
         self.hearing = Hearing(config, self.out, self._belongs_to_turn)
-        self.speaking = Speaking(self.out)
+        self.speaking = Speaking(self.out, replies_before)
         self.preemption = Preemption(config.preemption)
 
     @property
     def state(self) -> TurnState:
         """Who has the floor."""
         if self.is_over:
-            return TurnState.ENDED
+            return _ENDED
         if not self.is_open:
-            return TurnState.INITIAL
+            return _INITIAL
         if self.speaking.has_floor:
             current = self.speaking.current
             audible = current is not None and current.is_audible
-            return TurnState.SPEAKING if audible else TurnState.PROCESSING
-        return TurnState.LISTENING if self.away is None else TurnState.AWAY
+            return _SPEAKING if audible else _PROCESSING
+        return _LISTENING if self.away is None else _AWAY
 
     @property
     def was_noisy(self) -> bool:
@@ -96,14 +99,13 @@ class Floor:
         return self.hearing.activity.no_news(self.now_us)
 
     def move_to(self, at_us: int) -> None:
-        """Let the time be *at_us*, or stay where it is later already.
-
-        Nobody is missed while the agent speaks to them.
-        """
+        """Let the time be *at_us*, or stay where it is later already."""
         self.now_us = max(self.now_us, at_us)
-        if self.speaking.has_floor:
-            self.attended_us = self.now_us
-            self.away = None
+
+    def attend(self) -> None:
+        """Take that the agent has had the floor until now: nobody is missed who is spoken to."""
+        self.attended_us = self.now_us
+        self.away = None
 
     def open(self) -> None:
         """Begin to listen, unless that is so."""

@@ -27,19 +27,20 @@ class Hearing:
 
     Attributes:
         flushes: Flushes that the recogniser has not answered yet.
+        flush_due_us: When to stop waiting for the answers; None if nothing is waited for.
         last_words_us: When words last came in; mere voice is none.
     """
 
     __slots__ = (
         "_belongs_to_turn",
         "_flush_timeout_us",
-        "_flushed_us",
         "_out",
         "_padding_us",
         "_quiet_since_us",
         "_seam",
         "activity",
         "endpointing",
+        "flush_due_us",
         "flushes",
         "last_words_us",
         "quietest",
@@ -53,7 +54,6 @@ class Hearing:
         self._belongs_to_turn = belongs_to_turn
         self._padding_us = config.voice.prefix_padding_us
         self._flush_timeout_us = config.flush_timeout_us
-        self._flushed_us = 0
         self._quiet_since_us = 0
         self._seam = Seam()
         self.activity = VoiceActivity(config.voice)
@@ -61,17 +61,13 @@ class Hearing:
         self.quietest = QuietestPoint(config.max_utterance_us, config.cut_search_us)
         self.turn = UserTurn()
         self.flushes = 0
+        self.flush_due_us: int | None = None
         self.last_words_us = 0
 
     @property
     def is_in_doubt(self) -> bool:
         """There is a voice, or just was one, whose words are not known yet."""
         return self.activity.is_on or self.flushes > 0
-
-    @property
-    def flush_due_us(self) -> int | None:
-        """When to stop waiting for the recogniser, or None if nothing is waited for."""
-        return self._flushed_us + self._flush_timeout_us if self.flushes else None
 
     def open(self, at_us: int) -> None:
         """Begin to listen. A turn that is still open goes on with a pause."""
@@ -130,13 +126,15 @@ class Hearing:
     def flush(self, at_us: int) -> None:
         """Ask the recogniser for its final words."""
         self.flushes += 1
-        self._flushed_us = at_us
+        self.flush_due_us = at_us + self._flush_timeout_us
         self._out.append(FlushRecogniser())
 
     def flushed(self) -> None:
         """Take the answer to one flush; what is not final by now never will be."""
         if self.flushes:
             self.flushes -= 1
+            if not self.flushes:
+                self.flush_due_us = None
             self._give(self._seam.flushed())
             self.turn.think("")
 

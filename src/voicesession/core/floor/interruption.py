@@ -19,16 +19,11 @@ def interrupts(config: InterruptionConfig, said: tuple[str, ...], speech_us: int
         said: Tokens said since the agent began to speak.
         speech_us: How long the user's speech over the agent has lasted.
     """
-    if is_back_channel(config, said):
+    if (not said and speech_us == 0) or is_back_channel(config, said):
         return False
     enough_words = len(said) >= config.min_words
     enough_speech = speech_us >= config.min_speech_us
-    if config.min_words == 0 and config.min_speech_us == 0:
-        return speech_us > 0 or bool(said)
-    if config.min_words == 0:
-        return enough_speech
-    if config.min_speech_us == 0:
-        return enough_words
-    if config.needs is InterruptionNeeds.BOTH:
-        return enough_words and enough_speech
-    return enough_words or enough_speech
+    if config.needs is InterruptionNeeds.EITHER and config.min_words and config.min_speech_us:
+        return enough_words or enough_speech
+    # A measure that is not asked for is always enough.
+    return enough_words and enough_speech

@@ -21,36 +21,39 @@ class Preemption:
     One that does not hold at a pause gives way to a new one.
 
     Attributes:
+        is_off: No reply is begun early.
+        discards: A change of words is the end of a speculation, pause or not.
         is_spent: No other speculation is begun in this turn.
         judged: The revision of the turn that was last judged.
         wasted_replies: Speculations that were thrown away so far.
         wasted_characters: The text that had been generated for them.
     """
 
-    __slots__ = ("_config", "is_spent", "judged", "wasted_characters", "wasted_replies")
+    __slots__ = (
+        "_config",
+        "discards",
+        "is_off",
+        "is_spent",
+        "judged",
+        "wasted_characters",
+        "wasted_replies",
+    )
 
     def __init__(self, config: PreemptionConfig) -> None:
         self._config = config
+        self.is_off = config.strategy is PreemptionStrategy.OFF
+        self.discards = config.strategy is PreemptionStrategy.DISCARD
         self.is_spent = False
         self.judged = 0
         self.wasted_replies = 0
         self.wasted_characters = 0
 
-    @property
-    def is_off(self) -> bool:
-        """No reply is begun early."""
-        return self._config.strategy is PreemptionStrategy.OFF
-
-    @property
-    def discards(self) -> bool:
-        """A change of words is the end of a speculation, pause or not."""
-        return self._config.strategy is PreemptionStrategy.DISCARD
-
-    def holds(self, asked: str, said: str) -> bool:
-        """Tell whether a reply to *asked* also answers *said*."""
-        if self._config.strategy is PreemptionStrategy.USE_IF_SIMILAR:
-            return similarity(tokens(asked), tokens(said)) >= self._config.similarity
-        return tokens(asked) == tokens(said)
+    def holds(self, asked: tuple[str, ...], said: str) -> bool:
+        """Tell whether a reply to *asked* (tokens) also answers *said*."""
+        now = tokens(said)
+        if asked == now or self._config.strategy is not PreemptionStrategy.USE_IF_SIMILAR:
+            return asked == now
+        return similarity(asked, now) >= self._config.similarity
 
     def wasted(self, text: str) -> None:
         """Take that a speculation was thrown away after *text* was generated for it."""

@@ -19,7 +19,7 @@ from typing import Final, TypeAlias
 from .effects import AwayReason, TurnTooLong, UserAway
 from .floor import Floor
 from .interruption import interrupts, is_back_channel
-from .voice_activity import VoiceState
+from .voice_activity import SPEAKING
 
 __all__ = ("NEVER", "next_deadline_us", "run_rules")
 
@@ -210,7 +210,7 @@ def speculate(floor: Floor) -> bool:
 
 def pause_due_us(floor: Floor) -> int | None:
     activity = floor.hearing.activity
-    if floor.preemption.is_off or activity.state is VoiceState.SPEAKING:
+    if floor.preemption.is_off or activity.state is SPEAKING:
         return None
     return activity.stopped_us + floor.config.preemption.min_pause_us if activity.is_on else 0
 
@@ -325,10 +325,10 @@ def next_deadline_us(floor: Floor) -> int:
     """Return when a rule may next apply by time alone; NEVER if none will."""
     if not floor.is_open:
         return NEVER
-    earliest_us = NEVER
+    now_us, earliest_us = floor.now_us, NEVER
     for deadline in AGENT_DEADLINES if floor.speaking.has_floor else USER_DEADLINES:
         due_us = deadline(floor)
-        if due_us is not None and floor.now_us < due_us < earliest_us:
+        if due_us is not None and now_us < due_us < earliest_us:
             earliest_us = due_us
     return earliest_us
 
@@ -344,6 +344,6 @@ def _turn_is_over(floor: Floor) -> bool:
 def _voice_lasts_until(floor: Floor, since_us: int, duration_us: int) -> int | None:
     """Return when the present voice has lasted so long after *since_us*, if it goes on."""
     activity = floor.hearing.activity
-    if activity.state is not VoiceState.SPEAKING:
+    if activity.state is not SPEAKING:
         return None
     return max(activity.started_us, since_us) + duration_us

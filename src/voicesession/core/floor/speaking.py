@@ -14,7 +14,6 @@ A reply is in one of four places, and in none once it is over:
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
 
 from ..heard import MadeSpeech, SpeakingRate
 from .effects import (
@@ -30,20 +29,19 @@ from .effects import (
     StartSpeech,
     StopSpeech,
 )
+from .tokens import tokens
 from .user_turn import Turn
 
 __all__ = ("Reply", "Speaking")
-
-_ROUNDING_US: Final = 1_000
-"""Clients count playout in whole milliseconds: a reply is played when less than one is left."""
 
 
 class Reply:
     """One reply, from its beginning to its end.
 
     Attributes:
-        asked: The words it was begun on.
+        asked: The tokens it was begun on, where that was before the turn was over.
         since_us: When it became the answer to a turn.
+        has_text: There is something to speak.
         interruptible: The user's voice and typing may stop it.
         is_started: StartSpeech was given, at ``started_us``.
         held_us: Since when it is held, or None.
@@ -54,6 +52,7 @@ class Reply:
         "asked",
         "first_heard_us",
         "has_failed",
+        "has_text",
         "held_for_us",
         "held_us",
         "interruptible",
@@ -68,12 +67,13 @@ class Reply:
         "text",
     )
 
-    def __init__(self, reply_id: ReplyId, *, asked: str = "", interruptible: bool = True) -> None:
+    def __init__(self, reply_id: ReplyId, *, interruptible: bool = True) -> None:
         self.reply_id = reply_id
         self.since_us = 0
-        self.asked = asked
+        self.asked: tuple[str, ...] = ()
         self.interruptible = interruptible
         self.text = ""
+        self.has_text = False
         self.is_written = False
         self.has_failed = False
         self.made = MadeSpeech()
@@ -84,11 +84,6 @@ class Reply:
         self.last_heard_us = 0
         self.held_us: int | None = None
         self.held_for_us: int | None = None
-
-    @property
-    def has_text(self) -> bool:
-        """There is something to speak."""
-        return bool(self.text) and not self.text.isspace()
 
     @property
     def is_heard(self) -> bool:
@@ -103,31 +98,35 @@ class Reply:
     @property
     def is_over(self) -> bool:
         """All that was written is spoken."""
-        if not self.is_written:
-            return False
-        if not self.has_text:
-            return True
-        made = self.made
-        return made.is_complete and self.played_us + _ROUNDING_US > made.duration_us
+        return self.is_written and (self.made.is_heard_by(self.played_us) or not self.has_text)
+
+    def write(self, text: str) -> None:
+        """Add *text*."""
+        self.text += text
+        self.has_text = self.has_text or bool(text.strip())
 
     def heard(self, at_us: int, played_us: int) -> bool:
         """Take that *played_us* of it had been played at *at_us*; the total never shrinks.
 
         Returns:
-            Whether that is news: it is heard for the first time, or it is over.
+            Whether that is news: it is heard for the first time, or for the last.
         """
-        if not self.is_started or played_us <= self.played_us:
+        if played_us <= self.played_us or not self.is_started:
             return False
         first = self.played_us == 0
         if first:
             self.first_heard_us = max(self.started_us, at_us - played_us)
         self.played_us = played_us
         self.last_heard_us = at_us
-        return first or self.is_over
+        return first or self.made.is_heard_by(played_us)
 
 
 class Speaking:
-    """Begins replies, has them spoken one after the other, and ends them."""
+    """Begins replies, has them spoken one after the other, and ends them.
+
+    Attributes:
+        has_floor: Something is being spoken or will be.
+    """
 
     __slots__ = (
         "_alive",
@@ -137,31 +136,28 @@ class Speaking:
         "_rate",
         "answering",
         "current",
+        "has_floor",
         "speculation",
         "waiting",
     )
 
-    def __init__(self, out: list[Effect]) -> None:
+    def __init__(self, out: list[Effect], replies_before: int) -> None:
         self._out = out
         self._alive: dict[ReplyId, Reply] = {}
-        self._begun = 0
+        self._begun = replies_before
         self._answered: Turn | None = None
         self._rate = SpeakingRate()
         self.speculation: Reply | None = None
         self.answering: Reply | None = None
         self.waiting: deque[Reply] = deque()
         self.current: Reply | None = None
-
-    @property
-    def has_floor(self) -> bool:
-        """Something is being spoken or will be."""
-        return self.current is not None or self.answering is not None or bool(self.waiting)
+        self.has_floor = False
 
     @property
     def unheard_answer(self) -> Reply | None:
         """The answer to the last turn, as long as the user knows nothing of it."""
         answering = self.answering
-        return None if answering is None or answering.is_heard else answering
+        return answering if answering is not None and answering.played_us == 0 else None
 
     def find(self, reply_id: ReplyId) -> Reply | None:
         """Return the reply, or None if it is over or never was."""
@@ -169,21 +165,22 @@ class Speaking:
 
     def speculate(self, text: str) -> None:
         """Begin a reply to *text* before the turn is over."""
-        self.speculation = self._begin(asked=text)
-        reply_id = self.speculation.reply_id
-        self._out.append(BeginReply(reply_id=reply_id, text=text, speculative=True))
+        self.speculation = reply = self._begin()
+        reply.asked = tokens(text)
+        self._out.append(BeginReply(reply_id=reply.reply_id, text=text, speculative=True))
 
     def answer(self, turn: Turn, at_us: int, *, interruptible: bool) -> None:
         """Begin the reply to *turn*; with a speculation left, that is the reply."""
         reply, self.speculation = self.speculation, None
         if reply is None:
-            reply = self._begin(asked=turn.text)
+            reply = self._begin()
             self._out.append(BeginReply(reply_id=reply.reply_id, text=turn.text, speculative=False))
         else:
             self._out.append(CommitReply(reply.reply_id))
         reply.since_us = at_us
         reply.interruptible = interruptible
         self.answering, self._answered = reply, turn
+        self.has_floor = True
         if reply.has_text:
             self.waiting.append(reply)
 
@@ -193,11 +190,12 @@ class Speaking:
         Its BeginSay goes before all other effects, where the host looks for it.
         """
         reply = self._begin(interruptible=interruptible)
-        reply.text = text
+        reply.write(text)
         reply.is_written = True
         begin = BeginSay(reply_id=reply.reply_id, text=text, interruptible=interruptible)
         self._out.insert(0, begin)
         self.waiting.append(reply)
+        self.has_floor = True
 
     def write(self, reply: Reply, text: str) -> bool:
         """Add *text*; with its first words an answer takes its place in the queue.
@@ -206,7 +204,7 @@ class Speaking:
             Whether it did.
         """
         had_text = reply.has_text
-        reply.text += text
+        reply.write(text)
         is_first = reply is self.answering and reply.has_text and not had_text
         if is_first:
             self.waiting.append(reply)
@@ -269,9 +267,9 @@ class Speaking:
         """End a reply that has come to its own end."""
         self._end(reply, at_us, interrupted=False)
 
-    def _begin(self, *, asked: str = "", interruptible: bool = True) -> Reply:
+    def _begin(self, *, interruptible: bool = True) -> Reply:
         self._begun += 1
-        reply = Reply(ReplyId(self._begun), asked=asked, interruptible=interruptible)
+        reply = Reply(ReplyId(self._begun), interruptible=interruptible)
         self._alive[reply.reply_id] = reply
         return reply
 
@@ -300,3 +298,4 @@ class Speaking:
             self.current = None
         if reply in self.waiting:
             self.waiting.remove(reply)
+        self.has_floor = bool(self.current or self.answering or self.waiting)

@@ -15,16 +15,18 @@ from ..heard import SPACELESS
 
 __all__ = ("similarity", "tokens")
 
-_GAP: Final = re.compile(r"[\s—–…]+|\.{2,}")
+_PLAIN: Final = str.maketrans({"’": "'", "—": " ", "–": " ", "…": " "})
 _SPACELESS: Final = re.compile(f"[{SPACELESS}]")
 _AROUND_WORDS: Final = punctuation + "“”„‘’«»‹›¿¡。、，！？・「」"
 
 
 def tokens(text: str) -> tuple[str, ...]:
     """Return the tokens of *text* in order."""
-    spaced = _SPACELESS.sub(r" \g<0> ", text.casefold().replace("’", "'"))
-    stripped = (part.strip(_AROUND_WORDS) for part in _GAP.split(spaced))
-    return tuple(part for part in stripped if part)
+    plain = text.casefold()
+    if not plain.isascii():
+        plain = _SPACELESS.sub(r" \g<0> ", plain.translate(_PLAIN))
+    parts = plain.replace("..", " ").split()
+    return tuple(filter(None, [part.strip(_AROUND_WORDS) for part in parts]))
 
 
 def similarity(one: tuple[str, ...], other: tuple[str, ...]) -> float:

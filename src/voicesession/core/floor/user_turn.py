@@ -29,6 +29,7 @@ class UserTurn:
     Attributes:
         texts: Final, in the order in which they came.
         interim: Not final yet; empty when nothing is pending.
+        is_empty: Nothing was said, not even in the interim.
         start_us: When the first word of it was said.
         said: Tokens said since the agent took the floor, interim ones too.
         revision: Grows with every change, so that nobody has to compare words to see one.
@@ -42,6 +43,7 @@ class UserTurn:
         "_said_from_text",
         "_said_start_us",
         "interim",
+        "is_empty",
         "revision",
         "said",
         "start_us",
@@ -51,6 +53,7 @@ class UserTurn:
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.interim = ""
+        self.is_empty = True
         self.start_us = 0
         self.said: tuple[str, ...] = ()
         self.revision = 0
@@ -60,11 +63,6 @@ class UserTurn:
         self._said_from_text = 0
         self._said_before = 0
         self._said_start_us = 0
-
-    @property
-    def is_empty(self) -> bool:
-        """Nothing was said, not even in the interim."""
-        return not self.texts and not self.interim
 
     @property
     def text(self) -> str:
@@ -126,5 +124,6 @@ class UserTurn:
 
     def _changed(self) -> None:
         self.revision += 1
+        self.is_empty = not self.texts and not self.interim
         since = " ".join([*self.texts[self._said_from_text :], self.interim])
         self.said = tokens(since)[self._said_before :]
