@@ -10,9 +10,11 @@ from voicesession.core.segments import (
     Segment,
     SegmentRead,
     durable,
+    first_checkpoint,
     missing,
     plan_parts,
     plan_reads,
+    plan_segments,
     segment_named,
 )
 from voicesession.core.timeline import Track
@@ -94,6 +96,25 @@ def test_late_audio_is_read_from_the_segment_that_brought_it() -> None:
         SegmentRead(first, range(60, 100)),
         SegmentRead(None, range(100, 120)),
     ]
+
+
+@given(st.integers(0, 500), st.integers(0, 500), st.integers(1, 90))
+def test_a_stretch_is_shipped_in_segments_that_lie_end_to_end(
+    start: int, length: int, at_most: int
+) -> None:
+    stretch = range(start, start + length)
+    planned = list(plan_segments(stretch, Track.AGENT, 7, at_most_frames=at_most))
+    assert [at for segment in planned for at in segment.frames] == list(stretch)
+    assert all(len(segment.frames) == at_most for segment in planned[:-1])
+    assert {(segment.track, segment.checkpoint) for segment in planned} <= {(Track.AGENT, 7)}
+
+
+@given(st.lists(segments(), max_size=12))
+def test_a_new_owner_ships_behind_the_last_one_and_leaves_a_number_free(
+    listing: list[Segment],
+) -> None:
+    first = first_checkpoint(listing)
+    assert first == (max(one.checkpoint for one in listing) + 2 if listing else 0)
 
 
 @given(st.integers(0, 10**12), st.integers(1, 10**9))

@@ -26,9 +26,11 @@ __all__ = (
     "Segment",
     "SegmentRead",
     "durable",
+    "first_checkpoint",
     "missing",
     "plan_parts",
     "plan_reads",
+    "plan_segments",
     "segment_named",
 )
 
@@ -84,6 +86,23 @@ def segment_named(name: str) -> Segment | None:
     if parts is None or int(parts[3]) <= int(parts[2]):
         return None
     return Segment(Track(parts[1]), int(parts[2]), int(parts[3]), int(parts[4]))
+
+
+def first_checkpoint(segments: Iterable[Segment]) -> int:
+    """Return the number with which a new owner of the recording goes on shipping.
+
+    It lies behind all that was shipped, and leaves one free: with that one goes what the
+    owner before has on its own disk and may not have shipped.
+    """
+    return max((segment.checkpoint for segment in segments), default=-2) + 2
+
+
+def plan_segments(
+    stretch: range, track: Track, checkpoint: int, *, at_most_frames: int
+) -> Iterator[Segment]:
+    """Yield the segments that ship *stretch* of *track*, in order, each of bounded size."""
+    for start in range(stretch.start, stretch.stop, at_most_frames):
+        yield Segment(track, start, min(start + at_most_frames, stretch.stop), checkpoint)
 
 
 def durable(segments: Iterable[Segment], track: Track) -> tuple[range, ...]:
