@@ -18,8 +18,11 @@ from voicesession.ports.objects import ObjectStore
 from voicesession.ports.recording import Gap, ProblemKind
 from voicesession.recording import writer as writer_module
 from voicesession.recording.file import FileObjectStore
+from voicesession.recording.memory import MemoryObjectStore
 from voicesession.recording.recorder import SpoolRecorder
+from voicesession.recording.shipping import Shipping
 from voicesession.recording.spool import Spool
+from voicesession.runtime.clock import SystemClock
 from voicesession.testing.contracts.recorded import RecorderSuite, Wav, steady
 from voicesession.testing.contracts.recorder import RecorderContract
 from voicesession.testing.contracts.recorder_ownership import RecorderOwnershipContract
@@ -44,6 +47,35 @@ class TestSpoolRecorder(OnThisDisk, RecorderContract):
 
 
 class TestOwnershipOfSpoolRecordings(OnThisDisk, RecorderOwnershipContract):
+    pass
+
+
+class Elsewhere(RecorderSuite):
+    """The finished files are on another machine, and so are the segments."""
+
+    @pytest.fixture
+    def objects(self, tmp_path: Path) -> MemoryObjectStore:
+        self.spools = tmp_path / "spools"
+        return MemoryObjectStore()
+
+    def make(self, objects: ObjectStore) -> SpoolRecorder:
+        return SpoolRecorder(self.spools, objects, shipping=Shipping(clock=SystemClock()))
+
+    @pytest.fixture
+    async def recorder(self, objects: ObjectStore) -> AsyncGenerator[SpoolRecorder]:
+        recorder = self.make(objects)
+        async with anyio.create_task_group() as group:
+            group.start_soon(recorder.run)
+            yield recorder
+            group.cancel_scope.cancel()
+        await recorder.aclose()
+
+
+class TestShippingRecorder(Elsewhere, RecorderContract):
+    pass
+
+
+class TestOwnershipOfShippedRecordings(Elsewhere, RecorderOwnershipContract):
     pass
 
 

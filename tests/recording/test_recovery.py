@@ -11,7 +11,7 @@ from voicesession.core.timeline import Span, Track
 from voicesession.ports.recording import Gap, RecoveryReport
 from voicesession.recording.file import FileObjectStore
 from voicesession.recording.recorder import SpoolRecorder
-from voicesession.recording.recovery import recover
+from voicesession.recording.recovery import Recovery
 from voicesession.recording.spool import Spool
 from voicesession.testing.contracts.recorded import Wav, steady
 
@@ -27,6 +27,10 @@ def objects(tmp_path: Path) -> FileObjectStore:
 @pytest.fixture
 def spools(tmp_path: Path) -> Path:
     return tmp_path / "spools"
+
+
+async def recover(spools: Path, objects: FileObjectStore) -> list[RecoveryReport]:
+    return await Recovery(spools, objects, clock=None).finish(lambda _: True)
 
 
 async def leave_behind(spools: Path, objects: FileObjectStore, *session_ids: str) -> None:

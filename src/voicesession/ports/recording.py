@@ -12,7 +12,9 @@ from ..core.audio import AudioFormat
 from ..core.timeline import Span, Track
 
 __all__ = (
+    "Backlog",
     "Gap",
+    "LeftRecording",
     "ProblemKind",
     "Recorded",
     "Recorder",
@@ -31,6 +33,10 @@ class ProblemKind(StrEnum):
     """The medium refused or broke."""
     TOO_SLOW = "too_slow"
     """The medium did not keep up, and the bound of what may wait was reached."""
+    NOT_SHIPPED = "not_shipped"
+    """The object store did not take it yet: it waits on this disk, and is tried again."""
+    SPOOL_FULL = "spool_full"
+    """What waits for the object store has reached its limit: newer audio is dropped."""
 
 
 @frozen
@@ -98,6 +104,38 @@ class RecoveryReport:
     session_id: str
     recorded: Recorded | None
     problem: str | None = None
+
+
+@frozen(kw_only=True)
+class LeftRecording:
+    """A recording that is not finished, and that nobody on this machine owns.
+
+    Attributes:
+        duration_us: How much media time there is; 0 where nothing was kept, or it cannot be
+            read.
+        is_on_this_disk: Its spool is here, and may hold more than was ever shipped.
+        is_in_store: Segments of it are in the object store. Its owner may live on another
+            machine: who holds the session's lease knows.
+    """
+
+    session_id: str
+    duration_us: int
+    is_on_this_disk: bool
+    is_in_store: bool
+
+
+@frozen(kw_only=True)
+class Backlog:
+    """What would be lost with this machine, over all recordings that are open here.
+
+    Attributes:
+        unshipped_bytes: Not yet in the object store.
+        lag_us: Media time, from the oldest of it to the newest, of the recording that lags
+            most. In good times it is below a checkpoint.
+    """
+
+    unshipped_bytes: int = 0
+    lag_us: int = 0
 
 
 class Recording(Protocol):
@@ -217,15 +255,61 @@ class Recorder(Protocol):
         """
         ...
 
+    @property
+    def backlog(self) -> Backlog:
+        """What the object store does not have yet; nothing, where there is no need to ship."""
+        ...
+
+    async def run(self) -> None:
+        """Ship what is new to the object store, at each checkpoint, until it is cancelled.
+
+        The host keeps it running as long as it records. Without it everything stays on this
+        disk until a recording is closed. Where there is no need to ship it only waits.
+        """
+        ...
+
+    async def find_left(self) -> Sequence[LeftRecording]:
+        """Return what ``recover`` would find, in order of the ids; changes nothing.
+
+        Raises:
+            RecordingFailed: The place cannot be read, or the object store not be listed.
+        """
+        ...
+
     async def recover(self, *, spare: Collection[str] = ()) -> Sequence[RecoveryReport]:
         """Finish every recording that nobody owns any more; return what became of each.
 
-        Recordings of live owners are left alone, here and in other processes. It may run
-        at any time, twice, and from many workers at once: each recording is finished
-        once, and is ``partial`` unless its owner had closed it.
+        Recordings of live owners on this machine are left alone, also of other processes.
+        It may run at any time, twice, and from many workers at once: each recording is
+        finished once, and is ``partial`` unless its owner had closed it. What crashes have
+        left of finished recordings is removed, from the object store once it is a day old.
 
         Args:
-            spare: Ids of sessions to leave alone, because they may come back.
+            spare: Ids of sessions to leave alone, because they may come back, or are being
+                recorded by a machine that this one cannot see.
+
+        Raises:
+            RecordingFailed: The object store cannot be listed. What lies on this disk is
+                finished where that is possible, and reported the next time.
+        """
+        ...
+
+    async def recover_only(self, session_ids: Collection[str], /) -> Sequence[RecoveryReport]:
+        """Do as ``recover``, but only for these of what ``find_left`` found.
+
+        Between the two there is time to ask who still lives: a session that begins
+        meanwhile is not harmed.
+        """
+        ...
+
+    async def purge(self, session_id: str, /) -> None:
+        """Leave no audio of this session: spool, segments, files, half-made uploads.
+
+        A recording that this recorder has open is discarded. Twice is harmless.
+
+        Raises:
+            InvalidValue: *session_id* cannot name a recording.
+            RecordingFailed: Something could not be removed, or somebody else is recording.
         """
         ...
 

@@ -66,6 +66,14 @@ class Losses:
         with self._lock:
             self._add_problem(kind, span, 0, detail)
 
+    def adopt(self, gaps: tuple[Gap, ...], problems: tuple[RecordingProblem, ...]) -> None:
+        """Say what somebody else knows to be lost; of one kind of problem ours holds."""
+        with self._lock:
+            for gap in gaps:
+                self._add_gap(gap.track, gap.span)
+            self._problems = {problem.kind: problem for problem in problems} | self._problems
+            self.changes += 1
+
     def _add_gap(self, track: Track, span: Span) -> None:
         known = [range(one.from_us, one.to_us) for one in (*self._gaps[track], span)]
         stretches = list(merged(known))

@@ -1,8 +1,9 @@
 """
-What a spool knows beside its samples, as a log of lines that outlives its writer.
+What is known of a recording beside its samples, as a log of lines that outlives its writer.
 
-Each line is a JSON object with one name; the first says whose spool it is. A line that
-was not finished when the machine stopped is no line.
+Each line is a JSON object with one name; the first says whose recording it is. A line that
+was not finished when the machine stopped is no line. The log lies in a spool, and beside
+the segments in an object store.
 """
 
 from __future__ import annotations
@@ -12,15 +13,26 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from attrs import evolve, frozen
+from attrs import asdict, evolve, frozen
 
 from ..core.errors import RecordingFailed
 from ..core.timeline import Span, Track
 from ..ports.recording import Gap, ProblemKind, RecordingProblem
 
-__all__ = ("Notes", "line", "lost", "read_notes")
+__all__ = ("Made", "Notes", "line", "lost", "read_notes")
 
 _VERSION: Final = 1
+
+
+@frozen(kw_only=True)
+class Made:
+    """What a recording has become: see ``Recorded``; the rest of it stands in the notes."""
+
+    uris: tuple[str, ...]
+    duration_us: int
+    size_bytes: int
+    channels: int
+    is_partial: bool
 
 
 @frozen(kw_only=True)
@@ -31,6 +43,10 @@ class Notes:
         paused_at_us: Where a cut has begun that has not ended.
         closed_us: The duration with which its owner closed it.
         keys: The objects that it becomes, once that is settled.
+        made: What it has become; all that is left to do is to tidy up.
+        first_frame: Of a spool: where its own audio begins; what lies before it was kept
+            elsewhere. None where nothing was written but, perhaps, a copy of the segments.
+        checkpoint: Of a spool: the last one that was shipped whole; None before the first.
     """
 
     session_id: str
@@ -42,6 +58,9 @@ class Notes:
     problems: tuple[RecordingProblem, ...] = ()
     closed_us: int | None = None
     keys: tuple[str, ...] = ()
+    made: Made | None = None
+    first_frame: int | None = None
+    checkpoint: int | None = None
 
     def header(self) -> bytes:
         """Return the first line: whose spool it is."""
@@ -57,6 +76,24 @@ class Notes:
     def after(self, name: str, value: Any) -> Notes:
         """Return the notes with one more line read."""
         return _READERS[name](self, value)
+
+    def log(self) -> bytes:
+        """Return what anybody needs who finishes the recording, as ``read_notes`` reads it."""
+        lines: list[tuple[str, object]] = [
+            *(("cut", [cut.from_us, cut.to_us]) for cut in self.cuts),
+            *(("mask", [mask.from_us, mask.to_us]) for mask in self.masks),
+        ]
+        if self.paused_at_us is not None:
+            lines.append(("pause", self.paused_at_us))
+        if self.gaps or self.problems:
+            lines.append(("lost", lost(self.gaps, self.problems)))
+        if self.closed_us is not None:
+            lines.append(("closed", self.closed_us))
+        if self.keys:
+            lines.append(("keys", list(self.keys)))
+        if self.made is not None:
+            lines.append(("made", asdict(self.made)))
+        return self.header() + b"".join(line(name, value) for name, value in lines)
 
 
 def line(name: str, value: object) -> bytes:
@@ -108,6 +145,10 @@ def _resumed(notes: Notes, at_us: int) -> Notes:
     return evolve(notes, paused_at_us=None)
 
 
+def _cut(notes: Notes, span: list[int]) -> Notes:
+    return evolve(notes, cuts=(*notes.cuts, Span(*span)))
+
+
 def _masked(notes: Notes, span: list[int]) -> Notes:
     return evolve(notes, masks=(*notes.masks, Span(*span)))
 
@@ -138,13 +179,36 @@ def _keyed(notes: Notes, keys: list[str]) -> Notes:
     return evolve(notes, keys=tuple(keys))
 
 
+def _made(notes: Notes, value: Mapping[str, Any]) -> Notes:
+    made = Made(
+        uris=tuple(value["uris"]),
+        duration_us=value["duration_us"],
+        size_bytes=value["size_bytes"],
+        channels=value["channels"],
+        is_partial=value["is_partial"],
+    )
+    return evolve(notes, made=made)
+
+
+def _begun(notes: Notes, first_frame: int) -> Notes:
+    return evolve(notes, first_frame=first_frame)
+
+
+def _shipped(notes: Notes, checkpoint: int) -> Notes:
+    return evolve(notes, checkpoint=checkpoint)
+
+
 _READERS: Final[Mapping[str, Callable[[Notes, Any], Notes]]] = MappingProxyType(
     {
         "pause": _paused,
         "resume": _resumed,
+        "cut": _cut,
         "mask": _masked,
         "lost": _lost,
         "closed": _closed,
         "keys": _keyed,
+        "made": _made,
+        "first_frame": _begun,
+        "checkpoint": _shipped,
     }
 )

@@ -1,6 +1,9 @@
 """
 The recorder: both voices go into spools on this disk, and at the end into one file.
 
+Where that file goes to another machine, what is new goes there too, at each checkpoint:
+see ``shipping``.
+
 ``write`` only appends to a queue; one thread writes for all recordings. What may wait is
 bounded. Where the bound is reached because audio comes faster than time, as from a file,
 ``write`` waits for the writer; where the disk hangs, the newest audio is dropped and
@@ -9,24 +12,29 @@ becomes a gap. A disk that refuses costs a gap too, and is asked again with the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Generator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Event, Lock
 
-from anyio import CancelScope, to_thread
+from anyio import CancelScope, sleep_forever, to_thread
 
 from ..core.audio import AudioFormat
 from ..core.errors import InvalidValue, RecordingFailed, StoreError
 from ..core.identity import checked_id
 from ..core.timeline import Span, Track
 from ..ports.objects import ObjectStore
-from ..ports.recording import Recorded, RecordingProblem, RecoveryReport
-from . import recovery
-from .composition import compose, recording_keys
+from ..ports.recording import Backlog, LeftRecording, Recorded, RecordingProblem, RecoveryReport
+from .composition import compose
 from .feed import Feed
 from .file import FileObjectStore
-from .spool import claim_spool, open_spool
+from .keeper import Keeper
+from .purging import purge
+from .recovery import Recovery
+from .segments import SegmentFolder
+from .shipping import Shipper, Shipping
+from .spool import open_spool
 from .writer import Writer
 
 __all__ = ("SpoolRecorder", "SpoolRecording")
@@ -39,16 +47,23 @@ class SpoolRecorder:
     recording keeps up to three files open.
     """
 
-    def __init__(self, spools: Path, objects: ObjectStore) -> None:
+    def __init__(
+        self, spools: Path, objects: ObjectStore, *, shipping: Shipping | None = None
+    ) -> None:
         """Prepare to record; touches nothing yet.
 
         Args:
             spools: A folder on a local disk, for this machine's spools.
             objects: Where finished files go. The caller closes it, if it needs that.
+            shipping: How what is being recorded goes there, too; None where the files stay
+                on this machine, and would be lost with it anyway.
         """
         self._spools = spools
         self._objects = objects
         self._writer = Writer()
+        self._shipper = None if shipping is None else Shipper(objects, shipping)
+        clock = None if shipping is None else shipping.clock
+        self._recovery = Recovery(spools, objects, clock=clock)
         self._lock = Lock()
         self._feeds: dict[str, Feed] = {}
         self._is_closed = False
@@ -76,21 +91,59 @@ class SpoolRecorder:
                 raise RecordingFailed("the recording of this session is being finished")
             elif feed.audio_format != audio_format:
                 raise RecordingFailed(f"this session is being recorded as {feed.audio_format}")
+            if self._shipper is not None:
+                self._shipper.add(feed)
             return SpoolRecording(self, session_id, feed)
+
+    @property
+    def backlog(self) -> Backlog:
+        """See ``Recorder.backlog``."""
+        return Backlog() if self._shipper is None else self._shipper.backlog
+
+    async def run(self) -> None:
+        """See ``Recorder.run``."""
+        await (sleep_forever() if self._shipper is None else self._shipper.run())
+
+    async def find_left(self) -> Sequence[LeftRecording]:
+        """See ``Recorder.find_left``."""
+        with _failing("what was left cannot be found"):
+            return await self._recovery.find()
 
     async def recover(self, *, spare: Collection[str] = ()) -> Sequence[RecoveryReport]:
         """See ``Recorder.recover``."""
-        return await recovery.recover(self._spools, self._objects, spare=spare)
+        with _failing("what was left cannot be found"):
+            await self._recovery.abort_uploads()
+            return await self._recovery.finish(lambda session_id: session_id not in spare)
+
+    async def recover_only(self, session_ids: Collection[str], /) -> Sequence[RecoveryReport]:
+        """See ``Recorder.recover_only``."""
+        with _failing("what was left cannot be found"):
+            return await self._recovery.finish(lambda session_id: session_id in session_ids)
+
+    async def purge(self, session_id: str, /) -> None:
+        """See ``Recorder.purge``."""
+        checked_id("session_id", session_id)
+        with _failing("something of the recording is left"):
+            feed = self._feeds.get(session_id)
+            if feed is not None:
+                await self.discard(feed)
+            await purge(self._spools, self._objects, session_id)
 
     async def aclose(self) -> None:
-        """See ``Recorder.aclose``."""
+        """See ``Recorder.aclose``. It goes on shipping for 5 seconds at most."""
         with self._lock:
             self._is_closed = True
             feeds = tuple(self._feeds.values())
         for feed in feeds:
-            self.release(feed)
+            feed.owner = None
         with CancelScope(shield=True):
             await to_thread.run_sync(self._writer.stop)
+            if self._shipper is not None:
+                await self._shipper.ship_the_rest()
+            for feed in feeds:
+                if not feed.is_finishing:
+                    await to_thread.run_sync(feed.write_out)
+                    self._forget(feed)
 
     def _opened(self, session_id: str, audio_format: AudioFormat) -> Feed:
         try:
@@ -99,44 +152,52 @@ class SpoolRecorder:
                 spool.note_closed(None)
         except OSError as error:
             raise RecordingFailed(f"{session_id} cannot be recorded: {error}") from error
-        return Feed(spool, audio_format, self._writer)
+        limit_bytes = None if self._shipper is None else self._shipper.shipping.limit_bytes
+        keeper = Keeper(spool, unshipped_limit_bytes=limit_bytes)
+        return Feed(keeper, audio_format, self._writer)
 
     # --- for its recordings ------------------------------------------------------------------
+
+    def has_open(self, session_id: str) -> bool:
+        """Return whether somebody records this session here."""
+        return session_id in self._feeds
 
     def release(self, feed: Feed) -> None:
         """Let the writer let go of *feed*, unless somebody takes it over before."""
         feed.owner = None
-        feed.have_done(partial(self._let_go, feed))
+        let_go = partial(feed.have_done, partial(self._let_go, feed))
+        if self._shipper is None:
+            let_go()
+        else:
+            self._shipper.leave(feed, let_go)
 
     async def finish(self, feed: Feed, duration_us: int) -> Recorded:
         """Make the file of *feed*, once everything is written."""
+        keeper = feed.keeper
         try:
-            await self._settle(feed)
-            feed.attempt(lambda: feed.spool.note_closed(duration_us), at_us=duration_us)
-            return await compose(feed.spool, self._objects, losses=feed.losses)
+            segments = await self._settle(feed)
+            keeper.attempt(lambda: keeper.spool.note_closed(duration_us), at_us=duration_us)
+            return await compose(
+                keeper.spool, self._objects, losses=keeper.losses, segments=segments
+            )
         finally:
             self._forget(feed)
 
     async def discard(self, feed: Feed) -> None:
-        """Remove the spool of *feed*, once nobody writes it."""
+        """Remove what there is of *feed*, once nobody writes or ships it."""
         try:
-            await self._settle(feed)
-            await to_thread.run_sync(feed.spool.remove)
+            segments = await self._settle(feed)
+            if segments is not None:
+                await segments.throw_away()
+            await to_thread.run_sync(feed.keeper.spool.remove)
         finally:
             self._forget(feed)
 
-    async def purge(self, session_id: str) -> None:
-        """Remove what there is of a session that nobody records."""
-        spool = await to_thread.run_sync(claim_spool, self._spools / "open" / session_id)
-        if spool is not None:
-            await to_thread.run_sync(spool.remove)
-        for key in await recording_keys(self._objects, session_id):
-            await self._objects.delete(key)
-
-    async def _settle(self, feed: Feed) -> None:
-        """Return when the writer has written everything of *feed*, and will not touch it."""
+    async def _settle(self, feed: Feed) -> SegmentFolder | None:
+        """Return when all of *feed* is written, and nobody will touch it; say where it went."""
         feed.owner = None
         feed.is_finishing = True
+        segments = None if self._shipper is None else await self._shipper.stop(feed)
         settled = Event()
 
         def settle() -> None:
@@ -146,6 +207,7 @@ class SpoolRecorder:
         feed.have_done(settle)
         with CancelScope(shield=True):
             await to_thread.run_sync(settled.wait)
+        return segments
 
     def _let_go(self, feed: Feed) -> None:
         with self._lock:
@@ -158,8 +220,8 @@ class SpoolRecorder:
             self._forget_locked(feed)
 
     def _forget_locked(self, feed: Feed) -> None:
-        feed.spool.release()
-        self._feeds.pop(feed.spool.notes.session_id, None)
+        feed.keeper.spool.release()
+        self._feeds.pop(feed.keeper.spool.notes.session_id, None)
 
 
 class SpoolRecording:
@@ -181,7 +243,7 @@ class SpoolRecording:
     @property
     def problems(self) -> Sequence[RecordingProblem]:
         """See ``Recording.problems``."""
-        return self._feed.losses.problems
+        return self._feed.keeper.losses.problems
 
     def write(self, track: Track, at_us: int, pcm: bytes, /) -> None:
         """See ``Recording.write``."""
@@ -192,26 +254,18 @@ class SpoolRecording:
         feed = self._owned()
         if at_us < 0:
             raise InvalidValue("at_us", at_us, "0 or more")
-        if feed.paused_at_us is None:
-            feed.paused_at_us = at_us
-            self._have_done(partial(feed.spool.pause, at_us), at_us)
+        feed.pause(at_us)
 
     def resume(self, at_us: int, /) -> None:
         """See ``Recording.resume``."""
-        feed = self._owned()
-        if feed.paused_at_us is None:
-            return
-        if at_us < feed.paused_at_us:
-            raise InvalidValue("at_us", at_us, f"{feed.paused_at_us} or more: the cut's start")
-        feed.paused_at_us = None
-        self._have_done(partial(feed.spool.resume, at_us), at_us)
+        self._owned().resume(at_us)
 
     def mask(self, from_us: int, to_us: int, /) -> None:
         """See ``Recording.mask``."""
         feed = self._owned()
         if not 0 <= from_us < to_us:
             raise InvalidValue("mask", f"{from_us} to {to_us}", "0 <= from_us < to_us")
-        self._have_done(partial(feed.spool.mask, Span(from_us, to_us)), from_us)
+        feed.mask(Span(from_us, to_us))
 
     async def close(self, duration_us: int, /) -> Recorded:
         """See ``Recording.close``."""
@@ -227,18 +281,18 @@ class SpoolRecording:
 
     async def discard(self) -> None:
         """See ``Recording.discard``. What was finished of this session goes, too."""
-        try:
-            if self._feed.owner is self:
-                await self._recorder.discard(self._feed)
+        if self._feed.owner is self or not self._recorder.has_open(self._session_id):
             await self._recorder.purge(self._session_id)
-        except (OSError, StoreError) as error:
-            raise RecordingFailed(f"something of the recording is left: {error}") from error
 
     def _owned(self) -> Feed:
         if self._feed.owner is not self:
             raise RecordingFailed("the recording is closed, or somebody else has taken it over")
         return self._feed
 
-    def _have_done(self, action: Callable[[], None], at_us: int) -> None:
-        # At once, not with the next round: what is to be silent should not lie on a disk.
-        self._feed.have_done(partial(self._feed.attempt, action, at_us=at_us))
+
+@contextmanager
+def _failing(what: str) -> Generator[None]:
+    try:
+        yield
+    except (OSError, StoreError) as error:
+        raise RecordingFailed(f"{what}: {error}") from error

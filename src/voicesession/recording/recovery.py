@@ -2,49 +2,224 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final, TypeAlias
 
 from anyio import to_thread
+from attrs import field, frozen
 
-from ..core.errors import RecordingFailed
+from ..core.audio import AudioFormat
+from ..core.errors import RecordingFailed, StoreError
+from ..core.results import SESSIONS
 from ..core.timeline import Track
-from ..ports.objects import ObjectStore
-from ..ports.recording import RecoveryReport
-from .composition import compose
+from ..ports.clock import Clock
+from ..ports.objects import ObjectStore, UnfinishedUploads
+from ..ports.recording import LeftRecording, RecoveryReport
+from .composition import compose, recorded_in, recording_keys
 from .losses import Losses
-from .spool import Spool, claim_spool, left_spools, sweep
+from .segments import NOTES, SEGMENTS, SegmentFolder, objects_below
+from .spool import Spool, SpoolIsOwned, claim_spool, left_spools, open_spool, sweep
 
-__all__ = ("recover",)
+__all__ = ("Recovery",)
+
+_RUBBISH_AGE: Final = timedelta(hours=24)
+_Finish: TypeAlias = Callable[[str], Awaitable[RecoveryReport | None]]
 
 
-async def recover(
-    root: Path, objects: ObjectStore, *, spare: Collection[str] = ()
-) -> list[RecoveryReport]:
-    """Finish every spool under *root* whose owner is gone; see ``Recorder.recover``."""
-    reports: list[RecoveryReport] = []
-    await to_thread.run_sync(sweep, root)
-    for folder in await to_thread.run_sync(left_spools, root):
-        if folder.name in spare:
-            continue
+@frozen
+class _Leftover:
+    """What the store has of one recording that is not finished."""
+
+    has_notes: bool = False
+    kept_at: datetime = field(default=datetime.min.replace(tzinfo=UTC))
+
+
+class Recovery:
+    """Finds what was left, on this disk and in the object store, and finishes it."""
+
+    def __init__(self, spools: Path, objects: ObjectStore, *, clock: Clock | None) -> None:
+        """Prepare; touches nothing yet.
+
+        Args:
+            clock: None where nothing is ever shipped: the object store is not looked through.
+        """
+        self._spools = spools
+        self._objects = objects
+        self._clock = clock
+
+    async def find(self) -> list[LeftRecording]:
+        """See ``Recorder.find_left``.
+
+        Raises:
+            StoreError: The object store could not be listed.
+        """
+        found: dict[str, LeftRecording | None] = {}
+        for folder in await to_thread.run_sync(left_spools, self._spools):
+            found[folder.name] = await to_thread.run_sync(_left_in, folder)
+        for session_id, leftover in (await self._leftovers()).items():
+            here = found.get(session_id)
+            if leftover.has_notes and (here is not None or session_id not in found):
+                found[session_id] = await self._left_in_store(session_id, here)
+        return [left for _, left in sorted(found.items()) if left is not None]
+
+    async def finish(self, is_wanted: Callable[[str], bool]) -> list[RecoveryReport]:
+        """Finish what is wanted of it; see ``Recorder.recover``.
+
+        Raises:
+            StoreError: The object store could not be listed; nothing was done.
+        """
+        leftovers = await self._leftovers()
+        reports: dict[str, RecoveryReport | None] = {}
+        await to_thread.run_sync(sweep, self._spools)
+        for folder in await to_thread.run_sync(left_spools, self._spools):
+            if is_wanted(folder.name):
+                reports[folder.name] = await self._attempt(self._finish_spool, folder.name)
+        for session_id, leftover in leftovers.items():
+            if not is_wanted(session_id) or session_id in reports:
+                continue
+            if leftover.has_notes:
+                reports[session_id] = await self._attempt(self._finish_segments, session_id)
+            elif self._is_rubbish(leftover):
+                reports[session_id] = await self._attempt(self._throw_away, session_id)
+        return [report for report in reports.values() if report is not None]
+
+    async def abort_uploads(self) -> None:
+        """Remove the halves of objects that crashes have left, a day ago or longer.
+
+        Raises:
+            StoreError: They could not be listed or removed.
+        """
+        if self._clock is not None and isinstance(self._objects, UnfinishedUploads):
+            long_ago = self._clock.now() - _RUBBISH_AGE
+            for upload in await self._objects.unfinished_uploads(SESSIONS, begun_before=long_ago):
+                await self._objects.abort_upload(upload)
+
+    # --- one recording -----------------------------------------------------------------------
+
+    async def _attempt(self, finish: _Finish, session_id: str) -> RecoveryReport | None:
         try:
-            spool = await to_thread.run_sync(claim_spool, folder)
-            if spool is not None:
-                reports.append(await _recovered(spool, objects))
-        except (RecordingFailed, OSError) as error:
-            problem = str(error)
-            reports.append(RecoveryReport(session_id=folder.name, recorded=None, problem=problem))
-    return reports
+            return await finish(session_id)
+        except SpoolIsOwned:
+            return None
+        except (RecordingFailed, StoreError, OSError) as error:
+            return RecoveryReport(session_id=session_id, recorded=None, problem=str(error))
 
-
-async def _recovered(spool: Spool, objects: ObjectStore) -> RecoveryReport:
-    notes = spool.notes
-    if notes.closed_us is None and not any(map(spool.end_frame, Track)):
+    async def _finish_spool(self, session_id: str) -> RecoveryReport | None:
+        spool = await to_thread.run_sync(claim_spool, self._spools / "open" / session_id)
+        if spool is None:
+            return None
         try:
-            await to_thread.run_sync(spool.remove)
+            return await self._finished(spool)
         finally:
             spool.release()
-        problem = "; ".join(f"{one.kind}: {one.detail}" for one in notes.problems)
-        return RecoveryReport(session_id=notes.session_id, recorded=None, problem=problem or None)
-    recorded = await compose(spool, objects, losses=Losses(notes.gaps, notes.problems))
-    return RecoveryReport(session_id=notes.session_id, recorded=recorded)
+
+    async def _finish_segments(self, session_id: str) -> RecoveryReport | None:
+        segments = SegmentFolder(self._objects, session_id)
+        shipped = await segments.look()
+        if shipped is None:
+            return None
+        if shipped.notes.made is not None or not shipped.segments:
+            await segments.tidy()
+            made = shipped.notes.made
+            recorded = None if made is None else recorded_in(shipped.notes, made)
+            return RecoveryReport(session_id=session_id, recorded=recorded)
+        rate_hz = shipped.notes.sample_rate
+        spool = await to_thread.run_sync(open_spool, self._spools, session_id, rate_hz)
+        try:
+            return await self._finished(spool)
+        except RecordingFailed:
+            if await segments.look() is not None:
+                raise
+            return await self._finish_spool(session_id)  # another worker was faster
+        finally:
+            spool.release()
+
+    async def _finished(self, spool: Spool) -> RecoveryReport:
+        notes = spool.notes
+        segments = SegmentFolder(self._objects, notes.session_id) if self._ships else None
+        if not (segments and await segments.look()) and await self._has_nothing(spool):
+            await to_thread.run_sync(spool.remove)
+            problem = "; ".join(f"{one.kind}: {one.detail}" for one in notes.problems)
+            return RecoveryReport(
+                session_id=notes.session_id, recorded=None, problem=problem or None
+            )
+        losses = Losses(notes.gaps, notes.problems)
+        recorded = await compose(spool, self._objects, losses=losses, segments=segments)
+        return RecoveryReport(session_id=notes.session_id, recorded=recorded)
+
+    async def _has_nothing(self, spool: Spool) -> bool:
+        """Whether there is nothing to make of *spool*, of which there are no segments."""
+        notes = spool.notes
+        if notes.first_frame is None:
+            is_copy = any(map(spool.end_frame, Track))
+            return is_copy or notes.closed_us is None
+        if notes.checkpoint is None:
+            return False
+        # It was shipped, and the segments are gone: whoever removed them has made the file.
+        return bool(await recording_keys(self._objects, notes.session_id))
+
+    async def _throw_away(self, session_id: str) -> None:
+        await SegmentFolder(self._objects, session_id).throw_away()
+
+    # --- what there is -----------------------------------------------------------------------
+
+    @property
+    def _ships(self) -> bool:
+        return self._clock is not None
+
+    async def _leftovers(self) -> dict[str, _Leftover]:
+        """Look through the listing of all sessions; in memory is only what is not finished."""
+        found: dict[str, _Leftover] = {}
+        if not self._ships:
+            return found
+        async for kept in objects_below(self._objects, SESSIONS):
+            session_id, _, name = kept.key.removeprefix(SESSIONS).partition("/")
+            if name.startswith(SEGMENTS):
+                known = found.get(session_id, _Leftover())
+                found[session_id] = _Leftover(
+                    has_notes=known.has_notes or name == NOTES,
+                    kept_at=max(known.kept_at, kept.kept_at),
+                )
+        return found
+
+    def _is_rubbish(self, leftover: _Leftover) -> bool:
+        # Segments without notes are no recording; but somebody may be at it.
+        is_old = self._clock is not None and self._clock.now() - leftover.kept_at > _RUBBISH_AGE
+        return is_old and not leftover.has_notes
+
+    async def _left_in_store(
+        self, session_id: str, here: LeftRecording | None
+    ) -> LeftRecording | None:
+        try:
+            shipped = await SegmentFolder(self._objects, session_id).look()
+        except RecordingFailed:
+            duration_us = 0
+        else:
+            if shipped is None:
+                return here
+            audio_format = AudioFormat(sample_rate=shipped.notes.sample_rate)
+            duration_us = audio_format.time_of(shipped.end_frame)
+        return LeftRecording(
+            session_id=session_id,
+            duration_us=duration_us if here is None else max(duration_us, here.duration_us),
+            is_on_this_disk=here is not None,
+            is_in_store=True,
+        )
+
+
+def _left_in(folder: Path) -> LeftRecording | None:
+    """What is in a spool that nobody owns; None where somebody does, or it is gone."""
+    duration_us = 0
+    with suppress(RecordingFailed, OSError):  # told when it is to be finished
+        spool = claim_spool(folder)
+        if spool is None:
+            return None
+        audio_format = AudioFormat(sample_rate=spool.notes.sample_rate)
+        duration_us = audio_format.time_of(max(map(spool.end_frame, Track)))
+        spool.release()
+    return LeftRecording(
+        session_id=folder.name, duration_us=duration_us, is_on_this_disk=True, is_in_store=False
+    )

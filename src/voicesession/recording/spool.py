@@ -28,18 +28,21 @@ from .losses import Losses
 from .notes import Notes, line, lost, read_notes
 
 __all__ = (
+    "FOREVER",
     "FRAME_BYTES",
     "Spool",
     "SpoolIsOwned",
     "claim_spool",
     "left_spools",
     "open_spool",
+    "remove_spool",
     "sweep",
 )
 
 FRAME_BYTES: Final = 2
 _NOTES: Final = "notes.jsonl"
-_FOREVER: Final = 1 << 60
+FOREVER: Final = 1 << 60
+"""A frame behind all others."""
 _WIPE_BYTES: Final = 1 << 16
 # macOS has no fdatasync.
 _fdatasync: Final = getattr(os, "fdatasync", os.fsync)
@@ -88,19 +91,23 @@ class Spool:
         Raises:
             OSError: The medium did not take them all; ``end_frame`` shows how far it got.
         """
-        if track not in self._files:
-            path = self._folder / f"{track}.s16"
-            self._files[track] = os.open(path, _READ_WRITE | os.O_CREAT, 0o600)
-            self._has_new_names = True
-        self._unsynced.add(self._files[track])
-        stretch = range(first_frame, first_frame + len(samples) // FRAME_BYTES)
-        for part in without(stretch, self._silenced):
-            start = (part.start - first_frame) * FRAME_BYTES
-            _write_all(
-                self._files[track],
-                samples[start : start + len(part) * FRAME_BYTES],
-                part.start * FRAME_BYTES,
-            )
+        noted = self.notes.first_frame
+        if noted is None or first_frame < noted:
+            self._note("first_frame", first_frame)
+        self._put(track, first_frame, samples)
+
+    def fill(self, track: Track, first_frame: int, samples: bytes) -> None:
+        """Keep a copy of what was kept elsewhere, likewise.
+
+        Raises:
+            OSError: The medium did not take it all.
+        """
+        self._put(track, first_frame, samples)
+
+    def own_frames(self, track: Track) -> range:
+        """Return the media frames of *track* that were written here."""
+        first = self.notes.first_frame
+        return range(0) if first is None else range(first, max(first, self.end_frame(track)))
 
     def read(self, track: Track, frames: range) -> bytes:
         """Return *frames* of *track*; holes, and what lies beyond its end, are silence."""
@@ -119,7 +126,7 @@ class Spool:
     def pause(self, at_us: int) -> None:
         """Begin a cut; wipe what lies behind it already."""
         self._note("pause", at_us)
-        self._wipe(range(self._format.nearest_frame(at_us), _FOREVER))
+        self._wipe(range(self._format.nearest_frame(at_us), FOREVER))
 
     def resume(self, at_us: int) -> None:
         """End the cut."""
@@ -134,6 +141,25 @@ class Spool:
     def note_losses(self, losses: Losses) -> None:
         """Keep in mind what was lost so far."""
         self._note("lost", lost(losses.gaps, losses.problems))
+
+    def cut(self, span: Span) -> None:
+        """Leave *span* out of the file: somebody else has made this cut."""
+        self._note("cut", [span.from_us, span.to_us])
+
+    def adopt(self, others: Notes) -> None:
+        """Keep in mind what another owner has left out, silenced and begun to finish."""
+        for cut in others.cuts:
+            if cut not in self.notes.cuts:
+                self.cut(cut)
+        for mask in others.masks:
+            if mask not in self.notes.masks:
+                self._note("mask", [mask.from_us, mask.to_us])
+        if others.keys and not self.notes.keys:
+            self._note("keys", list(others.keys))
+
+    def note_checkpoint(self, checkpoint: int) -> None:
+        """Keep in mind that everything up to *checkpoint* was shipped."""
+        self._note("checkpoint", checkpoint)
 
     def note_closed(self, duration_us: int | None) -> None:
         """Keep in mind how long its owner says it is; None where it goes on after all."""
@@ -163,14 +189,8 @@ class Spool:
         Raises:
             OSError: Something is left, in the folder of what is being removed.
         """
-        trash = self._folder.parent.parent / "gone"
-        make_folder(trash)
-        moved = self._folder.rename(trash / os.urandom(16).hex())
-        sync_folder(self._folder.parent)
-        shutil.rmtree(moved, ignore_errors=True)  # a sweep may be at it too
+        _remove(self._folder)
         self.release()
-        if moved.exists():
-            raise OSError(ENOTEMPTY, "the spool could not be removed", str(moved))
 
     def release(self) -> None:
         """Let go of the files and the lock; what was written stays. Twice is harmless."""
@@ -191,13 +211,28 @@ class Spool:
         _write_all(self._notes_file, text, self._notes_end)
         self._notes_end += len(text)
 
+    def _put(self, track: Track, first_frame: int, samples: bytes) -> None:
+        if track not in self._files:
+            path = self._folder / f"{track}.s16"
+            self._files[track] = os.open(path, _READ_WRITE | os.O_CREAT, 0o600)
+            self._has_new_names = True
+        self._unsynced.add(self._files[track])
+        stretch = range(first_frame, first_frame + len(samples) // FRAME_BYTES)
+        for part in without(stretch, self._silenced):
+            start = (part.start - first_frame) * FRAME_BYTES
+            _write_all(
+                self._files[track],
+                samples[start : start + len(part) * FRAME_BYTES],
+                part.start * FRAME_BYTES,
+            )
+
     def _silences(self) -> tuple[range, ...]:
         nearest, notes = self._format.nearest_frame, self.notes
         stretches = [
             range(nearest(span.from_us), nearest(span.to_us)) for span in notes.cuts + notes.masks
         ]
         if notes.paused_at_us is not None:
-            stretches.append(range(nearest(notes.paused_at_us), _FOREVER))
+            stretches.append(range(nearest(notes.paused_at_us), FOREVER))
         return merged(stretches)
 
     def _wipe(self, stretch: range) -> None:
@@ -259,6 +294,22 @@ def claim_spool(folder: Path) -> Spool | None:
         raise
 
 
+def remove_spool(folder: Path) -> None:
+    """Make sure that no spool is in *folder*, whatever its notes say.
+
+    Raises:
+        SpoolIsOwned: Somebody else owns it.
+        OSError: It could not be removed.
+    """
+    with suppress(FileNotFoundError):
+        notes_file = _owned(folder / _NOTES, os.O_CREAT)
+        if notes_file is not None:
+            try:
+                _remove(folder)
+            finally:
+                os.close(notes_file)
+
+
 def left_spools(root: Path) -> tuple[Path, ...]:
     """Return the folders of all spools under *root*, owned or not, in order of their names."""
     folder = root / "open"
@@ -270,6 +321,16 @@ def sweep(root: Path) -> None:
     trash = root / "gone"
     for folder in tuple(trash.iterdir()) if trash.is_dir() else ():
         shutil.rmtree(folder, ignore_errors=True)  # another sweep, or its owner, is at it
+
+
+def _remove(folder: Path) -> None:
+    trash = folder.parent.parent / "gone"
+    make_folder(trash)
+    moved = folder.rename(trash / os.urandom(16).hex())
+    sync_folder(folder.parent)
+    shutil.rmtree(moved, ignore_errors=True)  # a sweep may be at it too
+    if moved.exists():
+        raise OSError(ENOTEMPTY, "the spool could not be removed", str(moved))
 
 
 def _owned(path: Path, more_flags: int = 0) -> int | None:
