@@ -1,0 +1,162 @@
+"""A bucket, and the manners of talking to it: deadlines, further tries, errors in our words."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+from anyio import Lock, sleep
+
+from ..._loop import require_asyncio, shielded, within
+from ...core.errors import StoreUnavailable
+from .faults import telling
+from .settings import Checksums, S3Limits
+
+__all__ = ("Bucket", "Client", "HostsClient", "OwnClient", "S3Client")
+
+S3Client: TypeAlias = Any
+"""An open client of aiobotocore, which makes its methods when it is opened."""
+
+_US_PER_S: Final = 1_000_000
+_T = TypeVar("_T")
+
+
+class Client(Protocol):
+    """Where a bucket gets its client from."""
+
+    async def get(self) -> S3Client:
+        """Return the client, open."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close it, if it is ours."""
+        ...
+
+
+class HostsClient:
+    """A client that the host has opened, and closes."""
+
+    def __init__(self, client: S3Client) -> None:
+        self._client = client
+
+    async def get(self) -> S3Client:
+        return self._client
+
+    async def aclose(self) -> None:
+        pass
+
+
+class OwnClient:
+    """A client that is opened when it is first needed, and again when needed after closing.
+
+    Its credentials come from where every tool of AWS looks for them. It tries nothing
+    twice by itself: that is the bucket's to decide.
+    """
+
+    def __init__(
+        self,
+        *,
+        endpoint_url: str | None,
+        region: str | None,
+        checksums: Checksums,
+        limits: S3Limits,
+    ) -> None:
+        self._place: dict[str, Any] = {"endpoint_url": endpoint_url, "region_name": region}
+        self._config: dict[str, Any] = {
+            "signature_version": "s3v4",  # else signed URLs would be of the old kind
+            "retries": {"total_max_attempts": 1},
+            "connect_timeout": limits.connect_us / _US_PER_S,
+            "read_timeout": limits.request_us / _US_PER_S,
+            "max_pool_connections": limits.connections,
+            "request_checksum_calculation": str(checksums),
+            "response_checksum_validation": str(checksums),
+            "warm_up_loader_caches": True,  # in a thread: it reads for 100 ms
+        }
+        self._opening = Lock()
+        self._opened: tuple[AsyncExitStack, S3Client] | None = None
+
+    async def get(self) -> S3Client:
+        if self._opened is None:
+            async with self._opening:
+                if self._opened is None:
+                    self._opened = await self._open()
+        return self._opened[1]
+
+    async def aclose(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await opened[0].aclose()
+
+    async def _open(self) -> tuple[AsyncExitStack, S3Client]:
+        session: Any = AioSession()
+        config = AioConfig(**self._config)
+        stack = AsyncExitStack()
+        client = session.create_client("s3", config=config, **self._place)
+        return stack, await stack.enter_async_context(client)
+
+
+class Bucket:
+    """One bucket. A request is a function of a client; how it is made is decided here."""
+
+    def __init__(self, name: str, client: Client, limits: S3Limits) -> None:
+        self.name = name
+        self._client = client
+        self._limits = limits
+
+    async def read(self, key: str, request: Callable[[S3Client], Awaitable[_T]]) -> _T:
+        """Return what *request* returns, tried again where that may help.
+
+        Raises:
+            StoreError: It failed; see ``telling``.
+        """
+
+        async def attempt() -> _T:
+            async with within(self._limits.request_us):
+                return await request(await self._client.get())
+
+        return await self._tried(key, attempt)
+
+    async def write(self, key: str, request: Callable[[S3Client], Awaitable[_T]]) -> _T:
+        """Return what *request* returns; nobody cancels a try that has begun.
+
+        Raises:
+            StoreError: It failed; see ``telling``.
+        """
+
+        async def attempt() -> _T:
+            async with shielded(self._limits.request_us):
+                return await request(await self._client.get())
+
+        return await self._tried(key, attempt)
+
+    async def last_write(self, key: str, request: Callable[[S3Client], Awaitable[object]]) -> None:
+        """Do *request* once, even for a caller who is cancelled already.
+
+        Raises:
+            StoreError: It failed; see ``telling``.
+        """
+        with telling(self.name, key):
+            async with shielded(self._limits.request_us):
+                await request(await self._client.get())
+
+    async def aclose(self) -> None:
+        """Close the client, if it is ours."""
+        async with shielded(self._limits.request_us):
+            await self._client.aclose()
+
+    async def _tried(self, key: str, attempt: Callable[[], Awaitable[_T]]) -> _T:
+        require_asyncio("S3ObjectStore")
+        waits_us = self._limits.backoff.delays_us(iter(random.random, None))
+        while True:
+            try:
+                with telling(self.name, key):
+                    return await attempt()
+            except StoreUnavailable:
+                wait_us = next(waits_us, None)
+                if wait_us is None:
+                    raise
+                await sleep(wait_us / _US_PER_S)

@@ -1,0 +1,58 @@
+"""
+What the tests of S3 ask for: a server, a client of it, and a place that is empty.
+
+A module says which server it wants by a fixture ``s3_server``, and that it runs on asyncio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from itertools import count
+from typing import Any
+
+import pytest
+
+from tests.servers.s3 import CREDENTIALS, S3Server, running_moto, running_swift
+
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def moto() -> Generator[S3Server]:
+    with running_moto() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def swift(tmp_path_factory: pytest.TempPathFactory) -> Generator[S3Server]:
+    with running_swift(tmp_path_factory.mktemp("swift") / "server") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+async def client(anyio_backend: str, s3_server: S3Server) -> AsyncGenerator[Any]:
+    async with s3_server.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def bucket(client: Any) -> str:
+    name = f"recordings-{next(_numbers)}"
+    await client.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def place() -> str:
+    """A prefix under which nobody has kept anything yet."""
+    return f"tests/{next(_numbers)}"
+
+
+@pytest.fixture
+def s3_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a store that opens its own client find the servers' credentials, and no others."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
