@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from voicesession.core.audio import AudioFormat
-from voicesession.core.timeline import Track
+from voicesession.core.timeline import Span, Track
 from voicesession.core.wav import parse_wav_header
 from voicesession.recording.file import FileObjectStore
 from voicesession.recording.recorder import SpoolRecorder
@@ -100,3 +100,39 @@ async def test_purged_audio_is_nowhere(recorder: SpoolRecorder, tmp_path: Path) 
     await recorder.aclose()
     assert not holds(tmp_path, b"\7\0\7\0")
     assert tape.now_us == 2_000_000
+
+
+async def test_purging_takes_what_an_owner_before_has_left(
+    recorder: SpoolRecorder, tmp_path: Path
+) -> None:
+    former = a_tape(recorder)
+    former.record()
+    former.user(bytes([7, 0]) * RATE)
+    former.release()
+    await a_tape(recorder).purge()
+    assert not holds(tmp_path, b"\7\0\7\0")
+
+
+async def test_a_pause_of_the_recording_is_cut_and_a_mask_is_silent(
+    recorder: SpoolRecorder, tmp_path: Path
+) -> None:
+    tape = a_tape(recorder)
+    tape.pause_recording()
+    tape.record()
+    for number in range(50):
+        if number == 10:
+            tape.pause_recording()
+        if number == 20:
+            tape.resume_recording()
+        tape.user(bytes([7, 0]) * (PIECE // 2))
+    tape.mask(600_000, 700_000)
+    assert tape.problems == ()
+    recorded = await tape.finish()
+    tape.resume_recording()
+    tape.mask(0, 1)
+    assert (tape.problems, tape.now_us) == ((), 1_000_000)
+    assert recorded is not None
+    assert recorded.cuts == (Span(200_000, 400_000),)
+    content = (tmp_path / "sessions" / "s1" / "audio.wav").read_bytes()[44:]
+    audible, silent = bytes([7, 0]) * RATE, bytes(2 * RATE)
+    assert content == audible[:12_800] + silent[:3_200] + audible[:9_600]

@@ -90,6 +90,12 @@ class Recorded:
     cuts: tuple[Span, ...] = ()
     problems: tuple[RecordingProblem, ...] = ()
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the file holds all that was given: what was late to be shipped is in it."""
+        has_cost = any(one.kind is not ProblemKind.NOT_SHIPPED for one in self.problems)
+        return not (self.partial or self.gaps or has_cost)
+
 
 @frozen(kw_only=True)
 class RecoveryReport:

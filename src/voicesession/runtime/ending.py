@@ -12,6 +12,7 @@ from typing import Any
 from attrs import field, frozen
 
 from ..core.errors import VoiceSessionError
+from ..core.results import session_folder
 from ..core.session import Session
 from ..core.transcript import SessionTranscript, Transcript, transcript_document
 from ..ports.objects import ObjectStore
@@ -23,14 +24,19 @@ from .tape import Tape
 __all__ = ("Ending", "delete_results", "recording_changes")
 
 
-def _folder(session: Session) -> str:
-    return f"sessions/{session.id}/"
-
-
 async def delete_results(services: Services, session: Session) -> None:
-    """Remove every file of *session*; afterwards a listing of its folder is empty."""
+    """Remove every file of *session* and whatever was half-made of its recording.
+
+    Afterwards a listing of its folder is empty.
+
+    Raises:
+        RecordingFailed: Some of its audio could not be removed.
+        StoreError: Another file could not be removed.
+    """
+    if services.recorder is not None:
+        await services.recorder.purge(session.id)
     if services.objects is not None:
-        while found := await services.objects.find(_folder(session)):
+        while found := await services.objects.find(session_folder(session.id)):
             for thing in found:
                 await services.objects.delete(thing.key)
 
@@ -90,8 +96,7 @@ def recording_changes(recorded: Recorded | None) -> dict[str, Any]:
     """Return the fields of a session that say where *recorded* is; none if there is nothing."""
     if recorded is None:
         return {}
-    whole = not (recorded.partial or recorded.problems)
-    return {"audio_uri": recorded.uri, "audio_partial": not whole}
+    return {"audio_uri": recorded.uri, "audio_partial": not recorded.is_whole}
 
 
 async def _write_transcript(
@@ -110,5 +115,7 @@ async def _write_transcript(
             )
         )
         body = json.dumps(document, ensure_ascii=False, indent=1).encode()
-        changes["transcript_uri"] = await objects.put(_folder(session) + "transcript.json", body)
+        changes["transcript_uri"] = await objects.put(
+            session_folder(session.id) + "transcript.json", body
+        )
     return changes

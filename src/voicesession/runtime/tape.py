@@ -7,11 +7,12 @@ without. The agent's audio is laid where the session stands when it is played.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from ..core.audio import AudioFormat
 from ..core.timeline import Track
-from ..ports.recording import Recorded, Recorder, Recording
+from ..ports.recording import Recorded, Recorder, Recording, RecordingProblem
 from .record import Running
 
 __all__ = ("Tape",)
@@ -50,6 +51,11 @@ class Tape:
         """Where the session stands."""
         return self._running.audio_duration_us
 
+    @property
+    def problems(self) -> Sequence[RecordingProblem]:
+        """What went wrong with the recording so far; empty where there is none."""
+        return () if self._recording is None else self._recording.problems
+
     def record(self) -> None:
         """Record from now on, behind what was recorded before.
 
@@ -82,6 +88,25 @@ class Tape:
             self._recording.write(Track.AGENT, at_us, pcm)
         self._agent_bytes += len(pcm)
 
+    def pause_recording(self) -> None:
+        """Keep nothing from here on; media time goes on, and the file leaves it out."""
+        if self._recording is not None:
+            self._recording.pause(self.now_us)
+
+    def resume_recording(self) -> None:
+        """Keep what comes from here on."""
+        if self._recording is not None:
+            self._recording.resume(self.now_us)
+
+    def mask(self, from_us: int, to_us: int) -> None:
+        """Make both voices silent from *from_us* to *to_us*; the time stays in the file.
+
+        Raises:
+            InvalidValue: The stretch is empty, or begins before the session does.
+        """
+        if self._recording is not None:
+            self._recording.mask(from_us, to_us)
+
     async def finish(self) -> Recorded | None:
         """Make the file, if anything was recorded.
 
@@ -92,10 +117,14 @@ class Tape:
         return None if recording is None else await recording.close(self.now_us)
 
     async def purge(self) -> None:
-        """Forget everything recorded, and record no more."""
-        recording, self._recording = self._recording, None
-        if recording is not None:
-            await recording.discard()
+        """Forget everything recorded, also by owners before this one, and record no more.
+
+        Raises:
+            RecordingFailed: Something could not be removed.
+        """
+        self._recording = None
+        if self._recorder is not None:
+            await self._recorder.purge(self._session_id)
 
     def release(self) -> None:
         """Leave the recording to whoever goes on with the session."""
