@@ -1,0 +1,89 @@
+"""A client of Firestore: how it is opened, what it is asked through, and who closes it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from anyio import to_thread
+from attrs import frozen
+
+from ....core.errors import StoreError, WrongEventLoop
+from .calls import without_credentials
+from .library import AsyncClient, GoogleAuthError
+
+__all__ = ("Connection",)
+
+
+@frozen(kw_only=True, eq=False)
+class Connection:
+    """An open client.
+
+    Attributes:
+        api: A ``FirestoreAsyncClient``, whose types no checker can follow.
+        database: ``projects/…/databases/…``.
+        metadata: What goes with each call.
+        is_ours: Whether it was opened here, and is to be closed here.
+    """
+
+    api: Any
+    database: str
+    metadata: Sequence[tuple[str, str]]
+    is_ours: bool
+
+    @classmethod
+    async def open(cls, *, project: str | None, database: str) -> Connection:
+        """Open a client as the environment wants it; nothing is asked of the server yet.
+
+        Raises:
+            WrongEventLoop: This is not asyncio.
+            StoreUnavailable: The credentials' server does not answer.
+            StoreError: There are no credentials, or no project.
+        """
+        _require_asyncio()
+        try:
+            # To look for credentials may mean to read files, and to ask a server.
+            client = await to_thread.run_sync(
+                lambda: AsyncClient(project=project, database=database)
+            )
+        except GoogleAuthError as error:
+            raise without_credentials(error) from error
+        except OSError as error:
+            raise StoreError("Firestore: the environment names no project") from error
+        return cls._of(client, is_ours=True)
+
+    @classmethod
+    def of(cls, client: AsyncClient) -> Connection:
+        """Return what a host's own client is asked through.
+
+        Raises:
+            WrongEventLoop: This is not asyncio.
+        """
+        _require_asyncio()
+        return cls._of(client, is_ours=False)
+
+    @classmethod
+    def _of(cls, client: Any, *, is_ours: bool) -> Connection:
+        # The client's own calls cannot replace a document at a known update time, nor write
+        # several each for itself; what it makes them with can, and has no public name.
+        return cls(
+            api=client._firestore_api,  # noqa: SLF001
+            database=client._database_string,  # noqa: SLF001
+            metadata=client._rpc_metadata,  # noqa: SLF001
+            is_ours=is_ours,
+        )
+
+    async def aclose(self) -> None:
+        """Close the client, if it was opened here."""
+        if self.is_ours:
+            await self.api.transport.close()
+
+
+def _require_asyncio() -> None:
+    try:
+        is_asyncio = asyncio.current_task() is not None
+    except RuntimeError:
+        is_asyncio = False
+    if not is_asyncio:
+        raise WrongEventLoop("Firestore's client runs on asyncio only")
