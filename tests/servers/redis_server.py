@@ -50,7 +50,7 @@ class RedisServer:
             [
                 *(_program(), "--port", str(self.port), "--bind", "127.0.0.1"),
                 *("--dir", str(self._folder), "--save", "", "--appendonly", "yes"),
-                *("--appendfsync", "always", "--logfile", "redis.log", *self._options),
+                *("--appendfsync", "everysec", "--logfile", "redis.log", *self._options),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

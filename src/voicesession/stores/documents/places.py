@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from ...ports.documents import DocumentQuery, Index, StoredDocument
+from ...ports.documents import Body, DocumentKey, DocumentQuery, Index, StoredDocument
 
-__all__ = ("Place", "after", "is_between", "is_in", "place_of")
+__all__ = ("Place", "after", "is_between", "is_in", "is_indexed", "place_of")
 
 Place: TypeAlias = tuple[Any, ...]
 """Values of the index's order, and then the document's id. Texts compare as their UTF-8."""
 
 
+def is_indexed(index: Index, key: DocumentKey, body: Body) -> bool:
+    """Return whether a document is in *index* at all."""
+    return (
+        key.collection == index.collection
+        and all(name in body for name in index.equal)
+        and all(body.get(name) is not None for name in index.order)
+    )
+
+
 def is_in(index: Index, equal: Mapping[str, Any], document: StoredDocument) -> bool:
     """Return whether *document* has these values for what *index* fixes."""
     body = document.body
-    return (
-        document.key.collection == index.collection
+    return is_indexed(index, document.key, body) and all(
         # True is not 1 here, as it is in Python.
-        and all(
-            name in body and (type(body[name]), body[name]) == (type(equal[name]), equal[name])
-            for name in index.equal
-        )
-        and all(body.get(name) is not None for name in index.order)
+        (type(body[name]), body[name]) == (type(equal[name]), equal[name])
+        for name in index.equal
     )
 
 
