@@ -1,9 +1,7 @@
 """A live conversation: what the caller says, what they hear, and what is kept of it."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import aclosing, asynccontextmanager
-from datetime import UTC, datetime
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 
 import pytest
 from anyio import to_thread
@@ -14,78 +12,23 @@ from voicesession.core.errors import (
     SessionNotActive,
     WrongThread,
 )
-from voicesession.core.floor.config import FloorConfig, PreemptionConfig, PreemptionStrategy
 from voicesession.core.floor.effects import FloorChanged
 from voicesession.core.states import EndReason, SessionState, TurnState
 from voicesession.core.utterance import Speaker
 from voicesession.ports.agent import HangUp, Prompt, ReplyPart
-from voicesession.runtime.clock import SteppedClock
 from voicesession.runtime.happenings import Failed, ReplyCleared, ReplyStarted
-from voicesession.runtime.live import VoiceSession
-from voicesession.runtime.manager import SessionManager
 from voicesession.runtime.pipeline import Pipeline, SessionConfig
-from voicesession.runtime.services import Services
-from voicesession.stores.memory import MemoryStorage
-from voicesession.testing.phone import Phone
 from voicesession.testing.scripted import (
-    CallbackAgent,
-    Lexicon,
     ScriptedRecognition,
     ScriptedSpeechToText,
-    ScriptedTextToSpeech,
-    ScriptedVoiceActivityDetector,
 )
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-PATIENT = FloorConfig(preemption=PreemptionConfig(strategy=PreemptionStrategy.OFF))
-"""Replies begin when the turn is over, so that an agent is asked exactly once a turn."""
-
-T = TypeVar("T")
-Answer = Callable[[Prompt], Iterable[ReplyPart]]
-
-
-class Stage:
-    """One session of one caller, on a clock that is turned by hand."""
-
-    def __init__(self) -> None:
-        self.clock = SteppedClock(START)
-        self.lexicon = Lexicon()
-        self.happened: list[object] = []
-        self.voice = SessionManager(
-            Services(storage=MemoryStorage(), clock=self.clock, worker_id="w1")
-        )
-
-    def pipeline(self, answer: Answer) -> Pipeline:
-        return Pipeline(
-            vad=ScriptedVoiceActivityDetector(),
-            stt=ScriptedSpeechToText(self.lexicon),
-            tts=ScriptedTextToSpeech(self.lexicon),
-            agent=CallbackAgent(answer),
-        )
-
-    @asynccontextmanager
-    async def call(
-        self, answer: Answer, *, config: SessionConfig | None = None
-    ) -> AsyncGenerator[tuple[VoiceSession, Phone]]:
-        session = await self.voice.create(user_id="ada", store_transcript=True)
-        config = config or SessionConfig(floor=PATIENT)
-        async with self.voice.converse(session.id, self.pipeline(answer), config=config) as call:
-            call.subscribe(self.happened.append)
-            yield call, Phone(call, self.clock, self.lexicon)
-
-    def happenings(self, kind: type[T]) -> list[T]:
-        return [h for h in self.happened if isinstance(h, kind)]
+from voicesession.testing.stage import PATIENT, Stage, echo
 
 
 @pytest.fixture
 async def stage() -> AsyncGenerator[Stage]:
-    stage = Stage()
-    async with stage.voice:
+    async with Stage() as stage:
         yield stage
-
-
-def echo(prompt: Prompt) -> Iterable[ReplyPart]:
-    yield f"you said {prompt.text}"
 
 
 def a_long_story(_prompt: Prompt) -> Iterable[ReplyPart]:
@@ -200,7 +143,7 @@ async def test_an_agent_that_hangs_up_ends_the_session_after_its_last_word(stage
 
 async def test_frames_of_any_size_give_the_same_conversation(stage: Stage) -> None:
     other = Stage()
-    async with other.voice, stage.call(echo) as (_, phone), other.call(echo) as (ragged, _):
+    async with other, stage.call(echo) as (_, phone), other.call(echo) as (ragged, _):
         await phone.say("good morning")
         await phone.wait(1_500_000)
         audio = other.lexicon.speech("good morning") + other.lexicon.silence(1_500_000)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 import anyio
 
 __all__ = ("Busy",)
@@ -29,6 +32,15 @@ class Busy:
         self._count -= 1
         if self._count == 0:
             self._idle.set()
+
+    @contextmanager
+    def resting(self) -> Generator[None]:
+        """Do not count one piece of work for the length of the block: it waits, and works not."""
+        self.done()
+        try:
+            yield
+        finally:
+            self.begin()
 
     async def idle(self) -> None:
         """Return once nothing is under way."""

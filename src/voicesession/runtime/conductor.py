@@ -12,29 +12,35 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
+import anyio
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
-from ..core.errors import LeaseLost
+from ..core.errors import LeaseLost, StoreUnavailable
 from ..core.floor import effects as floor
 from ..core.floor.conversation import Conversation
 from ..core.floor.effects import Effects, ReplyId
 from ..core.states import SessionState, TurnState
 from ..core.utterance import Speaker, Utterance
 from ..ports.agent import Prompt
-from ..ports.speech import Final as FinalWords, Flushed, Interim
+from ..ports.speech import Final as FinalWords, Flushed, Interim, Recognition
+from .crew import Crew
 from .ears import Ears
 from .handle import SessionHandle
 from .happenings import Failed, SessionChanged
 from .history import History
 from .mouth import Mouth
 from .outbox import Outbox
-from .pipeline import Pipeline, SessionConfig
+from .pipeline import SessionConfig
 from .playout import AgentAudio
 from .services import Services
 from .speech_handle import SpeechHandle
 
 __all__ = ("Conductor",)
+
+_LAST_WORDS_TAKE_AT_MOST_S: Final = 5.0
+_REPLIES_OF_AN_OWNER: Final = 1_000_000
+"""So that the ids of one owner's replies are never those of another's."""
 
 
 class Conductor:
@@ -47,24 +53,25 @@ class Conductor:
     def __init__(
         self,
         handle: SessionHandle,
-        pipeline: Pipeline,
+        crew: Crew,
         services: Services,
         config: SessionConfig,
         tasks: TaskGroup,
         ears: Ears,
-        hang_up: Callable[[], None],
+        hang_up: Callable[[], object],
     ) -> None:
-        self.floor = Conversation(config.floor)
+        replies_before = (handle.ownership.epoch - 1) * _REPLIES_OF_AN_OWNER
+        self.floor = Conversation(config.floor, replies_before=replies_before)
         self.ears = ears
-        self.mouth = Mouth(tasks, pipeline.tts, services.clock, handle, self, config.unplayed_us)
+        self.mouth = Mouth(tasks, crew, services.clock, handle, self, config.unplayed_us)
         self.outbox = Outbox(
             handle.final,
             services.clock,
+            tasks,
             capacity=config.unstored,
             on_error=lambda error: handle.tell(Failed(error)),
         )
         self._handle = handle
-        self._agent = pipeline.agent
         self._services = services
         self._hang_up = hang_up
         self._history = History(config.history)
@@ -84,28 +91,27 @@ class Conductor:
         if timer_us is not None and timer_us <= self._handle.media_us:
             self.carry_out(self.floor.tick(self._handle.media_us))
 
-    async def read_recogniser(self) -> None:
-        """Take what the recogniser says, until its stream is closed."""
-        async for result in self.ears.results():
-            at_us = self._handle.media_us
-            if isinstance(result, Interim):
-                wanted = self.floor.interim(
-                    at_us, result.text, result.start_us, result.end_us, result.words
-                )
-            elif isinstance(result, FinalWords):
-                wanted = self.floor.final(
-                    at_us,
-                    result.text,
-                    result.start_us,
-                    result.end_us,
-                    result.confidence,
-                    result.words,
-                )
-            elif isinstance(result, Flushed):
-                wanted = self.floor.flushed(at_us)
-            else:
-                continue
-            self.carry_out(wanted)
+    def take_words(self, result: Recognition) -> None:
+        """Take what the recogniser says."""
+        at_us = self._handle.media_us
+        if isinstance(result, Interim):
+            wanted = self.floor.interim(
+                at_us, result.text, result.start_us, result.end_us, result.words
+            )
+        elif isinstance(result, FinalWords):
+            wanted = self.floor.final(
+                at_us,
+                result.text,
+                result.start_us,
+                result.end_us,
+                result.confidence,
+                result.words,
+            )
+        elif isinstance(result, Flushed):
+            wanted = self.floor.flushed(at_us)
+        else:
+            return
+        self.carry_out(wanted)
 
     def typed(self, text: str) -> None:
         """Take a typed turn."""
@@ -148,13 +154,15 @@ class Conductor:
     @property
     def is_idle(self) -> bool:
         """Whether no answer is awaited, of an engine or of the store."""
-        return self._handle.is_over or not (self.ears.busy or self.mouth.busy or self.outbox)
+        return self._handle.is_over or not (
+            self.ears.recogniser.busy or self.mouth.busy or self.outbox
+        )
 
     async def idle(self) -> None:
         """Return once that is so for everything that was heard until now."""
-        self.ears.mark()
+        self.ears.recogniser.mark()
         while not self.is_idle:
-            await self.ears.busy.idle()
+            await self.ears.recogniser.busy.idle()
             await self.mouth.busy.idle()
             await self.outbox.empty()
             await checkpoint()
@@ -162,6 +170,20 @@ class Conductor:
     def hush(self) -> None:
         """Close the floor for now: nobody speaks, and the last words may still come."""
         self.carry_out(self.floor.pause(self._handle.media_us))
+
+    async def drain(self) -> None:
+        """Close the floor, take the words that the recogniser still holds, and store them all.
+
+        Both may fail to come to an end, and what the session owes besides must not wait for them.
+        """
+        self.hush()
+        with anyio.move_on_after(_LAST_WORDS_TAKE_AT_MOST_S):
+            await self.ears.recogniser.busy.idle()
+        self.close()
+        with anyio.move_on_after(_LAST_WORDS_TAKE_AT_MOST_S):
+            await self.outbox.empty()
+        if self.outbox:
+            self._handle.tell(Failed(StoreUnavailable(f"{len(self.outbox)} utterances were lost")))
 
     def close(self) -> None:
         """Close the floor for good; whoever waits for audio learns that there is no more."""
@@ -187,7 +209,7 @@ class Conductor:
             at=self._services.clock.now(),
             elapsed=timedelta(microseconds=self._handle.media_us),
         )
-        self.mouth.answer(effect.reply_id, self._agent.name, lambda: self._agent.reply(prompt))
+        self.mouth.answer(effect.reply_id, prompt, speculative=effect.speculative)
 
     def begin_say(self, effect: floor.BeginSay) -> None:
         self.mouth.say(effect.reply_id, effect.text)
@@ -232,7 +254,11 @@ class Conductor:
     def keep_partial(self, effect: floor.PartialHeard) -> None:
         self._handle.partial(effect.text)
 
+    def note_voice(self, _effect: floor.SpeechStarted) -> None:
+        self.ears.recogniser.voice(is_on=True)
+
     def note_silence(self, effect: floor.SpeechEnded) -> None:
+        self.ears.recogniser.voice(is_on=False)
         silence_us = self._handle.media_us - effect.at_us
         self.mouth.silent_since_us = self._services.clock.monotonic_us() - silence_us
 
@@ -266,15 +292,18 @@ _TOLD: Final = frozenset(
 _CARRIED_OUT: Final[Mapping[type[Any], Callable[[Conductor, Any], None]]] = MappingProxyType(
     {
         floor.BeginReply: Conductor.begin_reply,
+        floor.CommitReply: lambda self, effect: self.mouth.commit(effect.reply_id),
         floor.BeginSay: Conductor.begin_say,
         floor.CancelReply: Conductor.cancel_reply,
         floor.ReplyEnded: Conductor.end_reply,
         floor.UtteranceHeard: Conductor.keep_words,
         floor.PartialHeard: Conductor.keep_partial,
+        floor.SpeechStarted: Conductor.note_voice,
         floor.SpeechEnded: Conductor.note_silence,
+        floor.CutUtterance: lambda self, effect: self.ears.recogniser.cut(effect.at_us),
         floor.TurnCommitted: Conductor.commit_turn,
         floor.TurnReopened: Conductor.reopen_turn,
-        floor.FlushRecogniser: lambda self, _: self.ears.flush(),
+        floor.FlushRecogniser: lambda self, _: self.ears.recogniser.flush(),
         floor.StartSpeech: lambda self, effect: self.mouth.start(effect.reply_id),
         floor.HoldSpeech: lambda self, _: self.mouth.hold(),
         floor.ReleaseSpeech: lambda self, _: self.mouth.release(),

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 from ..core.audio import AudioFormat
 from ..core.pcm import to_s16_mono
-from ..ports.speech import (
-    Flushed,
-    Marked,
-    MarksProgress,
-    Recognition,
-    RecognitionStream,
-    SpeechToText,
-    VoiceActivityDetector,
-    VoiceActivityStream,
-)
-from .busy import Busy
+from ..ports.speech import VoiceActivityDetector, VoiceActivityStream
+from .recogniser import Recogniser
 
 __all__ = ("Ears",)
 
@@ -25,31 +16,28 @@ class Ears:
     """One caller's streams of both engines, on the session's axis of time.
 
     Attributes:
-        busy: Whether a flush or a mark has not been answered yet.
+        recogniser: Writes down what is said; given back with the ears.
     """
 
     def __init__(
         self,
         audio_format: AudioFormat,
         activity: VoiceActivityStream,
-        recognition: RecognitionStream,
+        recogniser: Recogniser,
         at_us: int,
     ) -> None:
         self._format = audio_format
         self._activity = activity
-        self._recognition = recognition
-        self._marks = recognition if isinstance(recognition, MarksProgress) else None
         self._window_end_us = at_us
-        self.busy = Busy()
+        self.recogniser = recogniser
 
     @classmethod
     async def open(
         cls,
         vad: VoiceActivityDetector,
-        stt: SpeechToText,
+        recogniser: Recogniser,
         audio_format: AudioFormat,
         *,
-        language: str,
         at_us: int,
     ) -> Ears:
         """Open a stream of each engine; *at_us* is where the session stands.
@@ -60,42 +48,20 @@ class Ears:
         """
         activity = vad.open(AudioFormat(sample_rate=audio_format.sample_rate))
         try:
-            recognition = await stt.open(audio_format, language=language)
+            await recogniser.open()
         except BaseException:
             activity.close()
             raise
-        return cls(audio_format, activity, recognition, at_us)
+        return cls(audio_format, activity, recogniser, at_us)
 
     def hear(self, pcm: bytes, at_us: int) -> Iterator[tuple[int, float]]:
         """Push *pcm* to both; yield the end of each finished window and how much like speech it was."""
-        self._recognition.push(pcm, at_us)
+        self.recogniser.push(pcm, at_us)
         for probability in self._activity.push(to_s16_mono(pcm, self._format)):
             self._window_end_us += self._activity.window_us
             yield self._window_end_us, probability
 
-    def flush(self) -> None:
-        """Ask the recogniser for the final words of everything so far."""
-        self.busy.begin()
-        self._recognition.flush()
-
-    def mark(self) -> None:
-        """Have ``busy`` say when the audio so far has been worked on, if the engine can tell."""
-        if self._marks is not None:
-            self.busy.begin()
-            self._marks.mark()
-
-    async def results(self) -> AsyncIterator[Recognition]:
-        """Yield what the recogniser says; a question counts as answered when its answer is taken."""
-        try:
-            async for result in self._recognition:
-                yield result
-                if isinstance(result, Flushed | Marked):
-                    self.busy.done()
-        finally:
-            while self.busy:
-                self.busy.done()
-
     async def aclose(self) -> None:
         """Give both streams back."""
         self._activity.close()
-        await self._recognition.aclose()
+        await self.recogniser.aclose()

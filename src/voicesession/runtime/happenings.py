@@ -12,21 +12,35 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from enum import StrEnum
 from typing import TypeAlias
 
 from attrs import field, frozen
 
-from ..core.errors import VoiceSessionError
+from ..core.accounts import Standing
+from ..core.errors import ProviderError, VoiceSessionError
 from ..core.session import Session
+from ..core.states import SessionState
 from ..core.utterance import Utterance
 
 __all__ = (
+    "AudioUnheard",
+    "BudgetLevelPassed",
+    "ChangeReason",
+    "EngineBarred",
+    "EngineChanged",
+    "EngineFailed",
+    "EngineSlow",
+    "EventsMissed",
     "Failed",
+    "KeepAlive",
     "Listener",
     "Listeners",
     "ReplyCleared",
     "ReplyStarted",
     "SessionChanged",
+    "Stage",
+    "ToolCalled",
     "UtteranceStored",
 )
 
@@ -41,6 +55,11 @@ class SessionChanged:
 
     before: Session
     after: Session
+
+    @property
+    def new_state(self) -> SessionState | None:
+        """The state that it has come to by this; None where that is the same as before."""
+        return None if self.after.state is self.before.state else self.after.state
 
 
 @frozen
@@ -63,6 +82,15 @@ class ReplyStarted:
     latency_us: int | None = None
 
 
+@frozen(kw_only=True)
+class ToolCalled:
+    """The agent may call a tool now, and does; what it is called with is not told."""
+
+    reply_id: int
+    name: str
+    side_effects: bool
+
+
 @frozen
 class ReplyCleared:
     """What is unplayed of a reply is void: empty the client's buffer."""
@@ -75,6 +103,97 @@ class Failed:
     """Something failed and the session goes on without it."""
 
     error: VoiceSessionError = field(eq=False)
+
+
+@frozen
+class BudgetLevelPassed:
+    """A limit that the session spends from has come to a higher level: warned, or exhausted.
+
+    Each armed limit tells each level once. At exhaustion the session pauses by itself.
+    """
+
+    standing: Standing
+
+
+class Stage(StrEnum):
+    """What an engine does. The values go on the wire; never rename one."""
+
+    STT = "stt"
+    TTS = "tts"
+    AGENT = "agent"
+
+
+class ChangeReason(StrEnum):
+    """Why another engine, or another stream of the same one, has taken over."""
+
+    FAILURE = "failure"
+    """The one before failed."""
+    RECOVERY = "recovery"
+    """It is the better one, and works again."""
+    ROLLOVER = "rollover"
+    """The stream before would soon have reached its engine's limit."""
+
+
+@frozen
+class EngineFailed:
+    """An engine failed; it is asked again, or the next one is.
+
+    Nothing is lost by this yet: what cannot be made good is a `Failed`, later.
+    """
+
+    stage: Stage
+    error: ProviderError = field(eq=False)
+
+
+@frozen
+class EngineBarred:
+    """An engine has failed so often that no session asks it for a while."""
+
+    stage: Stage
+    engine: str
+
+
+@frozen(kw_only=True)
+class EngineChanged:
+    """The work of a stage goes on with another engine, or another stream of the same."""
+
+    stage: Stage
+    before: str
+    after: str
+    because: ChangeReason
+
+
+@frozen(kw_only=True)
+class EngineSlow:
+    """An engine has kept the session waiting for *lag_us*; nothing is lost by this yet."""
+
+    stage: Stage
+    engine: str
+    lag_us: int
+
+
+@frozen(kw_only=True)
+class AudioUnheard:
+    """Audio of the caller that no recogniser will hear: it waited longer than it may.
+
+    Attributes:
+        start_us: Media time, as is ``end_us``.
+    """
+
+    start_us: int
+    end_us: int
+
+
+@frozen
+class KeepAlive:
+    """The session is well; for a transport that has to say something to stay open."""
+
+
+@frozen
+class EventsMissed:
+    """Who iterates over the events was too slow, and so many of them were dropped here."""
+
+    count: int
 
 
 class Listeners:

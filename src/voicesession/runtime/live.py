@@ -19,23 +19,27 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
-from ..core.errors import SessionAlreadyActive, SessionNotActive, WrongThread
+from ..core.errors import SessionAlreadyActive, SessionExpired, SessionNotActive, WrongThread
 from ..core.session import Session
-from ..core.states import EndReason, TurnState
+from ..core.states import EndReason, SessionState, TurnState
 from ..core.timeline import Track
 from .conductor import Conductor
-from .ears import Ears
+from .crew import Crew
+from .event_stream import EventStream
+from .framing import Framing
 from .handle import SessionHandle
-from .happenings import Listener
+from .happenings import Listener, SessionChanged
+from .hooks import HookRunner
 from .pipeline import Pipeline, SessionConfig
 from .playout import AgentAudio
 from .services import Services
 from .speech_handle import SpeechHandle
+from .timekeeper import Timekeeper
 from .unwrapping import unwrapped
 
 __all__ = ("VoiceSession",)
 
-_LAST_WORDS_TAKE_AT_MOST_S: Final = 5.0
+_LAST_WORDS_TAKE_AT_MOST_S: Final = 10.0
 
 
 class VoiceSession:
@@ -60,7 +64,7 @@ class VoiceSession:
         self._pipeline = pipeline
         self._services = services
         self._config = config
-        self._torn = b""
+        self._framing = Framing(handle.audio_format.frame_bytes, config.ingest_chunk_bytes)
         self._thread: int | None = None
         self._stack: AsyncExitStack | None = None
         self._tasks: TaskGroup
@@ -92,6 +96,26 @@ class VoiceSession:
         """Call *listener* with whatever happens; see `voicesession.runtime.happenings`."""
         return self._handle.subscribe(listener)
 
+    def on_state_changed(self, callback: Callable[[SessionState], object]) -> Callable[[], None]:
+        """Call *callback* with each new state of the session; what comes back stops that."""
+
+        def listen(happening: object) -> None:
+            if isinstance(happening, SessionChanged) and happening.new_state is not None:
+                callback(happening.new_state)
+
+        return self._handle.subscribe(listen)
+
+    def events(self, *, most: int = 1_000) -> EventStream:
+        """Return an async iterator over what happens from now on; it ends with the session.
+
+        Args:
+            most: How many may wait; then the oldest are dropped, and an `EventsMissed` says so.
+        """
+        stream = EventStream(most)
+        self._open_stack().callback(stream.close)
+        self._handle.subscribe(stream.tell)
+        return stream
+
     # --- from start to stop ---------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
@@ -111,7 +135,7 @@ class VoiceSession:
         if isinstance(exc, Exception) and not self.is_over:
             # The host failed, not the caller: what they said is kept before all else ends.
             with anyio.move_on_after(_LAST_WORDS_TAKE_AT_MOST_S, shield=True):
-                await self._drain()
+                await self._conductor.drain()
         self._handle.ownership.before_end(None)
         self._tasks.cancel_scope.cancel()
         with unwrapped(exc):
@@ -122,37 +146,43 @@ class VoiceSession:
 
         Raises:
             SessionAlreadyActive: It was started before.
-            ProviderError: An engine cannot be had; the session stays as it was.
+            ProviderError: An engine cannot be had, nor one behind it; the session stays as
+                it was.
             RecordingFailed: Audio is to be kept and there is no place for it.
         """
         if self._thread is not None:
             raise SessionAlreadyActive(f"session {self.session.id} is started already")
         self._thread = threading.get_ident()
-        transcripts = self._services.storage.transcripts
-        said_before = await transcripts.utterances(self.session.id, self._handle.ownership.scope)
+        said_before = await self._services.storage.transcripts.utterances(
+            self.session.id, self._handle.ownership.scope
+        )
+        crew = Crew.of(self._pipeline, self._config, self._services, self._handle.tell)
         async with AsyncExitStack() as stack:
-            ears = await self._open_ears()
+            ears = await crew.listen(self._pipeline.vad, self._handle, self._config)
             stack.push_async_callback(ears.aclose)
             self._tasks = await stack.enter_async_context(anyio.create_task_group())
             self._conductor = Conductor(
                 self._handle,
-                self._pipeline,
+                crew,
                 self._services,
                 self._config,
                 self._tasks,
                 ears,
-                hang_up=self._hang_up,
+                hang_up=lambda: self._tasks.start_soon(self.stop),
             )
             self._conductor.remember(said_before)
-            stack.callback(self._handle.subscribe(self._conductor.follow))
-            self._handle.ownership.before_end(self._drain)
-            self._tasks.start_soon(self._conductor.read_recogniser)
-            self._tasks.start_soon(self._conductor.outbox.run)
+            hooks = HookRunner(self, self._config, self._tasks, self._handle.tell)
+            time = Timekeeper(self._handle, self._services, self._config, hooks.say_goodbye)
+            for listener in (self._conductor.follow, time.follow, hooks.follow):
+                stack.callback(self._handle.subscribe(listener))
+            self._handle.ownership.before_end(self._conductor.drain)
             try:
                 await self._handle.live()
             except BaseException:
                 self._tasks.cancel_scope.cancel()
                 raise
+            self._tasks.start_soon(ears.recogniser.run, self._conductor.take_words)
+            self._tasks.start_soon(time.run)
             self._stack = stack.pop_all()
 
     async def stop(self, reason: EndReason = EndReason.COMPLETED) -> Session:
@@ -173,17 +203,20 @@ class VoiceSession:
         words wait for the store and there is no more room for them.
 
         Raises:
+            SessionExpired: It is over because its time was.
             SessionNotActive: Before ``start``, and once the session is over.
             WrongThread: The session lives in another thread.
         """
         self._check()
-        pcm = self._whole_frames(frame)
-        at_us = self.media_us
-        if self._handle.audio(Track.USER, pcm):
-            self._conductor.hear(pcm, at_us)
-        if self._conductor.outbox.is_full:
-            await self._conductor.outbox.room()
-        await checkpoint()
+        for pcm in self._framing.cut(frame):
+            at_us = self.media_us
+            if self._handle.audio(Track.USER, pcm):
+                self._conductor.hear(pcm, at_us)
+            if self._conductor.outbox.is_full:
+                await self._conductor.outbox.room()
+            await checkpoint()
+            if self.is_over:
+                break
 
     def send_text(self, text: str) -> None:
         """Take a typed turn; it is answered as if it had been spoken."""
@@ -204,18 +237,14 @@ class VoiceSession:
 
     def take_audio(self) -> list[AgentAudio]:
         """Return the agent's audio that is due by now; report it with ``played``."""
-        return [] if self._stack is None else self._conductor.mouth.take()
+        if self._stack is None:
+            return []
+        return list(iter(self._conductor.mouth.take, None))
 
-    async def audio(self) -> AsyncGenerator[AgentAudio]:
+    def audio(self) -> AsyncGenerator[AgentAudio]:
         """Yield the agent's audio when it is due, until the session is over."""
-        mouth = self._conductor.mouth
-        while not self.is_over:
-            for piece in mouth.take():
-                yield piece
-            if mouth.next_due_us is None:
-                await mouth.change()
-            else:
-                await self._services.clock.sleep_until(mouth.next_due_us)
+        self._open_stack()
+        return self._conductor.mouth.audio()
 
     def played(self, piece: AgentAudio) -> None:
         """Say that *piece* has been played to the user: now it is recorded, and was heard."""
@@ -251,37 +280,16 @@ class VoiceSession:
 
     # --- inside -------------------------------------------------------------------------------
 
-    async def _open_ears(self) -> Ears:
-        return await Ears.open(
-            self._pipeline.vad,
-            self._pipeline.stt,
-            self._handle.audio_format,
-            language=self.session.language,
-            at_us=self.media_us,
-        )
-
-    def _hang_up(self) -> None:
-        self._tasks.start_soon(self.stop)
-
-    async def _drain(self) -> None:
-        """Close the floor, take the words that the recogniser still holds, and store them all."""
-        self._conductor.hush()
-        with anyio.move_on_after(_LAST_WORDS_TAKE_AT_MOST_S):
-            await self._conductor.ears.busy.idle()
-        self._conductor.close()
-        await self._conductor.outbox.empty()
-
-    def _whole_frames(self, frame: bytes) -> bytes:
-        """Put what was left of the last call in front, and keep what is torn of this one."""
-        pcm = self._torn + frame
-        whole = len(pcm) - len(pcm) % self._handle.audio_format.frame_bytes
-        self._torn = pcm[whole:]
-        return pcm[:whole]
-
-    def _check(self) -> None:
+    def _open_stack(self) -> AsyncExitStack:
         if self._stack is None:
             raise SessionNotActive(f"session {self.session.id} is not started")
+        return self._stack
+
+    def _check(self) -> None:
+        self._open_stack()
         if self._thread != threading.get_ident():
             raise WrongThread(f"session {self.session.id} belongs to another thread")
+        if self.session.end_reason is EndReason.EXPIRED:
+            raise SessionExpired(f"session {self.session.id} expired")
         if self._handle.is_over:
             raise SessionNotActive(f"session {self.session.id} is over: {self.session.status}")

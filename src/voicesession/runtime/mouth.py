@@ -12,12 +12,12 @@ from ..core.errors import ProviderError
 from ..core.floor.conversation import Conversation
 from ..core.floor.effects import Effects, ReplyId
 from ..core.heard import SpeechMark
-from ..ports.agent import ReplyPart
+from ..ports.agent import Prompt, ToolCall
 from ..ports.clock import Clock
-from ..ports.speech import TextToSpeech
 from .busy import Busy
+from .crew import Crew
 from .handle import SessionHandle
-from .happenings import Failed, ReplyCleared, ReplyStarted
+from .happenings import Failed, ReplyCleared, ReplyStarted, ToolCalled
 from .playout import AgentAudio, Playout
 from .replying import Reply
 
@@ -43,20 +43,20 @@ class Mouth:
     def __init__(
         self,
         tasks: TaskGroup,
-        tts: TextToSpeech,
+        crew: Crew,
         clock: Clock,
         handle: SessionHandle,
         keeper: FloorKeeper,
         unplayed_us: int,
     ) -> None:
         self._tasks = tasks
-        self._tts = tts
+        self._crew = crew
         self._clock = clock
         self._handle = handle
         self._keeper = keeper
         self._most_unplayed_us = unplayed_us
         self._playout = Playout(handle.audio_format.sample_rate)
-        self._making: dict[ReplyId, anyio.CancelScope] = {}
+        self._making: dict[ReplyId, Reply] = {}
         self._hanging_up: set[ReplyId] = set()
         self._unheard: ReplyId | None = None
         self._changed = anyio.Event()
@@ -66,17 +66,22 @@ class Mouth:
 
     # --- what the floor wants ---------------------------------------------------------------
 
-    def answer(
-        self, reply_id: ReplyId, agent: str, parts: Callable[[], AsyncGenerator[ReplyPart]]
-    ) -> None:
-        """Start making a reply of what *parts* yields; *agent* names who yields it."""
-        reply = self._reply(reply_id)
-        self._begin(reply_id, lambda: reply.answer(agent, parts))
+    def answer(self, reply_id: ReplyId, prompt: Prompt, *, speculative: bool) -> None:
+        """Start making a reply to *prompt*; a speculative one may do nothing yet."""
+        reply = self._begin(reply_id)
+        if not speculative:
+            reply.commit()
+        self._tasks.start_soon(self._make, reply, lambda: reply.answer(self._crew.agents, prompt))
 
     def say(self, reply_id: ReplyId, text: str) -> None:
         """Start making the sound of *text*."""
-        reply = self._reply(reply_id)
-        self._begin(reply_id, lambda: reply.say(text))
+        reply = self._begin(reply_id)
+        self._tasks.start_soon(self._make, reply, lambda: reply.say(text))
+
+    def commit(self, reply_id: ReplyId) -> None:
+        """Let a reply do what it has put off."""
+        if (reply := self._making.get(reply_id)) is not None:
+            reply.commit()
 
     def start(self, reply_id: ReplyId) -> None:
         """Let the reply out as soon as there is audio of it."""
@@ -101,8 +106,8 @@ class Mouth:
     def forget(self, reply_id: ReplyId) -> None:
         """Drop what is left of a reply that is over."""
         self._playout.drop(reply_id)
-        if (making := self._making.get(reply_id)) is not None:
-            making.cancel()
+        if (reply := self._making.get(reply_id)) is not None:
+            reply.scope.cancel()
         self.note_change()
 
     def hangs_up_after(self, reply_id: ReplyId) -> bool:
@@ -111,24 +116,25 @@ class Mouth:
 
     # --- its sound ----------------------------------------------------------------------------
 
-    @property
-    def next_due_us(self) -> int | None:
-        """When the next piece is due, on the clock; None until something changes."""
-        return self._playout.next_due_us
-
-    def take(self) -> list[AgentAudio]:
-        """Return the pieces that are due now."""
-        pieces = self._playout.take(self._clock.monotonic_us())
-        if pieces:
-            if pieces[0].reply_id == self._unheard:
+    def take(self) -> AgentAudio | None:
+        """Return the next piece if it is due."""
+        piece = self._playout.take(self._clock.monotonic_us())
+        if piece is not None:
+            if piece.reply_id == self._unheard:
                 self._unheard = None
-                self._tell_start(pieces[0].reply_id)
+                self._tell_start(piece.reply_id)
             self.note_change()
-        return pieces
+        return piece
 
-    async def change(self) -> None:
-        """Return when there may be something new to take."""
-        await self._changed.wait()
+    async def audio(self) -> AsyncGenerator[AgentAudio]:
+        """Yield each piece when it is due; one that is not due any more is never yielded."""
+        while not self._handle.is_over:
+            if (piece := self.take()) is not None:
+                yield piece
+            elif (due_us := self._playout.next_due_us) is None:
+                await self._changed.wait()
+            else:
+                await self._clock.sleep_until(due_us)
 
     # --- for the reply in the making (ReplySink) --------------------------------------------
 
@@ -144,6 +150,11 @@ class Mouth:
 
     def hang_up_after(self, reply_id: ReplyId) -> None:
         self._hanging_up.add(reply_id)
+
+    def tool_called(self, reply_id: ReplyId, call: ToolCall) -> None:
+        self._handle.tell(
+            ToolCalled(reply_id=reply_id, name=call.name, side_effects=call.side_effects)
+        )
 
     def speech(
         self, reply_id: ReplyId, pcm: bytes, *, text_end: int, marks: tuple[SpeechMark, ...]
@@ -167,35 +178,30 @@ class Mouth:
         if self._playout.unplayed_us(reply_id) <= self._most_unplayed_us:
             return
         # Waiting to be heard is not work: nobody has to wait for us meanwhile.
-        self.busy.done()
-        try:
+        with self.busy.resting():
             while self._playout.unplayed_us(reply_id) > self._most_unplayed_us:
                 await self._changed.wait()
-        finally:
-            self.busy.begin()
 
     # --- inside ---------------------------------------------------------------------------------
 
-    def _reply(self, reply_id: ReplyId) -> Reply:
-        return Reply(
+    def _begin(self, reply_id: ReplyId) -> Reply:
+        self.busy.begin()
+        self._making[reply_id] = reply = Reply(
             reply_id,
             self,
-            self._tts,
+            self.busy,
+            self._crew.tts,
             sample_rate=self._handle.audio_format.sample_rate,
             language=self._handle.session.language,
         )
+        return reply
 
-    def _begin(self, reply_id: ReplyId, make: Callable[[], Awaitable[None]]) -> None:
-        self._making[reply_id] = anyio.CancelScope()
-        self.busy.begin()
-        self._tasks.start_soon(self._make, reply_id, make)
-
-    async def _make(self, reply_id: ReplyId, make: Callable[[], Awaitable[None]]) -> None:
+    async def _make(self, reply: Reply, make: Callable[[], Awaitable[None]]) -> None:
         try:
-            with self._making[reply_id]:
+            with reply.scope:
                 await make()
         finally:
-            del self._making[reply_id]
+            del self._making[reply.id]
             self.busy.done()
 
     def _tell_start(self, reply_id: ReplyId) -> None:

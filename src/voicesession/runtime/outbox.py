@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import anyio
+from anyio.abc import TaskGroup
 
 from ..core.errors import LeaseLost, StoreUnavailable, VoiceSessionError
 from ..core.utterance import Utterance
@@ -21,6 +22,7 @@ class Outbox:
     """Stores utterances one after the other, while the conversation goes on.
 
     Args:
+        tasks: Where it works whenever there is something to store.
         store: Makes one utterance durable.
         capacity: How many may wait before ``room`` makes callers wait.
         on_error: Told of what could not be stored yet, and of what never will be.
@@ -30,12 +32,14 @@ class Outbox:
         self,
         store: Callable[[Utterance], Awaitable[object]],
         clock: Clock,
+        tasks: TaskGroup,
         *,
         capacity: int,
         on_error: Callable[[VoiceSessionError], None],
     ) -> None:
         self._store = store
         self._clock = clock
+        self._tasks = tasks
         self._capacity = capacity
         self._on_error = on_error
         self._waiting: deque[Utterance] = deque()
@@ -52,7 +56,8 @@ class Outbox:
     def post(self, utterance: Utterance) -> None:
         """Queue *utterance*. Never blocks: who feeds the session heeds ``is_full``."""
         self._waiting.append(utterance)
-        self._note_change()
+        if len(self._waiting) == 1:
+            self._tasks.start_soon(self._store_all)
 
     async def room(self) -> None:
         """Return once there is room again."""
@@ -64,11 +69,8 @@ class Outbox:
         while self._waiting:
             await self._changed.wait()
 
-    async def run(self) -> None:
-        """Store whatever is posted, until cancelled."""
-        while True:
-            while not self._waiting:
-                await self._changed.wait()
+    async def _store_all(self) -> None:
+        while self._waiting:
             await self._store_first()
             self._waiting.popleft()
             self._note_change()

@@ -1,7 +1,7 @@
 """
 The agent's voice on its way out: paced, because it is made faster than it is heard.
 
-Sans-I/O: it is told the time and says which pieces are due. A piece is due when those
+Sans-I/O: it is told the time and says which piece is due. A piece is due when those
 before it have been heard; what is late starts anew from the moment it is there.
 """
 
@@ -96,15 +96,15 @@ class Playout:
         """When to call ``take`` next; None until something else happens."""
         return None if self._next_piece() is None else self._next_due_us
 
-    def take(self, now_us: int) -> list[AgentAudio]:
-        """Return the pieces that are due by *now_us*, in order; they are on their way now."""
-        pieces: list[AgentAudio] = []
-        while (ready := self._next_piece()) is not None and self._next_due_us <= now_us:
-            if now_us - self._next_due_us >= PIECE_US:
-                # It came late, so it is heard late: nobody hears two pieces at once.
-                self._next_due_us = now_us
-            pieces.append(self._take(*ready))
-        return pieces
+    def take(self, now_us: int) -> AgentAudio | None:
+        """Return the next piece if it is due by *now_us*; it is on its way now."""
+        ready = self._next_piece()
+        if ready is None or self._next_due_us > now_us:
+            return None
+        if now_us - self._next_due_us >= PIECE_US:
+            # It came late, so it is heard late: nobody hears two pieces at once.
+            self._next_due_us = now_us
+        return self._take(*ready)
 
     def _next_piece(self) -> tuple[ReplyId, int] | None:
         """Whose audio could go out next, and how many bytes of it; None where there is none."""

@@ -7,20 +7,22 @@ on; what this finds out is reported to the floor, which alone decides what is he
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import aclosing
 from typing import Protocol
 
-from anyio import to_thread
+import anyio
 
-from ..core.audio import AudioFormat
-from ..core.errors import ProviderError
+from ..core.errors import ProviderError, VoiceSessionError
 from ..core.floor.effects import ReplyId
 from ..core.heard import SpeechMark
-from ..core.resample import Resampler
 from ..core.sentences import SentenceCutter
-from ..ports.agent import HangUp, ReplyPart
+from ..ports.agent import Agent, HangUp, Prompt, ReplyPart, ToolCall
 from ..ports.speech import TextToSpeech
+from .busy import Busy
+from .chain import Link
+from .engines import Engines, as_provider_error
+from .synthesis import Synthesis
 
 __all__ = ("Reply", "ReplySink")
 
@@ -31,6 +33,7 @@ class ReplySink(Protocol):
     def text(self, reply_id: ReplyId, text: str) -> None: ...
     def text_finished(self, reply_id: ReplyId, error: ProviderError | None) -> None: ...
     def hang_up_after(self, reply_id: ReplyId) -> None: ...
+    def tool_called(self, reply_id: ReplyId, call: ToolCall) -> None: ...
     def speech(
         self, reply_id: ReplyId, pcm: bytes, *, text_end: int, marks: tuple[SpeechMark, ...]
     ) -> int:
@@ -44,97 +47,120 @@ class ReplySink(Protocol):
 
 
 class Reply:
-    """Makes the text and the sound of one reply. Cancelling `answer` or `say` stops both soon."""
+    """Makes the text and the sound of one reply.
+
+    Attributes:
+        scope: Where it is made; cancelling it stops both soon.
+
+    Args:
+        busy: Counts this reply.
+    """
 
     def __init__(
         self,
         reply_id: ReplyId,
         sink: ReplySink,
-        tts: TextToSpeech,
+        busy: Busy,
+        tts: Engines[TextToSpeech],
         *,
         sample_rate: int,
         language: str,
     ) -> None:
         self.id = reply_id
+        self.scope = anyio.CancelScope()
         self._sink = sink
-        self._tts = tts
-        self._language = language
-        self._resampler = _resampler(tts.audio_format, sample_rate)
+        self._busy = busy
         self._cutter = SentenceCutter()
+        self._synthesis = Synthesis(
+            tts,
+            busy=busy,
+            language=language,
+            sample_rate=sample_rate,
+            queue=lambda pcm, text_end, marks: sink.speech(
+                reply_id, pcm, text_end=text_end, marks=marks
+            ),
+            room=lambda: sink.room(reply_id),
+        )
+        self._committed = anyio.Event()
+        self._has_effects = False
         self._failure: ProviderError | None = None
-        self._spoken_text = 0
-        self._spoken_us = 0
 
-    async def answer(self, agent: str, parts: Callable[[], AsyncGenerator[ReplyPart]]) -> None:
-        """Speak what *parts* yields, while it comes; *agent* names who yields it, for errors."""
-        failure: ProviderError | None = None
-        try:
-            async with aclosing(parts()) as stream:
-                async for part in stream:
-                    if isinstance(part, HangUp):
-                        self._sink.hang_up_after(self.id)
-                    else:
-                        self._sink.text(self.id, part)
-                        await self._speak_all(self._cutter.push(part))
-        except ProviderError as error:
-            failure = error
-        except Exception as error:  # noqa: BLE001 - an agent is the host's own code
-            failure = ProviderError(agent, f"{type(error).__name__}: {error}")
-            failure.__cause__ = error
+    async def answer(self, agents: Engines[Agent], prompt: Prompt) -> None:
+        """Have *prompt* answered, and speak the answer while it comes."""
+        failure = await self._write(agents, prompt)
         self._sink.text_finished(self.id, failure)
         await self._finish()
+
+    def commit(self) -> None:
+        """Take that the turn is over: tools that change something may be called now."""
+        self._committed.set()
 
     async def say(self, text: str) -> None:
         """Speak *text*, which the floor knows already."""
         await self._speak_all(self._cutter.push(text))
         await self._finish()
 
+    async def _write(self, agents: Engines[Agent], prompt: Prompt) -> ProviderError | None:
+        """Take an agent's text; return what went wrong, instead of raising it."""
+        attempts = agents.attempts(self._busy)
+        while True:
+            try:
+                link = await attempts.next()
+            except VoiceSessionError as error:
+                return as_provider_error(agents.chain.name, error)
+            try:
+                await self._write_with(agents, link, prompt)
+            except Exception as error:  # noqa: BLE001 - an agent is the host's own code
+                attempts.failed(link, error)
+                if self._has_effects:
+                    # What came is spoken and done; another answer would begin all over.
+                    return as_provider_error(link.name, error)
+            else:
+                return None
+
+    async def _write_with(self, agents: Engines[Agent], link: Link[Agent], prompt: Prompt) -> None:
+        async with (
+            agents.patience(link) as patience,
+            aclosing(link.engine.reply(prompt)) as parts,
+        ):
+            async for part in parts:
+                agents.waited(link, patience.rest())
+                agents.took_over(link)
+                await self._take(part)
+                # How long a tool takes is not the agent's fault.
+                if not isinstance(part, ToolCall):
+                    patience.renew()
+        agents.succeeded(link)
+
+    async def _take(self, part: ReplyPart) -> None:
+        if isinstance(part, HangUp):
+            self._sink.hang_up_after(self.id)
+        elif isinstance(part, ToolCall):
+            await self._give_leave(part)
+        else:
+            self._has_effects = True
+            self._sink.text(self.id, part)
+            await self._speak_all(self._cutter.push(part))
+
+    async def _give_leave(self, call: ToolCall) -> None:
+        """Return when the agent may make *call*."""
+        if call.side_effects:
+            with self._busy.resting():
+                await self._committed.wait()
+            self._has_effects = True
+        self._sink.tool_called(self.id, call)
+
     async def _finish(self) -> None:
         await self._speak_all([self._cutter.rest()])
         if self._failure is None:
-            self._queue(await self._resampled(b"", last=True))
+            await self._synthesis.finish()
         self._sink.speech_finished(self.id, self._failure)
 
     async def _speak_all(self, sentences: list[str]) -> None:
-        """Synthesise *sentences*, unless the synthesiser has failed on this reply before."""
+        """Synthesise *sentences*, unless that has failed on this reply before."""
         for sentence in sentences:
             if self._failure is None:
-                self._failure = await self._speak(sentence)
-
-    async def _speak(self, sentence: str) -> ProviderError | None:
-        """Synthesise one sentence; return what went wrong, instead of raising it."""
-        base_text, base_us = self._spoken_text, self._spoken_us
-        self._spoken_text += len(sentence)
-        if not sentence.strip():
-            return None
-        try:
-            async with aclosing(self._tts.speak(sentence, language=self._language)) as pieces:
-                async for piece in pieces:
-                    marks = tuple(
-                        SpeechMark(base_text + mark.text_end, base_us + mark.at_us)
-                        for mark in piece.marks
-                    )
-                    self._queue(await self._resampled(piece.pcm), marks)
-                    await self._sink.room(self.id)
-        except ProviderError as error:
-            return error
-        except Exception as error:  # noqa: BLE001 - as above: an adapter may be the host's
-            failure = ProviderError(self._tts.name, f"{type(error).__name__}: {error}")
-            failure.__cause__ = error
-            return failure
-        return None
-
-    def _queue(self, pcm: bytes, marks: tuple[SpeechMark, ...] = ()) -> None:
-        self._spoken_us = self._sink.speech(self.id, pcm, text_end=self._spoken_text, marks=marks)
-
-    async def _resampled(self, pcm: bytes, *, last: bool = False) -> bytes:
-        if self._resampler is None:
-            return pcm
-        if last:
-            return self._resampler.finish()
-        # Pure Python at a few per cent of real time: too long for the event loop.
-        return await to_thread.run_sync(self._resampler.push, pcm)
-
-
-def _resampler(made: AudioFormat, sample_rate: int) -> Resampler | None:
-    return None if made.sample_rate == sample_rate else Resampler(made.sample_rate, sample_rate)
+                try:
+                    await self._synthesis.speak(sentence)
+                except ProviderError as error:
+                    self._failure = error

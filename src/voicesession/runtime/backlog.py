@@ -1,0 +1,174 @@
+"""
+What a recogniser was given and has not answered for: enough to begin anew with another one.
+
+Audio and questions stand here in the order in which they went to the stream. Each answer
+settles the audio that it is about, and that is forgotten. Sans-I/O.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Final
+
+from attrs import define
+
+from ..core.audio import AudioFormat
+from ..ports.speech import MarksProgress, RecognitionStream
+
+__all__ = ("Asked", "Backlog", "Question")
+
+_KEPT_IN_SILENCE_US: Final = 300_000
+"""The detector takes less than that to be sure of a voice, which began before."""
+
+
+class Question(StrEnum):
+    """What a recogniser can be asked; each is answered once."""
+
+    FLUSH = "flush"
+    MARK = "mark"
+
+
+@define(eq=False)
+class Asked:
+    """A question without an answer.
+
+    Attributes:
+        place: How many pieces of audio were pushed before it, of all that ever were.
+        at_us: When it was asked, on the session's clock.
+        is_late: It was noted that the answer takes long.
+    """
+
+    question: Question
+    place: int
+    at_us: int
+    is_late: bool = False
+
+
+class Backlog:
+    """What one track's recogniser still owes us.
+
+    As long as there is a voice, a word or a question, all audio counts. Else the last moment
+    of it is enough, because nothing was said in what was before.
+
+    Attributes:
+        voice: Somebody is speaking.
+        words: Words were heard that are not final yet.
+        unheard_from_us: Where the audio began that counts and had no room, in media time;
+            None where there is none.
+
+    Args:
+        most_us: How much audio is kept at most.
+    """
+
+    def __init__(self, audio_format: AudioFormat, *, most_us: int) -> None:
+        self._format = audio_format
+        self._most_bytes = audio_format.bytes_at(most_us)
+        self._silence_bytes = audio_format.bytes_at(_KEPT_IN_SILENCE_US)
+        self._pieces: deque[tuple[int, bytes]] = deque()
+        self._first_place = 0
+        self._held_bytes = 0
+        self._asked: deque[Asked] = deque()
+        self.voice = False
+        self.words = False
+        self.unheard_from_us: int | None = None
+
+    @property
+    def questions(self) -> tuple[Asked, ...]:
+        """What is not answered yet, in the order in which it was asked."""
+        return tuple(self._asked)
+
+    @property
+    def oldest_flush(self) -> Asked | None:
+        """The flush that has waited longest for its answer."""
+        return next((a for a in self._asked if a.question is Question.FLUSH), None)
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing is owed: a stream may be left here without a loss."""
+        return not (self.voice or self.words or self._asked)
+
+    def push(self, pcm: bytes, at_us: int) -> None:
+        """Take audio that was pushed."""
+        self._pieces.append((at_us, pcm))
+        self._held_bytes += len(pcm)
+        counts = not self.is_settled
+        while self._held_bytes > (self._most_bytes if counts else self._silence_bytes):
+            dropped_us = self._drop()
+            if counts and self.unheard_from_us is None:
+                self.unheard_from_us = dropped_us
+
+    def ask(self, question: Question, at_us: int) -> None:
+        """Take that a question was asked at *at_us* on the clock."""
+        self._asked.append(Asked(question, self._next_place, at_us))
+
+    def answered(self, question: Question) -> bool:
+        """Take the answer to the oldest question of its kind; tell whether there was one."""
+        asked = next((a for a in self._asked if a.question is question), None)
+        if asked is None:
+            return False
+        self._asked.remove(asked)
+        if question is Question.FLUSH:
+            self._settle(asked.place)
+        return True
+
+    def heard_until(self, end_us: int) -> None:
+        """Take that the words up to *end_us* of media time are final."""
+        flush = self.oldest_flush
+        before = self._next_place if flush is None else flush.place
+        while self._first_place < before and self._end_us(*self._pieces[0]) <= end_us:
+            self._drop()
+            self.unheard_from_us = None
+
+    def since(self, at_us: int) -> Iterator[tuple[int, bytes]]:
+        """Yield the time and audio of what was pushed for *at_us* and later."""
+        for start_us, pcm in self._pieces:
+            if start_us >= at_us:
+                yield start_us, pcm
+            elif self._end_us(start_us, pcm) > at_us:
+                skipped = self._format.bytes_at(at_us - start_us)
+                yield start_us + self._format.duration_us(skipped), pcm[skipped:]
+
+    def begin_anew(self, stream: RecognitionStream, now_us: int) -> None:
+        """Give all of it to *stream*, in the order in which it was given before."""
+        asked = deque(self._asked)
+        for place, (at_us, pcm) in enumerate(self._pieces, self._first_place):
+            while asked and asked[0].place <= place:
+                self._ask_again(stream, asked.popleft(), now_us)
+            stream.push(pcm, at_us)
+        while asked:
+            self._ask_again(stream, asked.popleft(), now_us)
+        self.unheard_from_us = None
+
+    @property
+    def from_us(self) -> int | None:
+        """Where the audio that is kept begins; None where none is."""
+        return self._pieces[0][0] if self._pieces else None
+
+    def _ask_again(self, stream: RecognitionStream, asked: Asked, now_us: int) -> None:
+        asked.at_us, asked.is_late = now_us, False
+        if asked.question is Question.FLUSH:
+            stream.flush()
+        elif isinstance(stream, MarksProgress):
+            stream.mark()
+        else:
+            self._asked.remove(asked)
+
+    def _settle(self, place: int) -> None:
+        while self._first_place < place:
+            self._drop()
+        self.unheard_from_us = None
+
+    def _drop(self) -> int:
+        at_us, pcm = self._pieces.popleft()
+        self._first_place += 1
+        self._held_bytes -= len(pcm)
+        return at_us
+
+    @property
+    def _next_place(self) -> int:
+        return self._first_place + len(self._pieces)
+
+    def _end_us(self, at_us: int, pcm: bytes) -> int:
+        return at_us + self._format.duration_us(len(pcm))

@@ -1,0 +1,61 @@
+"""What happens in a session, for one who iterates over it instead of being called."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Self
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from ..core.states import SessionState
+from .happenings import EventsMissed, SessionChanged
+
+__all__ = ("EventStream",)
+
+
+class EventStream:
+    """An async iterator over happenings, from now until the session is over.
+
+    Args:
+        most: How many may wait to be taken. When there is no more room the oldest are
+            dropped, and an `EventsMissed` stands in their place.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._waiting: deque[object] = deque()
+        self._missed = 0
+        self._changed = anyio.Event()
+        self._is_closed = False
+
+    def tell(self, happening: object) -> None:
+        """Add *happening*; never blocks."""
+        if not self._is_closed:
+            self._waiting.append(happening)
+            if len(self._waiting) > self._most:
+                self._waiting.popleft()
+                self._missed += 1
+            self._changed.set()
+        if isinstance(happening, SessionChanged) and happening.new_state is SessionState.ENDED:
+            self.close()
+
+    def close(self) -> None:
+        """End the iteration after what waits."""
+        self._is_closed = True
+        self._changed.set()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> object:
+        await checkpoint()
+        while not self._waiting:
+            if self._is_closed:
+                raise StopAsyncIteration
+            self._changed = anyio.Event()
+            await self._changed.wait()
+        if self._missed:
+            missed, self._missed = self._missed, 0
+            return EventsMissed(missed)
+        return self._waiting.popleft()

@@ -1,0 +1,32 @@
+"""The caller's audio as it comes, cut into pieces that the session can take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+__all__ = ("Framing",)
+
+
+class Framing:
+    """Puts torn sample frames together and cuts long audio into pieces.
+
+    Args:
+        frame_bytes: Of one sample frame.
+        piece_bytes: How long a piece may be; at least one frame is.
+    """
+
+    def __init__(self, frame_bytes: int, piece_bytes: int) -> None:
+        self._frame_bytes = frame_bytes
+        self._piece_bytes = max(frame_bytes, piece_bytes - piece_bytes % frame_bytes)
+        self._torn = b""
+
+    def cut(self, audio: bytes) -> Iterator[bytes]:
+        """Yield *audio* behind what was torn last time, in pieces of whole frames.
+
+        There is always one, which may be empty.
+        """
+        pcm = self._torn + audio
+        whole = len(pcm) - len(pcm) % self._frame_bytes
+        self._torn = pcm[whole:]
+        for start in range(0, max(1, whole), self._piece_bytes):
+            yield pcm[start : min(start + self._piece_bytes, whole)]

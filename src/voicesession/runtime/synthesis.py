@@ -1,0 +1,124 @@
+"""
+The sound of one reply, sentence by sentence, whichever engine makes it.
+
+A sentence that an engine breaks off is finished by the next one: from the last word that
+is known to be spoken, or, where the engine tells none, from its beginning. Words heard
+twice are better than words not heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+
+from anyio import to_thread
+
+from ..core.errors import VoiceSessionError
+from ..core.heard import SpeechMark
+from ..core.resample import Resampler
+from ..ports.speech import TextToSpeech
+from .busy import Busy
+from .chain import Link
+from .engines import Engines, as_provider_error
+
+__all__ = ("Synthesis",)
+
+
+class Synthesis:
+    """Speaks the text of one reply as it comes; the same voice to its end, if that works.
+
+    Args:
+        busy: Counts the reply that this belongs to.
+        queue: Takes audio at *sample_rate*, the end of the text it leads up to, and marks
+            within the whole reply; returns the length of all audio so far, in us.
+        room: Returns once some of that has been played.
+    """
+
+    def __init__(
+        self,
+        engines: Engines[TextToSpeech],
+        *,
+        busy: Busy,
+        language: str,
+        sample_rate: int,
+        queue: Callable[[bytes, int, tuple[SpeechMark, ...]], int],
+        room: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._engines = engines
+        self._busy = busy
+        self._language = language
+        self._sample_rate = sample_rate
+        self._queue = queue
+        self._room = room
+        self._link: Link[TextToSpeech] | None = None
+        self._resampler: Resampler | None = None
+        self._given_text = 0
+        self._said_text = 0
+        self._made_us = 0
+
+    async def speak(self, text: str) -> None:
+        """Speak *text*, behind what was spoken before.
+
+        Raises:
+            ProviderError: No engine could; what was queued before is good.
+        """
+        start = self._said_text = self._given_text
+        self._given_text += len(text)
+        attempts = self._engines.attempts(self._busy)
+        if self._link is not None:
+            attempts.first(self._link)
+        while rest := text[self._said_text - start :].rstrip():
+            try:
+                link = await attempts.next()
+            except VoiceSessionError as error:
+                raise as_provider_error(self._engines.chain.name, error) from error
+            try:
+                await self._speak_with(link, rest)
+            except Exception as error:  # noqa: BLE001 - an adapter may be the host's own
+                attempts.failed(link, error)
+            else:
+                return
+
+    async def finish(self) -> None:
+        """Queue what is still on its way; nothing more is spoken."""
+        if self._resampler is not None:
+            self._add(self._resampler.finish())
+
+    async def _speak_with(self, link: Link[TextToSpeech], text: str) -> None:
+        await self._change_to(link)
+        base_text, base_us = self._said_text, self._made_us
+        async with (
+            self._engines.patience(link) as patience,
+            aclosing(link.engine.speak(text, language=self._language)) as pieces,
+        ):
+            async for piece in pieces:
+                self._engines.waited(link, patience.rest())
+                self._engines.took_over(link)
+                marks = tuple(
+                    SpeechMark(base_text + mark.text_end, base_us + mark.at_us)
+                    for mark in piece.marks
+                )
+                self._add(await self._resampled(piece.pcm), marks)
+                if marks:
+                    self._said_text = marks[-1].text_end
+                await self._room()
+                patience.renew()
+        self._engines.succeeded(link)
+
+    async def _change_to(self, link: Link[TextToSpeech]) -> None:
+        if link is self._link:
+            return
+        await self.finish()
+        self._link = link
+        made_hz = link.engine.audio_format.sample_rate
+        same = made_hz == self._sample_rate
+        self._resampler = None if same else Resampler(made_hz, self._sample_rate)
+
+    def _add(self, pcm: bytes, marks: tuple[SpeechMark, ...] = ()) -> None:
+        self._made_us = self._queue(pcm, self._given_text, marks)
+
+    async def _resampled(self, pcm: bytes) -> bytes:
+        if self._resampler is None:
+            return pcm
+        # Pure Python at a few per cent of real time: too long for the event loop.
+        return await to_thread.run_sync(self._resampler.push, pcm)
