@@ -83,6 +83,17 @@ class Query:
         """Paths that are fixed to one value each."""
         return {each.path for each in self.filters if each.is_equality}
 
+    def check_cursors(self) -> None:
+        """Do nothing if the start lies before the end.
+
+        Raises:
+            Refusal: It does not.
+        """
+        if self.start is None or self.end is None:
+            return
+        if self._compare(self.start.values, self.end.values) > 0:
+            raise invalid("The start cursor lies behind the end cursor.")
+
     def run(self, documents: Snapshot) -> list[tuple[str, Kept]]:
         """Return what is found in *documents*, in order."""
         found = [each for each in documents.items() if self._is_found(*each)]
@@ -139,7 +150,7 @@ def parsed(query: QueryPb, parent: str) -> Query:
     collection = selectors[0].collection_id
     filters = list(_filters(query.where)) if query.HasField("where") else []
     orders = list(_orders(query, filters))
-    return Query(
+    asked = Query(
         collection=collection,
         prefix=f"{parent}/{collection}/",
         filters=filters,
@@ -149,6 +160,8 @@ def parsed(query: QueryPb, parent: str) -> Query:
         offset=query.offset,
         limit=query.limit.value if query.HasField("limit") else None,
     )
+    asked.check_cursors()
+    return asked
 
 
 def _filters(where: Any) -> Iterator[Filter]:

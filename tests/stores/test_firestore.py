@@ -3,10 +3,9 @@
 from collections.abc import AsyncGenerator
 
 import pytest
-
 from tests.firestore_emulator.server import Emulator, emulator
-from voicesession.stores.documents.firestore import FirestoreDocumentDriver
-from voicesession.stores.documents.firestore import index_definitions
+
+from voicesession.stores.documents.firestore import FirestoreDocumentDriver, index_definitions
 from voicesession.testing.contracts.documents import INDEXES, DocumentDriverContract
 
 

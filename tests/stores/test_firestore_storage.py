@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator
 from importlib.resources import files
 
 import pytest
-
 from tests.firestore_emulator.server import emulator
+
 from voicesession.stores.documents import firestore
 from voicesession.stores.documents.firestore import FirestoreDocumentDriver
 from voicesession.stores.documents.storage import DocumentStorage

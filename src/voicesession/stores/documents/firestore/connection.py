@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from anyio import to_thread
+from anyio.lowlevel import checkpoint
 from attrs import frozen
 
 from ....core.errors import StoreError, WrongEventLoop
-from .calls import without_credentials
-from .library import AsyncClient, GoogleAuthError
+from . import calls
+from .library import AsyncClient, GoogleAuthError, message_in
 
 __all__ = ("Connection",)
+
+T = TypeVar("T")
 
 
 @frozen(kw_only=True, eq=False)
@@ -48,7 +51,7 @@ class Connection:
                 lambda: AsyncClient(project=project, database=database)
             )
         except GoogleAuthError as error:
-            raise without_credentials(error) from error
+            raise calls.without_credentials(error) from error
         except OSError as error:
             raise StoreError("Firestore: the environment names no project") from error
         return cls._of(client, is_ours=True)
@@ -74,10 +77,36 @@ class Connection:
             is_ours=is_ours,
         )
 
+    async def answer(self, rpc: Callable[..., Awaitable[Any]], request: Any) -> Any:
+        """Call one of ``api``'s methods, once, and return the message that it answers with."""
+        return message_in(await _cancellable(self._call(rpc, request)))
+
+    async def answers(self, rpc: Callable[..., Awaitable[Any]], request: Any) -> list[Any]:
+        """Call one of ``api``'s methods, once, and return all messages that it answers with."""
+
+        async def collected() -> list[Any]:
+            return [message_in(each) async for each in await self._call(rpc, request)]
+
+        return await _cancellable(collected())
+
+    async def _call(self, rpc: Callable[..., Awaitable[Any]], request: Any) -> Any:
+        return await rpc(
+            request, retry=None, timeout=calls.ANSWERS_WITHIN_S, metadata=self.metadata
+        )
+
     async def aclose(self) -> None:
         """Close the client, if it was opened here."""
         if self.is_ours:
             await self.api.transport.close()
+
+
+async def _cancellable(call: Awaitable[T]) -> T:
+    try:
+        return await call
+    except asyncio.CancelledError:
+        # It may be one of gRPC's own making, in which anyio would not know its own again.
+        await checkpoint()
+        raise
 
 
 def _require_asyncio() -> None:

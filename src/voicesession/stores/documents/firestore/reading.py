@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ....core.errors import StoreUnavailable
@@ -10,7 +10,7 @@ from ....ports.documents import DocumentKey, DocumentQuery, Index, StoredDocumen
 from . import calls, queries
 from .connection import Connection
 from .filing import Filing
-from .library import message_in, types
+from .library import types
 from .server_time import ServerTime
 
 __all__ = ("Reader",)
@@ -78,19 +78,8 @@ class Reader:
         """Ask the server what time it has."""
         await self.messages([_CLOCK])
 
-    async def _answers(
-        self, rpc: Callable[..., Awaitable[AsyncIterable[Any]]], request: Any
-    ) -> list[Any]:
-        async def ask() -> list[Any]:
-            stream = await rpc(
-                request,
-                retry=None,
-                timeout=calls.ANSWERS_WITHIN_S,
-                metadata=self._connection.metadata,
-            )
-            return [message_in(answer) async for answer in stream]
-
-        answers = await calls.read(ask)
+    async def _answers(self, rpc: Callable[..., Awaitable[Any]], request: Any) -> list[Any]:
+        answers = await calls.read(lambda: self._connection.answers(rpc, request))
         if answers:
             self.time.note(answers[-1].read_time)
         return answers

@@ -9,7 +9,7 @@ of the documents tells. Where nothing tells, the write is *unknown*, and said to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from ....core.errors import StoreError, StoreTimeout, StoreUnavailable
 from ....ports.documents import ABSENT, ANY, DocumentKey, RevisionConflict, Write
@@ -17,7 +17,7 @@ from ..requests import is_as_expected
 from . import calls
 from .connection import Connection
 from .filing import Filing, drawn_stamp, is_revision, stamp_of
-from .library import exceptions, message_in, types
+from .library import exceptions, types
 from .reading import Reader
 
 __all__ = ("Writer", "may_be_as_expected")
@@ -58,7 +58,7 @@ class Writer:
         may_be_done = False
         async for _ in calls.tries():
             try:
-                answer = await self._call(self._connection.api.commit, request)
+                answer = await self._connection.answer(self._connection.api.commit, request)
             except calls.NOT_DONE as error:
                 failure = error
             except calls.UNCLEAR as error:
@@ -69,7 +69,7 @@ class Writer:
             except calls.REFUSED as error:
                 raise calls.refused(error) from error
             else:
-                self._reader.time.note(message_in(answer).commit_time)
+                self._reader.time.note(answer.commit_time)
                 return
         if may_be_done:
             raise _lost_answer() from failure
@@ -100,7 +100,7 @@ class Writer:
             writes=[self._filing.message(write, stamp) for write in writes],
         )
         try:
-            answer = await self._call(self._connection.api.batch_write, request)
+            answer = await self._connection.answer(self._connection.api.batch_write, request)
         except calls.NOT_DONE:
             return list(writes)
         except calls.UNCLEAR as error:
@@ -146,14 +146,6 @@ class Writer:
             key = next(write.key for write in writes if write.expected == ABSENT)
             raise RevisionConflict(key.collection, key.id) from error
         raise calls.refused(error) from error
-
-    async def _call(self, rpc: Any, request: Any) -> Any:
-        return await rpc(
-            request,
-            retry=None,
-            timeout=calls.ANSWERS_WITHIN_S,
-            metadata=self._connection.metadata,
-        )
 
 
 def may_be_as_expected(write: Write) -> bool:
