@@ -11,7 +11,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-
+from tests.servers.proxy import FaultyProxy, running_proxy
 from tests.servers.s3 import CREDENTIALS, S3Server, running_moto, running_swift
 
 _numbers = count()
@@ -48,11 +48,19 @@ def place() -> str:
     return f"tests/{next(_numbers)}"
 
 
-@pytest.fixture
-def s3_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def s3_environment() -> Generator[pytest.MonkeyPatch]:
     """Let a store that opens its own client find the servers' credentials, and no others."""
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in CREDENTIALS.items():
+            environment.setenv(name, value)
+        environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        environment.setenv("AWS_CONFIG_FILE", "/dev/null")
+        environment.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        yield environment
+
+
+@pytest.fixture(scope="module")
+async def proxy(anyio_backend: str, s3_server: S3Server) -> AsyncGenerator[FaultyProxy]:
+    async with running_proxy(s3_server.port) as proxy:
+        yield proxy

@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from tests.servers.s3 import S3Server
+
 from voicesession.recording.s3 import S3ObjectStore
 from voicesession.testing.contracts.objects import ObjectStoreContract
 

@@ -1,12 +1,30 @@
+"""The strict server: it checks signatures and what arrives, and keeps connections alive."""
+
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Coroutine, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import anyio
 import pytest
-
+from aiohttp import ClientSession
+from attrs import frozen
+from tests.servers.proxy import Fault, FaultyProxy, Harm, Way
 from tests.servers.s3 import S3Server
-from voicesession.recording.s3 import S3ObjectStore
+from yarl import URL
+
+from voicesession.core.backoff import Backoff
+from voicesession.core.errors import StoreUnavailable
+from voicesession.core.segments import MIN_PART_BYTES
+from voicesession.ports.objects import StoreAccessDenied
+from voicesession.recording.s3 import BucketNotFound, Checksums, S3Limits, S3ObjectStore, S3Options
 from voicesession.testing.contracts.objects import ObjectStoreContract
+
+KEY = "sessions/sess_1/audio.wav"
+EVER = datetime.max.replace(tzinfo=UTC)
+LIMITS = S3Limits(backoff=Backoff(retries=2, first_us=1_000, longest_us=10_000))
+LARGE = bytes(range(256)) * (MIN_PART_BYTES // 256 + 1_000)
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +41,144 @@ class TestS3ObjectStoreOnSwift(ObjectStoreContract):
     @pytest.fixture
     def store(self, client: Any, bucket: str, place: str) -> S3ObjectStore:
         return S3ObjectStore(bucket, place, client=client)
+
+
+@pytest.fixture(scope="module")
+async def client_by_proxy(s3_server: S3Server, proxy: FaultyProxy) -> AsyncGenerator[Any]:
+    async with s3_server.client(proxy.url) as client:
+        yield client
+
+
+@pytest.fixture
+def store(client_by_proxy: Any, proxy: FaultyProxy, bucket: str, place: str) -> S3ObjectStore:
+    proxy.harm()
+    return S3ObjectStore(bucket, place, client=client_by_proxy, limits=LIMITS)
+
+
+@frozen
+class Answer:
+    status: int
+    body: bytes
+    disposition: str
+
+
+async def fetched(url: str, headers: dict[str, str] | None = None) -> Answer:
+    """What somebody gets who has only *url*."""
+    async with (
+        ClientSession() as session,
+        session.get(URL(url, encoded=True), headers=headers) as got,
+    ):
+        disposition = got.headers.get("Content-Disposition", "")
+        return Answer(got.status, await got.read(), disposition)
+
+
+def in_pieces(data: bytes) -> Iterator[bytes]:
+    return (data[start : start + 65_536] for start in range(0, len(data), 65_536))
+
+
+def every_call(store: S3ObjectStore) -> list[Coroutine[Any, Any, object]]:
+    return [
+        store.put(KEY, b""),
+        store.put_pieces(KEY, in_pieces(LARGE)),
+        store.get(KEY),
+        store.find(),
+        store.delete(KEY),
+        store.unfinished_uploads(begun_before=EVER),
+    ]
+
+
+async def test_what_is_longer_than_a_part_is_there_whole(store: S3ObjectStore) -> None:
+    await store.put_pieces(KEY, in_pieces(LARGE))
+    await store.put("at/once", LARGE)
+    for key in (KEY, "at/once"):
+        assert await store.get(key) == LARGE
+    end = len(LARGE)
+    assert await store.get(KEY, start=MIN_PART_BYTES - 3, end=end) == LARGE[MIN_PART_BYTES - 3 :]
+    assert await store.unfinished_uploads(begun_before=EVER) == []
+
+
+@pytest.mark.parametrize("at_byte", [3_000, 100_000, 5_000_000])
+async def test_what_arrives_damaged_is_refused_and_sent_again(
+    store: S3ObjectStore, proxy: FaultyProxy, at_byte: int
+) -> None:
+    damaged = Fault(harm=Harm.CORRUPT, way=Way.TO_SERVER, at_byte=at_byte, once_seen=b"PUT ")
+    proxy.harm(damaged)
+    if at_byte < MIN_PART_BYTES // 2:
+        await store.put("small", LARGE[:200_000])
+        assert await store.get("small") == LARGE[:200_000]
+    proxy.harm(damaged)
+    await store.put_pieces(KEY, in_pieces(LARGE))
+    assert await store.get(KEY) == LARGE
+
+
+async def test_what_always_arrives_damaged_is_never_kept(
+    store: S3ObjectStore, proxy: FaultyProxy
+) -> None:
+    damaged = Fault(harm=Harm.CORRUPT, way=Way.TO_SERVER, at_byte=100_000, once_seen=b"PUT ")
+    proxy.harm(damaged, forever=True)
+    for attempt in (store.put(KEY, LARGE[:200_000]), store.put_pieces(KEY, in_pieces(LARGE))):
+        with pytest.raises(StoreUnavailable):
+            await attempt
+    proxy.harm()
+    assert await store.find() == []
+    assert await store.unfinished_uploads(begun_before=EVER) == []
+
+
+@pytest.mark.parametrize("request_line", [rb"\?uploads", b"partNumber=1", b"partNumber=2"])
+async def test_a_cancelled_upload_leaves_nothing_and_costs_no_connection(
+    store: S3ObjectStore, proxy: FaultyProxy, request_line: bytes
+) -> None:
+    await store.put("warm", b"")
+    before = proxy.accepted
+    async with anyio.create_task_group() as group:
+        group.start_soon(store.put_pieces, KEY, in_pieces(LARGE))
+        await proxy.saw(request_line)
+        group.cancel_scope.cancel()
+    assert [found.key for found in await store.find()] == ["warm"]
+    assert await store.unfinished_uploads(begun_before=EVER) == []
+    await store.put_pieces(KEY, in_pieces(LARGE))
+    assert await store.get(KEY) == LARGE
+    assert proxy.accepted == before
+
+
+async def test_a_wrong_secret_is_told_as_ours_and_not_tried_again(
+    s3_environment: pytest.MonkeyPatch, s3_server: S3Server, bucket: str
+) -> None:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "wrong-secret")
+        async with S3ObjectStore(bucket, endpoint_url=s3_server.url, region="us-east-1") as store:
+            for attempt in every_call(store):
+                with pytest.raises(StoreAccessDenied, match=bucket) as told:
+                    await attempt
+                assert not told.value.retryable
+                assert "wrong-secret" not in repr(told.value)
+
+
+async def test_a_store_that_opens_its_own_client_can_sum_up_what_it_sends(
+    s3_environment: pytest.MonkeyPatch, s3_server: S3Server, bucket: str, place: str
+) -> None:
+    options = S3Options(checksums=Checksums.WHEN_SUPPORTED)
+    async with S3ObjectStore(
+        bucket, place, endpoint_url=s3_server.url, region="us-east-1", options=options
+    ) as store:
+        await store.put_pieces(KEY, in_pieces(LARGE))
+        assert await store.get(KEY) == LARGE
+
+
+async def test_a_bucket_that_is_not_there_is_named(client: Any) -> None:
+    store = S3ObjectStore("no-such-bucket", client=client)
+    for attempt in every_call(store):
+        with pytest.raises(BucketNotFound, match="no-such-bucket"):
+            await attempt
+
+
+async def test_a_url_is_good_for_who_has_it_unchanged(store: S3ObjectStore) -> None:
+    await store.put(KEY, b"0123456789")
+    url = await store.signed_url(KEY, expires_in=timedelta(minutes=1), filename="Grüße ;.wav")
+    answer = await fetched(url)
+    assert answer.body == b"0123456789"
+    assert answer.disposition == "attachment; filename*=UTF-8''Gr%C3%BC%C3%9Fe%20%3B.wav"
+    ranged = await fetched(url, headers={"Range": "bytes=2-4"})
+    assert (ranged.status, ranged.body) == (206, b"234")
+    for other in (url.replace(KEY, "other"), url.replace("Signature=", "Signature=0")):
+        assert (await fetched(other)).status == 403

@@ -98,7 +98,8 @@ def main(folder: Path) -> None:
             protocol=SwiftHttpProtocol,
             capitalize_response_headers=False,
         )
-    print(sockets["proxy"].getsockname()[1], flush=True)
+    sys.stdout.write(f"{sockets['proxy'].getsockname()[1]}\n")
+    sys.stdout.flush()
     tpool.execute(sys.stdin.read)
 
 

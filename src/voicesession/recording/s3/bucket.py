@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+from asyncio import timeout
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
-from anyio import Lock, sleep
+from anyio import CancelScope, Lock, sleep
+from anyio.lowlevel import checkpoint_if_cancelled
 
-from ..._loop import require_asyncio, shielded, within
+from ..._loop import require_asyncio
 from ...core.errors import StoreUnavailable
 from .faults import telling
 from .settings import Checksums, S3Limits
@@ -100,7 +103,11 @@ class OwnClient:
 
 
 class Bucket:
-    """One bucket. A request is a function of a client; how it is made is decided here."""
+    """One bucket. A request is a function of a client; how it is made is decided here.
+
+    Each try has its deadline, by asyncio's own ``timeout``: that cancels once, as the client
+    expects, where a scope of anyio would cancel again what it awaits to clean up.
+    """
 
     def __init__(self, name: str, client: Client, limits: S3Limits) -> None:
         self.name = name
@@ -113,25 +120,15 @@ class Bucket:
         Raises:
             StoreError: It failed; see ``telling``.
         """
-
-        async def attempt() -> _T:
-            async with within(self._limits.request_us):
-                return await request(await self._client.get())
-
-        return await self._tried(key, attempt)
+        return await self._tried(key, partial(self._once, request))
 
     async def write(self, key: str, request: Callable[[S3Client], Awaitable[_T]]) -> _T:
-        """Return what *request* returns; nobody cancels a try that has begun.
+        """Return what *request* returns; anyio cancels no try that has begun.
 
         Raises:
             StoreError: It failed; see ``telling``.
         """
-
-        async def attempt() -> _T:
-            async with shielded(self._limits.request_us):
-                return await request(await self._client.get())
-
-        return await self._tried(key, attempt)
+        return await self._tried(key, partial(self._shielded, request))
 
     async def last_write(self, key: str, request: Callable[[S3Client], Awaitable[object]]) -> None:
         """Do *request* once, even for a caller who is cancelled already.
@@ -140,18 +137,18 @@ class Bucket:
             StoreError: It failed; see ``telling``.
         """
         with telling(self.name, key):
-            async with shielded(self._limits.request_us):
-                await request(await self._client.get())
+            await self._shielded(request)
 
     async def aclose(self) -> None:
         """Close the client, if it is ours."""
-        async with shielded(self._limits.request_us):
+        with CancelScope(shield=True):
             await self._client.aclose()
 
     async def _tried(self, key: str, attempt: Callable[[], Awaitable[_T]]) -> _T:
         require_asyncio("S3ObjectStore")
         waits_us = self._limits.backoff.delays_us(iter(random.random, None))
         while True:
+            await checkpoint_if_cancelled()  # a write that has begun is not cancelled any more
             try:
                 with telling(self.name, key):
                     return await attempt()
@@ -160,3 +157,12 @@ class Bucket:
                 if wait_us is None:
                     raise
                 await sleep(wait_us / _US_PER_S)
+
+    async def _shielded(self, request: Callable[[S3Client], Awaitable[_T]]) -> _T:
+        with CancelScope(shield=True):
+            done = await self._once(request)
+        return done
+
+    async def _once(self, request: Callable[[S3Client], Awaitable[_T]]) -> _T:
+        async with timeout(self._limits.request_us / _US_PER_S):
+            return await request(await self._client.get())

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, Final
 
-from aiohttp import ClientConnectorError
+from aiohttp import ClientConnectorError, ClientError as BrokenOff
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -94,7 +94,7 @@ def telling(bucket: str, key: str) -> Generator[None]:
         raise StoreUnavailable(f"{bucket}: {error}") from error
     except EndpointConnectionError as error:
         raise _unreached(error, bucket, key) from error
-    except (HTTPClientError, IncompleteReadError) as error:
+    except (HTTPClientError, IncompleteReadError, BrokenOff) as error:
         raise StoreTimeout(f"{bucket}: the answer for {key} broke off") from error
     except BotoCoreError as error:
         raise StoreError(f"{bucket}: {error}") from error
