@@ -31,6 +31,8 @@ from .writing import Writer
 __all__ = ("FirestoreDocumentDriver",)
 
 _PREFIX: Final = re.compile(r"([a-z][a-z0-9_]{0,63})?")
+_PROJECT: Final = re.compile(r"[A-Za-z0-9.:_-]+")
+_DATABASE: Final = re.compile(r"\(default\)|[a-z0-9-]+")
 _LARGEST_DOCUMENT_BYTES: Final = 1_048_576 - BOOKKEEPING_BYTES
 
 
@@ -54,7 +56,7 @@ class FirestoreDocumentDriver:
         client: A host's own client, instead of project and database; the host closes it.
 
     Raises:
-        InvalidValue: The prefix is none, or a project is named beside a client.
+        InvalidValue: A name is none, or a project is named beside a client.
     """
 
     def __init__(
@@ -67,6 +69,10 @@ class FirestoreDocumentDriver:
     ) -> None:
         if not _PREFIX.fullmatch(prefix):
             raise InvalidValue("prefix", prefix, "up to 64 of a-z, 0-9 and _, or nothing")
+        if project is not None and not _PROJECT.fullmatch(project):
+            raise InvalidValue("project", project, "the id of a project")
+        if not _DATABASE.fullmatch(database):
+            raise InvalidValue("database", database, "(default), or the id of a database")
         if client is not None and project is not None:
             raise InvalidValue("project", project, "None: the client has its own")
         self._project = project
