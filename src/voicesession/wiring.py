@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -38,6 +39,7 @@ def open(  # noqa: A001 - `voicesession.open` reads like what it does
     clock: Clock | None = None,
     life: LifePolicy | None = None,
     admission: AdmissionPolicy | None = None,
+    lease: timedelta = timedelta(seconds=15),
 ) -> SessionManager:
     """Return a manager of the sessions in *store*; nothing is opened before ``async with``.
 
@@ -49,6 +51,7 @@ def open(  # noqa: A001 - `voicesession.open` reads like what it does
         clock: The system's, unless time is turned by hand.
         life: How long a session may take for what.
         admission: How many sessions may be open at once.
+        lease: For how long a worker that is not heard of keeps its sessions.
 
     Raises:
         InvalidConfig: A URL names no part that there is, or an extra is not installed.
@@ -62,6 +65,7 @@ def open(  # noqa: A001 - `voicesession.open` reads like what it does
             clock=clock or SystemClock(),
             life=life or LifePolicy(),
             admission=admission or AdmissionPolicy(),
+            lease=lease,
             worker_id=f"{socket.gethostname()}:{os.getpid()}",
         ),
         tenant_id=tenant_id,

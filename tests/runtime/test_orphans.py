@@ -105,7 +105,7 @@ async def test_a_session_whose_worker_is_gone_is_paused_and_can_be_resumed_elsew
     session = await dies(services)
     assert await orphans.sweep() == (session.id,)
     lost = await stored(services, session)
-    assert (lost.state, lost.pause_reasons, lost.worker_id) == (
+    assert (lost.state, set(lost.pause_reasons), lost.worker_id) == (
         SessionState.PAUSED,
         {PauseReason.WORKER_LOST},
         None,

@@ -7,6 +7,7 @@ from typing import Final
 import typer
 
 from .demo import demo
+from .recover import recover
 from .sessions import sessions
 from .states import states
 
@@ -23,4 +24,5 @@ app: Final = typer.Typer(
 )
 app.command()(demo)
 app.command()(states)
+app.command()(recover)
 app.add_typer(sessions, name="sessions")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, TypeVar
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from urllib.parse import urlsplit
 
 import typer
 
 from ..core.identity import DEFAULT_TENANT
-from .failures import Debug, WrongUse, reported
+from .failures import Debug, reported
+from .opening import Json, Store, Tenant, ask, print_json
 
 if TYPE_CHECKING:
     from ..core.session import Session
@@ -26,20 +23,14 @@ sessions: Final = typer.Typer(
     help="List, show and delete the sessions of a store.", no_args_is_help=True
 )
 
-_T = TypeVar("_T")
-_Store: TypeAlias = Annotated[
-    str, typer.Option(envvar="VOICESESSION_STORE", help="Where sessions live: sqlite:///file.db")
-]
-_Tenant: TypeAlias = Annotated[str, typer.Option(help="Whose sessions.")]
-_Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 _SessionId: TypeAlias = Annotated[str, typer.Argument(metavar="ID", show_default=False)]
 
 
 @sessions.command("list")
 def list_sessions(  # noqa: PLR0913  # one parameter for each option, as typer wants them
     *,
-    store: _Store,
-    tenant: _Tenant = DEFAULT_TENANT,
+    store: Store,
+    tenant: Tenant = DEFAULT_TENANT,
     state: Annotated[
         str | None, typer.Option(help="IDLE, CONNECTING, LIVE, PAUSED or ENDED.")
     ] = None,
@@ -51,7 +42,7 @@ def list_sessions(  # noqa: PLR0913  # one parameter for each option, as typer w
     cursor: Annotated[
         str | None, typer.Option(help="Go on behind a page: its next_cursor.")
     ] = None,
-    as_json: _Json = False,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """List sessions, the newest first."""
@@ -61,9 +52,9 @@ def list_sessions(  # noqa: PLR0913  # one parameter for each option, as typer w
         return await voice.find(limit=limit, **filters)
 
     with reported(debug=debug):
-        page = _ask(store, tenant, None, find)
+        page = ask(store, tenant, None, find)
         if as_json:
-            _print_json(_page_document(page, limit))
+            print_json(_page_document(page, limit))
         else:
             _print_page(page)
 
@@ -72,9 +63,9 @@ def list_sessions(  # noqa: PLR0913  # one parameter for each option, as typer w
 def get_session(
     session_id: _SessionId,
     *,
-    store: _Store,
-    tenant: _Tenant = DEFAULT_TENANT,
-    as_json: _Json = False,
+    store: Store,
+    tenant: Tenant = DEFAULT_TENANT,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Show one session and what was said in it."""
@@ -83,9 +74,9 @@ def get_session(
         return await voice.get(session_id), await voice.transcript(session_id)
 
     with reported(debug=debug):
-        session, transcript = _ask(store, tenant, None, get)
+        session, transcript = ask(store, tenant, None, get)
         if as_json:
-            _print_json(_session_and_words(session, transcript))
+            print_json(_session_and_words(session, transcript))
         else:
             _print_session(session, transcript)
 
@@ -94,7 +85,7 @@ def get_session(
 def delete_session(  # noqa: PLR0913  # one parameter for each option, as typer wants them
     session_id: _SessionId,
     *,
-    store: _Store,
+    store: Store,
     recordings: Annotated[
         str | None,
         typer.Option(
@@ -102,10 +93,10 @@ def delete_session(  # noqa: PLR0913  # one parameter for each option, as typer 
             help="Where its files lie; needed only where its own record does not say so.",
         ),
     ] = None,
-    tenant: _Tenant = DEFAULT_TENANT,
+    tenant: Tenant = DEFAULT_TENANT,
     end: Annotated[bool, typer.Option("--end", help="End it first, if it is active.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    as_json: _Json = False,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Delete a session with its words, audio and files. Nothing brings it back."""
@@ -117,53 +108,14 @@ def delete_session(  # noqa: PLR0913  # one parameter for each option, as typer 
         await voice.delete(session_id, end=end, reason="cli")
 
     with reported(debug=debug):
-        session = _ask(store, tenant, None, get)
+        session = ask(store, tenant, None, get)
         if not yes:
             typer.confirm(f"Delete {session.id} ({session.status})?", abort=True, err=True)
-        _ask(store, tenant, recordings or _recordings_of(session), delete)
+        ask(store, tenant, recordings or _recordings_of(session), delete)
         if as_json:
-            _print_json({"deleted": True, "session_id": session.id})
+            print_json({"deleted": True, "session_id": session.id})
         else:
             print(f"deleted {session.id}")
-
-
-# --- the store ---------------------------------------------------------------------------
-
-
-def _ask(
-    store: str,
-    tenant: str,
-    recordings: str | None,
-    question: Callable[[SessionManager], Awaitable[_T]],
-) -> _T:
-    """Return what *question* answers about the store."""
-    import anyio
-
-    async def ask() -> _T:
-        async with _opened(store, tenant, recordings) as voice:
-            return await question(voice)
-
-    return anyio.run(ask)
-
-
-@asynccontextmanager
-async def _opened(
-    store: str, tenant: str, recordings: str | None
-) -> AsyncGenerator[SessionManager]:
-    from ..wiring import open as open_voice
-
-    voice = open_voice(store, recordings=recordings, tenant_id=tenant)
-    _require_file(store)
-    async with voice:
-        yield voice
-
-
-def _require_file(store: str) -> None:
-    # Who only looks does not make a database by a slip of the pen.
-    parts = urlsplit(store)
-    path = Path(unquote(parts.path).removeprefix("/"))
-    if parts.scheme == "sqlite" and not path.is_file():
-        raise WrongUse(f"{path}: there is no such store")
 
 
 def _recordings_of(session: Session) -> str | None:
@@ -176,10 +128,6 @@ def _recordings_of(session: Session) -> str | None:
 
 
 # --- what is printed ---------------------------------------------------------------------
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    print(json.dumps(document, ensure_ascii=False))
 
 
 def _page_document(page: Page, limit: int) -> dict[str, Any]:

@@ -51,7 +51,6 @@ __all__ = (
 )
 
 _NOTHING: Final = Balance()
-_SHOWN: Final = (Meter.AUDIO_US, Meter.VIDEO_TOKENS, Meter.SCREEN_TOKENS)
 
 _LimitKey: TypeAlias = tuple[Account, Meter, Window]
 
@@ -271,25 +270,26 @@ def set_zone(books: Books, account: Account, zone: tzinfo) -> Books:
     return evolve(books, zones={**books.zones, account: zone})
 
 
-def budget_status(
-    books: Books, account: Account, at: datetime, *, meters: Iterable[Meter] = _SHOWN
-) -> dict[str, dict[str, float | None]]:
-    """Return where *account* stands on each meter, as a JSON object for people and pages.
+def budget_status(found: Iterable[Standing]) -> dict[str, dict[str, float | None]]:
+    """Return where one account stands on each meter, as a JSON object for people and pages.
 
     Of several limits the tightest is shown; without one, the first window: the day, or the
     session. Audio is in minutes, under ``audio_minutes``, as exact as a float is; everything
     else is in whole units. ``limit``, ``remaining`` and ``utilization`` are None without a
     limit.
 
-    Raises:
-        InvalidValue: *at* is naive.
+    Args:
+        found: Of one account, from `standings`, for as many meters as are to be shown.
     """
-    status: dict[str, dict[str, float | None]] = {}
-    for meter in meters:
-        found = standings(books, [account], meter, at)
-        name = "audio_minutes" if meter is Meter.AUDIO_US else meter.value
-        status[name] = _shown(_tightest(found) or found[0])
-    return status
+    by_meter: dict[Meter, list[Standing]] = {}
+    for standing in found:
+        by_meter.setdefault(standing.line.meter, []).append(standing)
+    return {
+        "audio_minutes" if meter is Meter.AUDIO_US else meter.value: _shown(
+            _tightest(of_meter) or of_meter[0]
+        )
+        for meter, of_meter in by_meter.items()
+    }
 
 
 def _shown(standing: Standing) -> dict[str, float | None]:

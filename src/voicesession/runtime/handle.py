@@ -11,6 +11,7 @@ from collections.abc import Callable
 from ..core.audio import AudioFormat
 from ..core.errors import SessionNotActive
 from ..core.events import (
+    BudgetRaised,
     ConsentChanged,
     PauseRequested,
     ReplyFinished,
@@ -93,12 +94,15 @@ class SessionHandle:
             InvalidState: It is LIVE already, paused for another reason, or over.
             RecordingFailed: Audio is to be kept and there is no place for it; the session
                 stays as it was.
+            BudgetExhausted: Nothing is left to spend; it stays as it was.
+            QuotaExceeded: Too many sessions of one account run at once; it stays as it was.
         """
+        await self.ownership.open_purse()
         self._record()
         now = self._clock.now()
         reopened: tuple[SessionEvent, ...] = ()
         if self.session.state is SessionState.PAUSED:
-            lifting = (WorkerReady(at=now), TransportReady(at=now))
+            lifting = (WorkerReady(at=now), TransportReady(at=now), BudgetRaised(at=now))
             reopened = tuple(event for event in lifting if is_legal(self.session, event))
         return await self.ownership.apply(*(reopened or (TransportReady(at=now),)))
 
@@ -143,6 +147,7 @@ class SessionHandle:
     def audio(self, track: Track, pcm: bytes) -> bool:
         """Take audio of one voice; return whether it was accepted. Never blocks.
 
+        It is not while the session is not LIVE, nor where the budget has no room for it.
         USER audio moves the session's time on. AGENT audio (s16le, mono, at the session's
         rate) is given when it is played, and lies where the session stands now.
 
@@ -158,11 +163,26 @@ class SessionHandle:
             self.ownership.running.audio_chunks_received += 1
         if not self.is_live:
             return False
-        if track is Track.USER:
-            self.ownership.tape.user(pcm)
-        else:
+        if track is Track.AGENT:
             self.ownership.tape.agent(pcm)
+        elif not self.ownership.spend(self.ownership.tape.moves_us(pcm)):
+            return False
+        else:
+            self.ownership.tape.user(pcm)
         return True
+
+    async def afford(self, pcm: bytes) -> bool:
+        """Wait until the budget has room for *pcm*; return False if it has none.
+
+        For audio that comes faster than it was spoken, such as from a file: `audio` does not
+        wait, and the ledger is asked in good time only for what comes as it is spoken.
+        """
+        wanted_us = self.ownership.tape.moves_us(pcm)
+        while self.is_live and self.ownership.purse.left_us < wanted_us:
+            await self.ownership.top_up()
+            if self.ownership.purse.is_dry:
+                return False
+        return self.is_live
 
     def partial(self, text: str) -> None:
         """Keep what the recogniser thinks so far; it is stored with the running stats.

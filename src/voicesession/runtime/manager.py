@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from types import TracebackType
@@ -30,6 +30,7 @@ from ..core.session import Session
 from ..core.states import EndReason, SessionState, SessionStatus
 from ..core.transcript import Transcript
 from ..ports.storage import Order, Page, Scope, SessionQuery
+from .budgets import BudgetTracker
 from .erasure import erase
 from .handle import SessionHandle
 from .live import VoiceSession
@@ -37,6 +38,7 @@ from .ownership import Ownership
 from .parameters import SessionFilters, SessionParameters
 from .pipeline import Pipeline, SessionConfig
 from .registry import Registry
+from .rescue import Rescue, RescuedRecording, rescue, rescue_plan
 from .services import Services
 from .worker import Worker
 
@@ -62,6 +64,10 @@ class SessionManager:
         self.tenant_id = TenantId(checked_id("tenant_id", tenant_id))
         self._scope = Scope(self.tenant_id)
         self._registry = Registry(self._services, self._scope, self._worker.orphans)
+        self.budgets = BudgetTracker(
+            self._services.storage.ledger, self._services.clock, self.tenant_id
+        )
+        """Limits and usage of this tenant, its users and its sessions."""
 
     def for_tenant(self, tenant_id: str) -> SessionManager:
         """Return the same manager for the sessions of another tenant.
@@ -232,6 +238,19 @@ class SessionManager:
         """
         event = DetailsChanged(at=self._now(), fields=("legal_hold",))
         return await self._command(session_id, event, legal_hold=held)
+
+    async def rescue_plan(self) -> tuple[RescuedRecording, ...]:
+        """Return what `rescue` would do with each recording it finds; change nothing."""
+        return await rescue_plan(self._services)
+
+    async def rescue(self, *, on_progress: Callable[[int, int], None] | None = None) -> Rescue:
+        """Make whole what a crash has left, of all tenants; see `voicesession.runtime.rescue`.
+
+        Raises:
+            RecordingFailed: The place of the recordings cannot be read.
+            StoreError: The store does not say which sessions there are.
+        """
+        return await rescue(self._services, self._worker.orphans, on_progress=on_progress)
 
     # --- live sessions -------------------------------------------------------------------
 

@@ -8,9 +8,10 @@ from datetime import timedelta
 
 from attrs import field, frozen
 
+from ..core.accounts import HoldId
 from ..core.admission import AdmissionPolicy
 from ..core.deadlines import LifePolicy
-from ..core.identity import RANDOM_BYTES, SessionId, session_id, utterance_id
+from ..core.identity import RANDOM_BYTES, SessionId, session_id, utterance_id, uuid7_hex
 from ..core.utterance import UtteranceId
 from ..ports.clock import Clock
 from ..ports.objects import ObjectStore
@@ -46,6 +47,10 @@ class Services:
     def new_session_id(self) -> SessionId:
         """Draw an id for a new session."""
         return session_id(self.clock.now(), self.entropy(RANDOM_BYTES))
+
+    def new_hold_id(self) -> HoldId:
+        """Draw an id for something that is held in the ledger."""
+        return HoldId(f"hold_{uuid7_hex(self.clock.now(), self.entropy(RANDOM_BYTES))}")
 
     def new_utterance_id(self) -> UtteranceId:
         """Draw an id for a new utterance."""

@@ -69,6 +69,11 @@ class Tape:
         self._base_us += max(0, self._recording.kept_until_us - self.now_us)
         self._count()
 
+    def moves_us(self, pcm: bytes) -> int:
+        """Return how far `user` would move time on with *pcm*."""
+        after_us = self._format.duration_us(self._accepted_bytes + len(pcm))
+        return self._base_us + after_us - self.now_us
+
     def user(self, pcm: bytes) -> None:
         """Take audio of the caller, whole sample frames: time moves on."""
         if self._recording is not None:

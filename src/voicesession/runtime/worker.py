@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import AsyncExitStack, contextmanager
 from types import TracebackType
+from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
@@ -78,6 +79,7 @@ class Worker:
     def owning(self, ownership: Ownership) -> Generator[None]:
         """Look after *ownership* for the length of the block."""
         session_id = ownership.session.id
+        ownership.run_in(self._start)
         self.owned[session_id] = ownership
         self._supervisor.add(session_id, ownership)
         try:
@@ -85,6 +87,9 @@ class Worker:
         finally:
             del self.owned[session_id]
             self._supervisor.remove(session_id)
+
+    def _start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._tasks.start_soon(work)
 
 
 def _log(session_id: SessionId | None, error: Exception) -> None:

@@ -1,0 +1,179 @@
+"""
+After a crash: what is left of sessions and recordings that nobody owns, made whole.
+
+Two things are looked for. Sessions whose lease and grace have passed are ended, as any sweep
+does. And recordings that were never finished: each is put together, where its session is over;
+left alone, where its session may go on; and removed, where its session was deleted. What
+belongs to no session that the store knows is reported and left where it is: the store that was
+named may be the wrong one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from enum import StrEnum
+
+from attrs import frozen
+
+from ..core.errors import SessionNotFound, VoiceSessionError
+from ..core.events import RecordingLinked
+from ..core.identity import SessionId
+from ..core.session import Session
+from ..core.states import SessionState
+from ..ports.recording import LeftRecording, Recorder
+from ..ports.scope import EVERYTHING
+from ..ports.storage import TombstoneReader
+from .ending import recording_changes
+from .orphans import Orphans
+from .record import SessionRecord
+from .services import Services
+
+__all__ = ("Fate", "Rescue", "RescuedRecording", "rescue", "rescue_plan")
+
+
+class Fate(StrEnum):
+    """What becomes of a recording that was found. The values are printed; never rename one."""
+
+    FINISHED = "finished"
+    """Its session is over: it is put together and linked to it."""
+    SPARED = "spared"
+    """Its session goes on, or may be resumed."""
+    REMOVED = "removed"
+    """Its session was deleted."""
+    UNKNOWN = "unknown"
+    """The store knows of no such session; nothing is done."""
+    FAILED = "failed"
+    """It could not be finished or removed, and is still there."""
+
+
+@frozen(kw_only=True)
+class RescuedRecording:
+    """What became of one recording, or what would.
+
+    Attributes:
+        duration_us: How much audio there was.
+        detail: Where the file is, or why there is none.
+    """
+
+    session_id: str
+    fate: Fate
+    duration_us: int
+    detail: str | None = None
+
+
+@frozen(kw_only=True)
+class Rescue:
+    """What was found and done.
+
+    Attributes:
+        sessions: Those that were looked after because nobody ran them.
+    """
+
+    sessions: tuple[SessionId, ...] = ()
+    recordings: tuple[RescuedRecording, ...] = ()
+
+
+async def rescue_plan(services: Services) -> tuple[RescuedRecording, ...]:
+    """Return what `rescue` would do with each recording as things stand; change nothing.
+
+    Raises:
+        RecordingFailed: The place of the recordings cannot be read.
+        StoreError: The store does not say which sessions there are.
+    """
+    if services.recorder is None:
+        return ()
+    left = await services.recorder.find_left()
+    return tuple([await _judged(services, one) for one in left])
+
+
+async def rescue(
+    services: Services,
+    orphans: Orphans,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Rescue:
+    """Look after all sessions that nobody runs, and finish all recordings that nobody makes.
+
+    Safe to run at any time, twice, and from many workers at once.
+
+    Args:
+        on_progress: Called with how many recordings are done, and how many there are.
+
+    Raises:
+        RecordingFailed: The place of the recordings cannot be read.
+        StoreError: The store does not say which sessions there are.
+    """
+    swept, recorder = await orphans.sweep(), services.recorder
+    if recorder is None:
+        return Rescue(sessions=swept)
+    left = await recorder.find_left()
+    done: list[RescuedRecording] = []
+    for one in left:
+        done.append(await _carried_out(services, recorder, await _judged(services, one)))
+        if on_progress is not None:
+            on_progress(len(done), len(left))
+    return Rescue(sessions=swept, recordings=tuple(done))
+
+
+async def _judged(services: Services, left: LeftRecording) -> RescuedRecording:
+    session = await _session(services, left.session_id)
+    if session is not None:
+        fate = Fate.FINISHED if session.state is SessionState.ENDED else Fate.SPARED
+    else:
+        was_deleted = await _was_deleted(services, left.session_id)
+        fate = Fate.REMOVED if was_deleted else Fate.UNKNOWN
+    return RescuedRecording(session_id=left.session_id, fate=fate, duration_us=left.duration_us)
+
+
+async def _carried_out(
+    services: Services, recorder: Recorder, planned: RescuedRecording
+) -> RescuedRecording:
+    try:
+        if planned.fate is Fate.REMOVED:
+            await recorder.purge(planned.session_id)
+        elif planned.fate is Fate.FINISHED:
+            return await _finished(services, recorder, planned)
+    except VoiceSessionError as error:
+        return _with(planned, Fate.FAILED, f"{error.code}: {error}")
+    return planned
+
+
+async def _finished(
+    services: Services, recorder: Recorder, planned: RescuedRecording
+) -> RescuedRecording:
+    for report in await recorder.recover_only([planned.session_id]):
+        if report.recorded is None:
+            return _with(planned, Fate.FAILED, report.problem)
+        session = await _session(services, planned.session_id)
+        if session is not None:
+            changes = recording_changes(report.recorded)
+            event = RecordingLinked(at=services.clock.now(), partial=changes["audio_partial"])
+            record = SessionRecord(services.storage.sessions, session, policy=services.life)
+            await record.apply(event, **changes)
+        return _with(planned, Fate.FINISHED, report.recorded.uri)
+    return _with(planned, Fate.SPARED, "somebody else has taken it up")
+
+
+async def _session(services: Services, session_id: str) -> Session | None:
+    try:
+        return await services.storage.sessions.load(SessionId(session_id), EVERYTHING)
+    except SessionNotFound:
+        return None
+
+
+async def _was_deleted(services: Services, session_id: str) -> bool:
+    store = services.storage.sessions
+    if not isinstance(store, TombstoneReader):
+        return False
+    deleted = hashlib.sha256(session_id.encode()).hexdigest()
+    return any(stone.session_hash == deleted for stone in await store.tombstones(EVERYTHING))
+
+
+def _with(planned: RescuedRecording, fate: Fate, detail: str | None) -> RescuedRecording:
+    return RescuedRecording(
+        session_id=planned.session_id,
+        fate=fate,
+        duration_us=planned.duration_us,
+        detail=detail,
+    )
