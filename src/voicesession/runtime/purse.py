@@ -4,8 +4,10 @@ What one live session may still spend on audio, and what it has spent.
 Audio is reserved in slices before it is processed, so that what is spent and held together
 never passes a limit. Each slice is a hold in the ledger. The session uses them up one after
 the other and asks for the next one while there is still more than a lease left, so that the
-ledger is asked once in ten seconds, and may be away for as long as the rest of the store.
-What was not needed is given back when the session pauses or ends: paused time costs nothing.
+ledger is asked once in ten seconds, and may be away for as long as the rest of the store. The
+closer a limit comes the smaller they get, so that a warning is told in time and a session
+holds little that others could use. What was not needed is given back when the session pauses
+or ends: paused time costs nothing.
 """
 
 from __future__ import annotations
@@ -30,10 +32,12 @@ from ..core.meters import Meter
 from ..ports.clock import Clock
 from ..ports.ledger import BudgetLedger
 
-__all__ = ("SLICE_US", "Purse")
+__all__ = ("FIRST_SLICE_US", "LARGEST_SLICE_US", "Purse")
 
-SLICE_US: Final = 30_000_000
-_ASK_BELOW_US: Final = 20_000_000
+FIRST_SLICE_US: Final = 5_000_000
+LARGEST_SLICE_US: Final = 30_000_000
+_SMALLEST_SLICE_US: Final = 1_000_000
+_SLICES_TO_A_LIMIT: Final = 8
 
 
 @define
@@ -74,7 +78,8 @@ class Purse:
         self._is_asking = False
         self._was_refused = False
         self._was_granted = False
-        self._ask_below_us = _ASK_BELOW_US
+        self._slice_us = FIRST_SLICE_US
+        self._ask_below_us = 0
         self.tightest: Standing | None = None
         """What bounded the last slice, for people who ask why there is no more."""
 
@@ -166,7 +171,7 @@ class Purse:
             posted = await self._post(settle=used, release=frozenset(seat))
             self._slices.clear()
             self._used_up.clear()
-            self._ask_below_us = _ASK_BELOW_US
+            self._slice_us = FIRST_SLICE_US
             if leave:
                 self._seat = None
             return posted.risen
@@ -176,14 +181,15 @@ class Purse:
     async def _ask(self) -> tuple[Standing, ...]:
         posted = await self._next_slice()
         (grant,) = posted.grants
-        self.tightest = grant.tightest or self.tightest
+        self.tightest = grant.tightest
         self._was_granted = grant.amount > 0
         if self._was_granted:
             self._was_refused = False
             self._slices.append(_Slice(grant.hold_id, grant.amount))
+            self._slice_us = _next_slice_us(self.tightest)
         # With nothing granted it is asked once more when audio has to be refused: somebody
         # may have raised the limit by then.
-        self._ask_below_us = _ASK_BELOW_US if self._was_granted else 0
+        self._ask_below_us = self._slice_us * 2 // 3 if self._was_granted else 0
         return posted.risen
 
     async def _next_slice(self) -> Posted:
@@ -191,7 +197,7 @@ class Purse:
         entry = self._unanswered
         if entry is None:
             used_up, self._used_up = self._used_up, {}
-            want = Want(hold_id=self._new_hold_id(), meter=Meter.AUDIO_US, amount=SLICE_US)
+            want = Want(hold_id=self._new_hold_id(), meter=Meter.AUDIO_US, amount=self._slice_us)
             entry = self._entry(settle=used_up, reserve=(want,))
         was_unanswered, self._unanswered = self._unanswered is not None, entry
         try:
@@ -217,6 +223,13 @@ class Purse:
 
     def _entry(self, **booked: Any) -> LedgerEntry:
         return LedgerEntry(at=self._clock.now(), accounts=self._accounts, **booked)
+
+
+def _next_slice_us(tightest: Standing | None) -> int:
+    remaining_us = None if tightest is None else tightest.remaining
+    if remaining_us is None:
+        return LARGEST_SLICE_US
+    return min(LARGEST_SLICE_US, max(_SMALLEST_SLICE_US, remaining_us // _SLICES_TO_A_LIMIT))
 
 
 def _whose(standing: Standing | None) -> str:

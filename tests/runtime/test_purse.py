@@ -1,0 +1,279 @@
+"""What a session may spend on audio: reserved before it is used, and never more than there is."""
+
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+import anyio
+import pytest
+from hypothesis import given, strategies as st
+
+from voicesession.core.accounts import Account, HoldId, Level, Limit, Scope, Standing
+from voicesession.core.errors import (
+    BudgetExhausted,
+    InvalidValue,
+    QuotaExceeded,
+    StoreTimeout,
+    StoreUnavailable,
+)
+from voicesession.core.ledger import LedgerEntry, Posted
+from voicesession.core.meters import Meter
+from voicesession.core.windows import Window
+from voicesession.runtime.clock import SteppedClock
+from voicesession.runtime.purse import FIRST_SLICE_US, LARGEST_SLICE_US, Purse
+from voicesession.stores.memory.ledger import MemoryLedger
+from voicesession.stores.memory.shelves import Shelves
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+CALL = Account(Scope.SESSION, "sess_1")
+ADA = Account(Scope.USER, "ada")
+FRAME_US = 20_000
+SECOND_US = 1_000_000
+
+
+class CountedLedger(MemoryLedger):
+    """Counts what it is asked, and fails as it is told: ``(written, error)`` for each post."""
+
+    def __init__(self, shelves: Shelves) -> None:
+        super().__init__(shelves)
+        self.posts = 0
+        self.failures: list[tuple[bool, Exception]] = []
+
+    async def post(self, entry: LedgerEntry, /) -> Posted:
+        self.posts += 1
+        if not self.failures:
+            return await super().post(entry)
+        written, error = self.failures.pop(0)
+        if written:
+            await super().post(entry)
+        raise error
+
+
+@pytest.fixture
+def ledger() -> CountedLedger:
+    return CountedLedger(Shelves())
+
+
+def a_purse(ledger: CountedLedger, session: Account = CALL) -> Purse:
+    ids = count()
+    return Purse(
+        ledger,
+        SteppedClock(NOON),
+        (session, ADA),
+        lambda: HoldId(f"hold_{session.id}_{next(ids)}"),
+    )
+
+
+@pytest.fixture
+def purse(ledger: CountedLedger) -> Purse:
+    return a_purse(ledger)
+
+
+async def limit(ledger: CountedLedger, amount: int, **fields: Any) -> None:
+    daily: dict[str, Any] = {"account": ADA, "meter": Meter.AUDIO_US, "window": Window.DAY}
+    await ledger.set_limit(Limit(**daily | fields, amount=amount), at=NOON)
+
+
+async def stands(ledger: CountedLedger, account: Account = ADA) -> tuple[int, int]:
+    standing: Standing
+    standing, *_ = await ledger.standings([account], [Meter.AUDIO_US], at=NOON)
+    return standing.spent, standing.held
+
+
+async def speak(purse: Purse, audio_us: int) -> int:
+    """Spend in frames, asking in time as the owner does; return how much was afforded."""
+    spoken_us = 0
+    while spoken_us + FRAME_US <= audio_us and not purse.is_dry:
+        if purse.take(FRAME_US):
+            spoken_us += FRAME_US
+        if purse.wants_more:
+            await purse.ask()
+    return spoken_us
+
+
+async def test_what_is_used_is_booked_to_the_microsecond_and_the_rest_given_back(
+    ledger: CountedLedger, purse: Purse
+) -> None:
+    await purse.open()
+    assert await stands(ledger) == (0, FIRST_SLICE_US)
+    assert await speak(purse, 61_020_000) == 61_020_000
+    await purse.settle(leave=True)
+    assert await stands(ledger) == await stands(ledger, CALL) == (61_020_000, 0)
+
+
+async def test_the_ledger_is_asked_once_in_ten_seconds(ledger: CountedLedger, purse: Purse) -> None:
+    await purse.open()
+    await purse.ask()
+    ledger.posts = 0
+    await speak(purse, 600 * SECOND_US)
+    assert ledger.posts <= 60 + 1
+
+
+async def test_near_a_limit_little_is_held(ledger: CountedLedger, purse: Purse) -> None:
+    await limit(ledger, 100 * SECOND_US)
+    await purse.open()
+    held: list[int] = []
+    for _ in range(10):
+        await speak(purse, 9 * SECOND_US)
+        held.append((await stands(ledger))[1])
+    assert held[-1] <= 3 * SECOND_US < held[0]
+
+
+@pytest.mark.parametrize("limit_us", [50_000, 7 * SECOND_US, 30 * SECOND_US, 95 * SECOND_US])
+async def test_no_more_is_ever_spent_than_the_limit(
+    ledger: CountedLedger, purse: Purse, limit_us: int
+) -> None:
+    await limit(ledger, limit_us)
+    await purse.open()
+    spoken_us = await speak(purse, 1_000 * SECOND_US)
+    assert limit_us - FRAME_US < spoken_us <= limit_us
+    assert purse.is_dry
+    await purse.settle()
+    assert await stands(ledger) == (spoken_us, 0)
+
+
+async def test_with_nothing_left_a_session_does_not_begin_and_holds_nothing(
+    ledger: CountedLedger, purse: Purse
+) -> None:
+    await limit(ledger, 0)
+    with pytest.raises(BudgetExhausted, match="user"):
+        await purse.open()
+    assert await stands(ledger) == (0, 0)
+    (seats,) = await ledger.standings([ADA], [Meter.SESSIONS], at=NOON)
+    assert seats.held == 0
+
+
+async def test_a_seat_is_taken_until_the_session_leaves(ledger: CountedLedger) -> None:
+    await limit(ledger, 1, meter=Meter.SESSIONS, window=Window.SESSION)
+    first = a_purse(ledger)
+    second = a_purse(ledger, Account(Scope.SESSION, "sess_2"))
+    await first.open()
+    with pytest.raises(QuotaExceeded, match="user"):
+        await second.open()
+    await first.settle()
+    with pytest.raises(QuotaExceeded):
+        await second.open()
+    await first.settle(leave=True)
+    await second.open()
+
+
+async def test_what_two_sessions_of_a_user_spend_together_stays_in_the_limit(
+    ledger: CountedLedger,
+) -> None:
+    await limit(ledger, 50 * SECOND_US)
+    purses = [a_purse(ledger, Account(Scope.SESSION, f"sess_{n}")) for n in range(2)]
+    for purse in purses:
+        await purse.open()
+    spoken_us = 0
+    while not all(purse.is_dry for purse in purses):
+        for purse in purses:
+            spoken_us += await speak(purse, SECOND_US)
+    assert spoken_us <= 50 * SECOND_US
+    for purse in purses:
+        await purse.settle()
+    assert await stands(ledger) == (spoken_us, 0)
+
+
+async def test_a_raised_limit_is_found_when_the_last_of_it_is_asked_for(
+    ledger: CountedLedger, purse: Purse
+) -> None:
+    await limit(ledger, 10 * SECOND_US)
+    await purse.open()
+    await speak(purse, 9 * SECOND_US)
+    await limit(ledger, 20 * SECOND_US)
+    assert await speak(purse, 60 * SECOND_US) == 11 * SECOND_US
+
+
+async def test_each_level_is_told_once(ledger: CountedLedger, purse: Purse) -> None:
+    await limit(ledger, 100 * SECOND_US)
+    risen = [*await purse.open()]
+    for _ in range(200):
+        if not purse.take(SECOND_US) or purse.wants_more:
+            risen += await purse.ask()
+    risen += await purse.settle()
+    assert [standing.level for standing in risen] == [Level.WARNED, Level.EXHAUSTED]
+
+
+@pytest.mark.parametrize("written", [True, False])
+async def test_an_entry_without_an_answer_is_booked_once(
+    ledger: CountedLedger, purse: Purse, written: bool
+) -> None:
+    await purse.open()
+    await purse.ask()
+    for _ in range(20):
+        assert purse.take(SECOND_US)
+    ledger.failures = [(written, StoreTimeout("no answer"))]
+    with pytest.raises(StoreTimeout):
+        await purse.ask()
+    await purse.ask()
+    assert purse.left_us == FIRST_SLICE_US + 2 * LARGEST_SLICE_US - 20 * SECOND_US
+    await purse.settle()
+    assert await stands(ledger) == (20 * SECOND_US, 0)
+
+
+async def test_an_entry_without_an_answer_and_without_a_grant_is_booked_once(
+    ledger: CountedLedger, purse: Purse
+) -> None:
+    await limit(ledger, FIRST_SLICE_US)
+    await purse.open()
+    assert purse.take(FIRST_SLICE_US)
+    ledger.failures = [(True, StoreTimeout("no answer"))]
+    with pytest.raises(StoreTimeout):
+        await purse.ask()
+    assert await stands(ledger) == (FIRST_SLICE_US, 0)
+    await purse.ask()
+    assert (purse.left_us, await stands(ledger)) == (0, (FIRST_SLICE_US, 0))
+
+
+async def test_a_refused_entry_leaves_what_was_used_to_the_next(
+    ledger: CountedLedger, purse: Purse
+) -> None:
+    await purse.open()
+    assert purse.take(FIRST_SLICE_US)
+    ledger.failures = [(False, StoreUnavailable("away"))]
+    with pytest.raises(StoreUnavailable):
+        await purse.ask()
+    await purse.settle()
+    assert await stands(ledger) == (FIRST_SLICE_US, 0)
+
+
+async def test_settling_finds_out_first_what_had_no_answer(
+    ledger: CountedLedger, purse: Purse
+) -> None:
+    await purse.open()
+    ledger.failures = [(True, StoreTimeout("no answer"))]
+    with pytest.raises(StoreTimeout):
+        await purse.ask()
+    await purse.settle(leave=True)
+    assert await stands(ledger) == (0, 0)
+
+
+async def test_a_mistake_is_not_taken_for_an_unknown_entry(
+    ledger: CountedLedger, purse: Purse
+) -> None:
+    await purse.open()
+    assert purse.take(FIRST_SLICE_US)
+    await ledger.release_session(CALL.tenant_id, CALL.id)  # type: ignore[arg-type]
+    with pytest.raises(InvalidValue, match="hold_id"):
+        await purse.ask()
+
+
+@given(st.lists(st.integers(0, 40 * SECOND_US), max_size=30))
+def test_nothing_is_spent_that_is_not_reserved(pieces: list[int]) -> None:
+
+    async def check() -> None:
+        ledger = CountedLedger(Shelves())
+        purse, spent_us = a_purse(ledger), 0
+        await purse.open()
+        for piece in pieces:
+            left_us = purse.left_us
+            taken = purse.take(piece)
+            assert taken == (piece <= left_us)
+            spent_us += piece if taken else 0
+            assert purse.left_us == left_us - (piece if taken else 0)
+            if purse.wants_more:
+                await purse.ask()
+        await purse.settle()
+        assert await stands(ledger) == (spent_us, 0)
+
+    anyio.run(check)
