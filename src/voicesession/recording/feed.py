@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
-from threading import Event, Lock
-from typing import Final, TypeAlias
+from threading import Event
+from typing import Final
 
 from ..core.audio import AudioFormat
 from ..core.errors import InvalidValue, RecordingFailed
@@ -24,34 +25,54 @@ _WAKE_BYTES: Final = 48 * 1024
 """When so much waits, the writer does not wait for its next round."""
 _CHUNK_COST_BYTES: Final = 64
 """What a chunk takes beside its samples."""
-_RUN_COST_BYTES: Final = 256
-"""What a run takes beside its chunks: a run for each chunk must not cost unbounded memory."""
+_STRETCH_COST_BYTES: Final = 512
+"""What a stretch takes beside its chunks: one for each chunk must not cost unbounded memory."""
 _US_PER_S: Final = 1_000_000
+_NOWHERE: Final = -1
 
 
-class _Run:
-    """The samples of one track that came last, and lie end to end."""
+class _Stretch:
+    """Samples of one track that lie end to end. The writer takes them out at the front.
 
-    __slots__ = ("audio_format", "chunks", "end", "frame_bytes", "start", "track")
+    Attributes:
+        next_frame: Where the first of *chunks* belongs; the writer's.
+        chunks: The one who records appends to it while it is the last of its voice.
+    """
+
+    __slots__ = ("chunks", "next_frame", "voice")
+
+    def __init__(self, voice: _Voice, first_frame: int) -> None:
+        self.voice = voice
+        self.next_frame = first_frame
+        self.chunks: list[bytes] = []
+
+
+class _Voice:
+    """One track, as the one who records has it.
+
+    Attributes:
+        last: Where its audio goes now.
+        end: The frame that goes on with it; nowhere, if the next must not be joined.
+        kept_until: Where the stretches before have ended.
+    """
+
+    __slots__ = ("audio_format", "chunks", "end", "frame_bytes", "kept_until", "last", "track")
 
     def __init__(self, track: Track, audio_format: AudioFormat) -> None:
         self.track = track
         self.audio_format = audio_format
         self.frame_bytes = audio_format.frame_bytes
-        self.start = 0
-        self.end = 0
-        self.chunks: list[bytes] = []
-
-
-_Written: TypeAlias = tuple[_Run, int, list[bytes]]
-"""Of which track, the frame at which the samples begin, and the samples in pieces."""
+        self.last = _Stretch(self, 0)
+        self.chunks = self.last.chunks
+        self.end = _NOWHERE
+        self.kept_until = 0
 
 
 class Feed:
     """One recording's way to its keeper.
 
-    One thread gives; the writer's takes. The lock between them is held for a moment only,
-    never while the disk is used.
+    One thread gives; the writer's takes. There is no lock between them, as giving is the
+    hot path: each list and queue is only appended to at one end, and taken from at the other.
 
     Attributes:
         owner: The recording that may give; None once it is let go.
@@ -73,14 +94,14 @@ class Feed:
             _MIN_LIMIT_BYTES,
             audio_format.sample_rate * (audio_format.frame_bytes + spoken.frame_bytes),
         )
-        self._rate = audio_format.sample_rate
         self._writer = writer
-        self._lock = Lock()
-        self._runs = {
-            Track.USER: _Run(Track.USER, audio_format),
-            Track.AGENT: _Run(Track.AGENT, spoken),
+        self._rate = audio_format.sample_rate
+        self._voices = {
+            Track.USER: _Voice(Track.USER, audio_format),
+            Track.AGENT: _Voice(Track.AGENT, spoken),
         }
-        self._queue: list[_Written | Callable[[], None]] = []
+        self._queue: deque[_Stretch | Callable[[], None]] = deque()
+        self._unfinished: list[_Stretch] = []
         self._given_bytes = 0
         self._taken_bytes = 0
         self._room = Event()
@@ -88,37 +109,32 @@ class Feed:
     @property
     def kept_until_us(self) -> int:
         """Up to where the caller's audio goes that was given so far, now or before."""
-        kept = self.keeper.spool.end_frame(Track.USER)
-        return self._spoken.time_of(max(kept, self._runs[Track.USER].end))
+        user = self._voices[Track.USER]
+        spooled = self.keeper.spool.end_frame(Track.USER)
+        return self._spoken.time_of(max(spooled, user.kept_until, user.end))
 
     # --- the one who records -----------------------------------------------------------------
 
     def give(self, owner: object, track: Track, at_us: int, pcm: bytes) -> None:
         """See ``Recording.write``."""
-        run, size = self._runs[track], len(pcm)
+        voice, size = self._voices[track], len(pcm)
         if owner is not self.owner:
             raise RecordingFailed("the recording is closed, or somebody else has taken it over")
         if at_us < 0:
             raise InvalidValue("at_us", at_us, "0 or more")
-        frames, broken = divmod(size, run.frame_bytes)
-        if broken:
-            raise InvalidValue("pcm", f"{size} bytes", f"frames of {run.frame_bytes} bytes")
-        cost = size + _CHUNK_COST_BYTES
-        if self._given_bytes + cost - self._taken_bytes > _WAKE_BYTES:
-            self._writer.wake()
-            if not self._has_room_for(cost):
-                self._drop(track, at_us, size)
-                return
-        # AudioFormat.nearest_frame, without the call: this is the hot path.
+        if size % voice.frame_bytes:
+            raise InvalidValue("pcm", f"{size} bytes", f"frames of {voice.frame_bytes} bytes")
+        given_bytes = self._given_bytes + size + _CHUNK_COST_BYTES
+        if given_bytes - self._taken_bytes > _WAKE_BYTES and not self._has_room_for(given_bytes):
+            self._drop(track, at_us, size)
+            return
+        self._given_bytes = given_bytes
+        # AudioFormat.nearest_frame, without the call.
         frame = (at_us * self._rate + _US_PER_S // 2) // _US_PER_S
-        with self._lock:
-            if frame != run.end:
-                self._end_run(run)
-                run.start = run.end = frame
-                cost += _RUN_COST_BYTES
-            run.chunks.append(pcm)
-            run.end += frames
-            self._given_bytes += cost
+        if frame != voice.end:
+            self._begin_stretch(voice, frame)
+        voice.chunks.append(pcm)
+        voice.end = frame + size // voice.frame_bytes
 
     def pause(self, at_us: int) -> None:
         """See ``Recording.pause``."""
@@ -136,7 +152,7 @@ class Feed:
             raise InvalidValue("at_us", at_us, f"{self.paused_at_us} or more: the cut's start")
         self.paused_at_us = None
         resume = partial(self.keeper.spool.resume, at_us)
-        self.have_done(partial(self.keeper.attempt, resume, at_us=at_us))
+        self._have_done_in_between(partial(self.keeper.attempt, resume, at_us=at_us))
 
     def mask(self, span: Span) -> None:
         """See ``Recording.mask``."""
@@ -144,33 +160,49 @@ class Feed:
         self._silence(partial(self.keeper.spool.mask, span), span.from_us, end_frame)
 
     def have_done(self, action: Callable[[], None]) -> None:
-        """Have the writer do *action* at once, after all that was given before."""
-        with self._lock:
-            self._end_runs()
-            self._queue.append(action)
+        """Have the writer do *action* at once, after all that was given before.
+
+        Any thread may ask for it.
+        """
+        self._queue.append(action)
         self._writer.wake()
 
     def _silence(self, action: Callable[[], None], from_us: int, end_frame: int) -> None:
         # At once, not with the next round: what is to be silent should not lie on a disk.
-        self.have_done(partial(self.keeper.silence, action, from_us, end_frame))
+        self._have_done_in_between(partial(self.keeper.silence, action, from_us, end_frame))
 
-    def _has_room_for(self, cost_bytes: int) -> bool:
+    def _have_done_in_between(self, action: Callable[[], None]) -> None:
+        """Have it done before what is given from here on, too."""
+        for voice in self._voices.values():
+            voice.kept_until = max(voice.kept_until, voice.end)
+            voice.end = _NOWHERE
+        self.have_done(action)
+
+    def _begin_stretch(self, voice: _Voice, frame: int) -> None:
+        voice.kept_until = max(voice.kept_until, voice.end)
+        voice.last = _Stretch(voice, frame)
+        voice.chunks = voice.last.chunks
+        self._queue.append(voice.last)
+        self._given_bytes += _STRETCH_COST_BYTES
+
+    def _has_room_for(self, given_bytes: int) -> bool:
         """Wait, if need be, for the writer; but not for one that hangs.
 
         Who feeds faster than time, as from a file, waits here. In real time the writer has
         been hanging for longer than it may when there is no room left.
         """
-        while self._given_bytes + cost_bytes - self._taken_bytes > self.limit_bytes:
+        self._writer.wake()
+        while given_bytes - self._taken_bytes > self.limit_bytes:
             patience_s = self._writer.patience_s()
             if patience_s <= 0:
                 return False
             self._room.clear()
-            if self._given_bytes + cost_bytes - self._taken_bytes > self.limit_bytes:
+            if given_bytes - self._taken_bytes > self.limit_bytes:
                 self._room.wait(patience_s)
         return True
 
     def _drop(self, track: Track, at_us: int, size_bytes: int) -> None:
-        frames = size_bytes // self._runs[track].frame_bytes
+        frames = size_bytes // self._voices[track].frame_bytes
         self.keeper.losses.add(
             ProblemKind.TOO_SLOW,
             track,
@@ -178,16 +210,6 @@ class Feed:
             size_bytes,
             f"{self.limit_bytes} bytes wait for the disk already",
         )
-
-    def _end_run(self, run: _Run) -> None:
-        if run.chunks:
-            self._queue.append((run, run.start, run.chunks))
-            run.chunks = []
-            run.start = run.end
-
-    def _end_runs(self) -> None:
-        for run in self._runs.values():
-            self._end_run(run)
 
     # --- the writer's thread -----------------------------------------------------------------
 
@@ -198,21 +220,38 @@ class Feed:
 
     def write_out(self) -> None:
         """Write what waits, in order; what the disk does not take becomes a gap."""
-        with self._lock:
-            self._end_runs()
-            queue, self._queue = self._queue, []
-            upto_bytes = self._given_bytes
-        for work in queue:
-            if callable(work):
-                self.keeper.note_losses()
-                work()
+        self._write_unfinished()
+        while self._queue:
+            work = self._queue.popleft()
+            if isinstance(work, _Stretch):
+                self._unfinished.append(work)
+                self._taken_bytes += _STRETCH_COST_BYTES
             else:
-                run, start, chunks = work
-                samples = to_s16_mono(b"".join(chunks), run.audio_format)
-                self.keeper.write(run.track, start, samples)
+                self._write_unfinished()
+                work()
+        self._write_unfinished()
+
+    def _write_unfinished(self) -> None:
+        for stretch in tuple(self._unfinished):
+            # Asked before its chunks are taken: then none can come in between.
+            if stretch is not stretch.voice.last:
+                self._unfinished.remove(stretch)
+            self._write(stretch)
         self.keeper.note_losses()
-        self._taken_bytes = upto_bytes
         self._room.set()
+
+    def _write(self, stretch: _Stretch) -> None:
+        chunks = stretch.chunks[:]
+        if not chunks:
+            return
+        del stretch.chunks[: len(chunks)]
+        pcm, audio_format = b"".join(chunks), stretch.voice.audio_format
+        start = stretch.next_frame
+        stretch.next_frame += len(pcm) // stretch.voice.frame_bytes
+        try:
+            self.keeper.write(stretch.voice.track, start, to_s16_mono(pcm, audio_format))
+        finally:
+            self._taken_bytes += len(pcm) + len(chunks) * _CHUNK_COST_BYTES
 
     def adopt(self, notes: Notes) -> None:
         """Go on from what an owner on another machine has noted: it may have paused."""

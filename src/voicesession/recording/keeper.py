@@ -31,7 +31,7 @@ class Keeper:
         self.unshipped = Unshipped()
         self.unshipped_limit_bytes = unshipped_limit_bytes
         self._format = AudioFormat(sample_rate=spool.notes.sample_rate)
-        self._unsynced: Span | None = None
+        self._unsynced = range(0)
         self._noted_losses = self.losses.changes
         self.opened_at_frame = self._continues_at = spool.end_frame(Track.USER)
 
@@ -64,8 +64,8 @@ class Keeper:
             end = lost_from
         if self.unshipped_limit_bytes is not None:
             self.unshipped.add(track, range(start, end))
-        span = self._span(start, end)
-        self._unsynced = span if self._unsynced is None else span.joined(self._unsynced)
+        before = self._unsynced or range(start, end)
+        self._unsynced = range(min(start, before.start), max(end, before.stop))
 
     def silence(self, action: Callable[[], None], from_us: int, end_frame: int) -> None:
         """Do *action*, which silences the spool up to *end_frame*, and the segments as well."""
@@ -90,14 +90,18 @@ class Keeper:
         try:
             self.spool.sync()
         except OSError as error:
-            self.losses.add_problem(kind_of(error), self._unsynced or Span(0, 1), str(error))
-        self._unsynced = None
+            self.losses.add_problem(kind_of(error), self._unsynced_span, str(error))
+        self._unsynced = range(0)
 
     def broke(self, error: Exception) -> None:
         """Report a defect that cost what was being written."""
         self.losses.add_problem(
-            ProblemKind.WRITE_FAILED, self._unsynced or Span(0, 1), f"a defect: {error!r}"
+            ProblemKind.WRITE_FAILED, self._unsynced_span, f"a defect: {error!r}"
         )
+
+    @property
+    def _unsynced_span(self) -> Span:
+        return self._span(self._unsynced.start, self._unsynced.stop)
 
     def _is_full(self, more_bytes: int) -> bool:
         limit_bytes = self.unshipped_limit_bytes
