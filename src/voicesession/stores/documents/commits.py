@@ -42,6 +42,7 @@ from .bulk import everything_in
 from .contention import persistently
 from .heads import Head, found
 from .onheads import OnHeads
+from .requests import LARGEST_BATCH, batch_bytes
 
 __all__ = ("Commits", "task_put")
 
@@ -96,6 +97,10 @@ class Commits(OnHeads):
     async def _write(self, writes: list[Write]) -> None:
         if len(writes) > MAX_WRITES:
             raise InvalidValue("change", f"{len(writes)} documents", f"at most {MAX_WRITES}")
+        if (largest := self._driver.largest_document_bytes) is not None:
+            size, most = batch_bytes(writes), LARGEST_BATCH * largest
+            if size > most:
+                raise InvalidValue("change", f"{size} bytes", f"at most {most} on this medium")
         await self._driver.write(writes)
 
     async def _prerequisites(self, session: Session) -> tuple[StoredDocument | None, list[Write]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from ...core.errors import InvalidValue, StoreError
@@ -24,6 +24,7 @@ from ...ports.documents import (
 
 __all__ = (
     "LARGEST_BATCH",
+    "batch_bytes",
     "checked_count",
     "checked_keys",
     "checked_query",
@@ -72,10 +73,15 @@ def checked_writes(
         _check_key(write.key)
     if len({write.key for write in writes}) != len(writes):
         raise InvalidValue("writes", len(writes), "each of another document")
-    sizes = [_checked_bytes(write, largest_bytes) for write in writes if isinstance(write, Put)]
-    if largest_bytes is not None and sum(sizes) > LARGEST_BATCH * largest_bytes:
+    for write in writes:
+        if isinstance(write, Put):
+            _check_body(write, largest_bytes)
+    if (
+        largest_bytes is not None
+        and (weight := batch_bytes(writes)) > LARGEST_BATCH * largest_bytes
+    ):
         raise StoreError(
-            f"{len(writes)} documents weigh {sum(sizes)} bytes together; "
+            f"{len(writes)} documents weigh {weight} bytes together; "
             f"at most {LARGEST_BATCH * largest_bytes} can be written at once"
         )
     return writes
@@ -121,24 +127,27 @@ def document_bytes(key: DocumentKey, body: Body) -> int:
     return name + 32 + sum(len(field) + 1 + _value_bytes(value) for field, value in body.items())
 
 
+def batch_bytes(writes: Iterable[Write]) -> int:
+    """Return what the documents weigh together that *writes* put."""
+    return sum(document_bytes(put.key, put.body) for put in writes if isinstance(put, Put))
+
+
 def _value_bytes(value: Any) -> int:
     if isinstance(value, str):
         return len(value.encode()) + 1
     return 1 if value is None or isinstance(value, bool) else 8
 
 
-def _checked_bytes(put: Put, largest_bytes: int | None) -> int:
+def _check_body(put: Put, largest_bytes: int | None) -> None:
     for name, value in put.body.items():
         if not _NAME.fullmatch(name):
             raise InvalidValue("body", name, "names of a-z, 0-9 and _")
         _check_value(name, value)
-    weight = document_bytes(put.key, put.body)
-    if largest_bytes is not None and weight > largest_bytes:
+    if largest_bytes is not None and (weight := document_bytes(put.key, put.body)) > largest_bytes:
         raise StoreError(
             f"{put.key.collection}/{put.key.id} weighs {weight} bytes, "
             f"and a document may weigh {largest_bytes}"
         )
-    return weight
 
 
 def _check_key(key: DocumentKey) -> None:

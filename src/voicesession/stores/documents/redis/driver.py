@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Self
 
+from ....core.errors import StoreTimeout, StoreUnavailable
 from ....core.instants import from_us
 from ....ports.documents import (
     MAX_BATCH,
@@ -22,10 +24,10 @@ from ....ports.documents import (
 )
 from .. import layout
 from ..requests import checked_count, checked_keys, checked_query, checked_writes
-from .connections import Connections
+from .connections import ConnectionBroke, Connections
 from .encoding import body_of, body_text, document_key, index_key, lex_range, places_text
 from .library import Redis
-from .scripts import FIND, GET, WRITE, WRITE_EACH
+from .scripts import FIND, GET, WRITE, WRITE_EACH, Script
 
 __all__ = ("RedisDocumentDriver",)
 
@@ -93,7 +95,7 @@ class RedisDocumentDriver:
         await self._connections.aclose()
 
     async def get(self, keys: Sequence[DocumentKey], /) -> Sequence[StoredDocument | None]:
-        found = await self._connections.run(GET, [self._key(key) for key in checked_keys(keys)])
+        found = await self._connections.read(GET, [self._key(key) for key in checked_keys(keys)])
         return [
             None if body is None else _stored(key, body, revision)
             for key, (body, revision) in zip(keys, found, strict=True)
@@ -101,14 +103,14 @@ class RedisDocumentDriver:
 
     async def write(self, writes: Sequence[Write], /) -> None:
         checked_writes(writes, None)
-        conflict = int(await self._connections.run(WRITE, *self._told(writes)))
+        conflict = int(await self._do(WRITE, writes, is_clear=lambda answer: answer == 0))
         if conflict:
             key = writes[conflict - 1].key
             raise RevisionConflict(key.collection, key.id)
 
     async def write_each(self, writes: Sequence[Write], /) -> Sequence[bool]:
         checked_writes(writes, None, most=MAX_BATCH)
-        done = await self._connections.run(WRITE_EACH, *self._told(writes))
+        done = await self._do(WRITE_EACH, writes, is_clear=all)
         return [bool(was_done) for was_done in done]
 
     async def find(self, query: DocumentQuery, /) -> Sequence[StoredDocument]:
@@ -116,7 +118,7 @@ class RedisDocumentDriver:
         low, high = lex_range(query)
         command = "ZREVRANGEBYLEX" if query.descending else "ZRANGEBYLEX"
         collection = query.index.collection
-        found = await self._connections.run(
+        found = await self._connections.read(
             FIND,
             [index_key(self._prefix, query.index, query.equal)],
             command,
@@ -136,6 +138,24 @@ class RedisDocumentDriver:
     async def now(self) -> datetime:
         seconds, microseconds = await self._connections.ask("TIME")
         return from_us(int(seconds) * 1_000_000 + int(microseconds))
+
+    async def _do(
+        self, script: Script, writes: Sequence[Write], *, is_clear: Callable[[Any], bool]
+    ) -> Any:
+        """Return what *script* answers to *writes*.
+
+        If the connection breaks they are told once more: a script finds what it has done
+        already. What it cannot find may have been written over since.
+        """
+        told = self._told(writes)
+        try:
+            return await self._connections.run(script, *told)
+        except ConnectionBroke as error:
+            with suppress(StoreUnavailable):
+                answer = await self._connections.run(script, *told)
+                if is_clear(answer):
+                    return answer
+            raise StoreTimeout("the connection to Redis broke before it answered") from error
 
     def _key(self, key: DocumentKey) -> str:
         return document_key(self._prefix, key.collection, key.id)

@@ -41,6 +41,10 @@ local function is_as_expected(key, expected)
   return revision == expected
 end
 
+local function was_done(i)
+  return redis.call('HGET', KEYS[i], 'r') == ARGV[5 * i - 2]
+end
+
 local function each_place(places, command)
   local list = cjson.decode(places)
   for i = 1, #list, 2 do
@@ -68,7 +72,12 @@ WRITE: Final = Script(
     _WRITING
     + """
 for i, key in ipairs(KEYS) do
-  if not is_as_expected(key, ARGV[5 * i - 3]) then return i end
+  if not is_as_expected(key, ARGV[5 * i - 3]) then
+    for j = 1, #KEYS do
+      if was_done(j) then return 0 end
+    end
+    return i
+  end
 end
 for i, key in ipairs(KEYS) do
   apply(key, ARGV[5 * i - 4], ARGV[5 * i - 2], ARGV[5 * i - 1], ARGV[5 * i])
@@ -76,23 +85,27 @@ end
 return 0
 """
 )
-"""Returns 0, or the number of the first write that expects another revision."""
+"""
+Returns 0, or the number of the first write that expects another revision. Told the same once
+more, new revisions included, it finds that it was done, unless others have written since.
+"""
 
 WRITE_EACH: Final = Script(
     _WRITING
     + """
 local done = {}
 for i, key in ipairs(KEYS) do
-  done[i] = 0
+  done[i] = 1
   if is_as_expected(key, ARGV[5 * i - 3]) then
     apply(key, ARGV[5 * i - 4], ARGV[5 * i - 2], ARGV[5 * i - 1], ARGV[5 * i])
-    done[i] = 1
+  elseif not was_done(i) then
+    done[i] = 0
   end
 end
 return done
 """
 )
-"""Returns 1 for each write that was done, and 0 for each other one."""
+"""Returns 1 for each write that was done, and 0 for each other one; told again, as `WRITE`."""
 
 GET: Final = Script(
     """
