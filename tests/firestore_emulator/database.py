@@ -78,6 +78,7 @@ class Database:
         self._documents: dict[str, Kept] = {}
         self._transactions: dict[bytes, Transaction] = {}
         self._over: set[bytes] = set()
+        self._contended: dict[str, int] = {}
 
     @property
     def documents(self) -> Snapshot:
@@ -88,6 +89,10 @@ class Database:
         """Return the time of a read that happens now: not before any commit."""
         self._last_us = max(self._clock(), self._last_us)
         return self._last_us
+
+    def contend(self, name: str, *, times: int = 1) -> None:
+        """Let others hold a document just when the next writes to it arrive."""
+        self._contended[name] = times
 
     # --- transactions ----------------------------------------------------------------------
 
@@ -165,9 +170,7 @@ class Database:
         if transaction.read_only and writes:
             raise invalid("Cannot modify documents in a read-only transaction.")
         if any(ask(self._documents) != answer for ask, answer in transaction.reads):
-            raise Refusal(
-                StatusCode.ABORTED, "Too much contention on these documents. Please try again."
-            )
+            raise _contention()
 
     def _end(self, transaction: Transaction) -> None:
         del self._transactions[transaction.id]
@@ -176,6 +179,9 @@ class Database:
     def _do(self, write: WritePb, documents: dict[str, Kept], now_us: int) -> int:
         name = _name(write)
         check_name(name, self.name)
+        if self._contended.get(name):
+            self._contended[name] -= 1
+            raise _contention()
         kept = documents.get(name)
         _check_precondition(write, name, kept)
         if write.WhichOneof("operation") == "delete":
@@ -195,6 +201,10 @@ def timestamp(at_us: int) -> Timestamp:
     stamp = Timestamp()
     stamp.FromMicroseconds(at_us)
     return stamp
+
+
+def _contention() -> Refusal:
+    return Refusal(StatusCode.ABORTED, "Too much contention on these documents. Please try again.")
 
 
 def _name(write: WritePb) -> str:

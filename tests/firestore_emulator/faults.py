@@ -42,6 +42,14 @@ class Trouble(StrEnum):
     BROKEN_OFF = "broken_off"
     """The first half of a streamed answer, and then an error."""
 
+    CUT_SHORT = "cut_short"
+    """The first half of a streamed answer, as if it were all."""
+
+    @property
+    def is_half_told(self) -> bool:
+        """Whether the first half of the answer is given."""
+        return self in (Trouble.BROKEN_OFF, Trouble.CUT_SHORT)
+
     @property
     def is_done(self) -> bool:
         """Whether what was asked for is done."""

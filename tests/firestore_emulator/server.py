@@ -50,6 +50,7 @@ class Emulator:
         self.calls: Final[list[str]] = []
         self._service = Service()
         self._faults: list[Fault] = []
+        self._meanwhile: dict[str, Callable[[], object]] = {}
         self._server: grpc.aio.Server | None = None
         self._port = 0
         self._cutting: set[asyncio.Task[None]] = set()
@@ -71,6 +72,10 @@ class Emulator:
     def fail(self, fault: Fault) -> None:
         """Let the next calls go wrong, after those that are to go wrong already."""
         self._faults.append(fault)
+
+    def meanwhile(self, rpc: str, act: Callable[[], object]) -> None:
+        """Let somebody act just before the next call of *rpc* is looked at."""
+        self._meanwhile[rpc] = act
 
     async def start(self) -> None:
         """Listen; again at the same port if it has listened before."""
@@ -149,21 +154,24 @@ class Emulator:
         context: ServicerContext[Any, Any],
     ) -> AsyncIterator[Message]:
         self.calls.append(rpc)
+        self._meanwhile.pop(rpc, lambda: None)()
         trouble = self._trouble(rpc)
         responses: Sequence[Message] = ()
         try:
-            if trouble is None or trouble.is_done or trouble is Trouble.BROKEN_OFF:
+            if trouble is None or trouble.is_done or trouble.is_half_told:
                 check_request(message)
                 responses = do(message)
         except Refusal as refusal:
             await context.abort(refusal.code, refusal.message)
-        if trouble is Trouble.BROKEN_OFF:
-            for response in responses[: len(responses) // 2]:
+        if trouble is not None and trouble.is_half_told:
+            responses = responses[: len(responses) // 2]
+            for response in responses:
                 yield response
-        if trouble is not None:
+        if trouble is not None and trouble is not Trouble.CUT_SHORT:
             await self._go_wrong(trouble, context)
-        for response in responses:
-            yield response
+        if trouble is None:
+            for response in responses:
+                yield response
 
     def _trouble(self, rpc: str) -> Trouble | None:
         for place, fault in enumerate(self._faults):

@@ -56,6 +56,16 @@ async def test_an_answer_that_breaks_off_has_begun(client: AsyncClient, running:
     assert seen == ["a", "b"]
 
 
+async def test_an_answer_that_is_cut_short_looks_whole(
+    client: AsyncClient, running: Emulator
+) -> None:
+    things = client.collection("things")
+    for name in "abcd":
+        await things.document(name).set({})
+    running.fail(Fault("RunQuery", Trouble.CUT_SHORT))
+    assert [each.id async for each in things.stream(retry=None)] == ["a", "b"]
+
+
 async def test_documents_outlive_a_restart(client: AsyncClient, running: Emulator) -> None:
     one = client.collection("things").document("one")
     await one.set({"n": 1})

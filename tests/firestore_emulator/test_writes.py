@@ -202,6 +202,30 @@ async def test_a_transaction_that_is_rolled_back_has_changed_nothing(client: Asy
     assert await held(client) is None
 
 
+async def test_a_write_that_meets_others_is_aborted_and_changes_nothing(
+    client: AsyncClient, running: Emulator
+) -> None:
+    things = client.collection("things")
+    running.database(DATABASE).contend(f"{DATABASE}/documents/things/one")
+    batch = client.batch()
+    for name in ("other", "one"):
+        batch.set(things.document(name), {"n": 1})
+    with pytest.raises(exceptions.Aborted):
+        await batch.commit(retry=None)
+    assert await held(client, "other") is None
+    await things.document("one").set({"n": 1}, retry=None)
+
+
+async def test_somebody_may_act_just_before_a_call(client: AsyncClient, running: Emulator) -> None:
+    one = client.collection("things").document("one")
+    write = types.Write.pb(
+        types.Write(update=types.Document(name=f"{DATABASE}/documents/things/one"))
+    )
+    running.meanwhile("Commit", lambda: running.database(DATABASE).commit([write]))
+    with pytest.raises(exceptions.AlreadyExists):
+        await one.create({})
+
+
 # --- limits ---------------------------------------------------------------------------------
 
 

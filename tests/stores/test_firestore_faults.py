@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
+from google.cloud.firestore_v1 import types
 from hypothesis import given, settings, strategies as st
 from tests.firestore_emulator.faults import Fault, Trouble
 from tests.firestore_emulator.server import Emulator, emulator
@@ -29,6 +30,7 @@ CALLS = "voicesession.stores.documents.firestore.calls"
 BY_SIZE = Index("things", (), ("size",))
 ONE, OTHER = DocumentKey("things", "one"), DocumentKey("things", "other")
 TRIES = 5
+DATABASE = "projects/test/databases/(default)"
 
 DONE = [trouble for trouble in Trouble if trouble.is_done]
 NEVER_DONE = [Trouble.UNAVAILABLE, Trouble.ABORTED, Trouble.RESOURCE_EXHAUSTED, Trouble.CUT]
@@ -144,6 +146,23 @@ async def test_single_writes_that_are_turned_away_are_sent_again_and_only_those(
     done = await driver.write_each([Put(ONE, {}, ABSENT), Put(OTHER, {}, "another")])
     assert list(done) == [True, False]
     assert firestore.calls.count("BatchWrite") == 4
+
+
+async def test_of_several_single_writes_only_those_that_met_others_are_sent_again(
+    firestore: Emulator, driver: FirestoreDocumentDriver
+) -> None:
+    firestore.database(DATABASE).contend(f"{DATABASE}/documents/voice_things/=other", times=2)
+    done = await driver.write_each([Put(ONE, {}, ABSENT), Put(OTHER, {}, ABSENT)])
+    assert list(done) == [True, True]
+    assert firestore.calls.count("BatchWrite") == 3
+
+
+async def test_a_batch_that_meets_others_is_made_again_whole(
+    firestore: Emulator, driver: FirestoreDocumentDriver
+) -> None:
+    firestore.database(DATABASE).contend(f"{DATABASE}/documents/voice_things/=other", times=2)
+    await driver.write([Put(ONE, {}, ABSENT), Put(OTHER, {}, ABSENT)])
+    assert firestore.calls.count("Commit") == 3
 
 
 # --- what lasts has the right name ----------------------------------------------------------
@@ -287,6 +306,26 @@ async def test_a_query_without_its_index_is_refused_and_says_which(
             await driver.find(DocumentQuery(index=forgotten, equal={"colour": "red"}))
 
 
+async def test_what_was_there_and_is_gone_again_was_a_conflict_all_the_same(
+    firestore: Emulator, driver: FirestoreDocumentDriver
+) -> None:
+    await driver.write([Put(OTHER, {})])
+    gone = types.Write.pb(types.Write(delete=f"{DATABASE}/documents/voice_things/=other"))
+    firestore.meanwhile("BatchGetDocuments", lambda: firestore.database(DATABASE).commit([gone]))
+    with pytest.raises(RevisionConflict) as caught:
+        await driver.write([Put(ONE, {}), Put(OTHER, {}, ABSENT)])
+    assert caught.value.document_id == "other"
+
+
+async def test_an_answer_that_says_nothing_of_a_document_is_not_taken_for_its_absence(
+    firestore: Emulator, driver: FirestoreDocumentDriver
+) -> None:
+    await driver.write([Put(ONE, {}), Put(OTHER, {})])
+    firestore.fail(Fault("BatchGetDocuments", Trouble.CUT_SHORT))
+    with pytest.raises(StoreUnavailable, match="not whole"):
+        await driver.get([ONE, OTHER])
+
+
 # --- cancellation ---------------------------------------------------------------------------
 
 
@@ -382,7 +421,7 @@ async def _count_under_troubles(faults: list[Fault]) -> None:
                 async with anyio.create_task_group() as group:
                     for name in names:
                         group.start_soon(add_one, driver, name)
-        documents = running.database("projects/test/databases/(default)").documents
+        documents = running.database(DATABASE).documents
         receipts = {name.rpartition("=")[2] for name in documents if "receipts/" in name}
         (count,) = (kept for name, kept in documents.items() if name.endswith("=counted"))
     assert count.fields["n"].integer_value == len(receipts)
