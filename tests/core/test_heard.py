@@ -126,3 +126,73 @@ def test_totals_never_shrink(pieces: list[tuple[int, int]]) -> None:
         made.add(text_end, duration_us)
     assert made.text_end == max((text_end for text_end, _ in pieces), default=0)
     assert made.duration_us == max((duration_us for _, duration_us in pieces), default=0)
+
+
+def test_only_the_first_audio_is_news() -> None:
+    made = MadeSpeech()
+    assert [made.add(5, duration_us) for duration_us in (0, 1, 2)] == [False, True, False]
+
+
+def test_text_that_has_no_audio_yet_was_not_heard_with_the_audio_before_it() -> None:
+    made = MadeSpeech()
+    for text_end in (4, 13, 18):
+        made.add(text_end, 1_000_000)
+    assert heard(made, 1_000_000) == "Good"
+
+
+def test_a_mark_that_is_told_again_is_kept_once() -> None:
+    made = MadeSpeech()
+    told = [SpeechMark(4, 0), SpeechMark(13, 1), SpeechMark(18, 2)]
+    for count in (1, 2, 3, 3):
+        made.add(18, 2_000_000, told[:count])
+    assert made._marks == told
+    assert heard(made, 0) == "Good"
+
+
+def test_after_the_last_of_it_all_was_heard_whatever_the_marks_say() -> None:
+    made = MadeSpeech()
+    made.add(18, 2_000_000, [SpeechMark(4, 400_000)])
+    made.complete(SpeakingRate())
+    assert heard(made, 1_999_999) == "Good"
+    assert heard(made, 2_000_000) == "Good morning, Ada."
+
+
+def test_before_the_first_mark_not_even_a_word_of_one_letter_was_heard() -> None:
+    made = MadeSpeech()
+    made.add(4, 1_000_000, [SpeechMark(1, 500_000)])
+    assert heard(made, 499_999, "I am") == ""
+
+
+def test_each_piece_is_heard_in_its_own_proportion() -> None:
+    made = MadeSpeech()
+    made.add(18, 1_000_000)
+    made.add(31, 2_000_000)
+    made.complete(SpeakingRate())
+    # 18 characters are over, and half of the other 13.
+    assert heard(made, 1_500_000) == "Good morning, Ada. How"
+
+
+def test_a_word_ends_where_another_script_begins() -> None:
+    made = MadeSpeech()
+    made.add(3, 3_000_000)
+    made.complete(SpeakingRate())
+    assert heard(made, 2_000_000, "Hi你") == "Hi"
+
+
+@pytest.mark.parametrize(("left_us", "over"), [(1_000, False), (999, True), (0, True)])
+def test_all_is_heard_when_less_than_a_millisecond_is_left(left_us: int, over: bool) -> None:
+    made = MadeSpeech()
+    made.add(18, 2_000_000)
+    assert not made.is_heard_by(2_000_000)
+    made.complete(SpeakingRate())
+    assert made.is_heard_by(2_000_000 - left_us) is over
+
+
+@pytest.mark.parametrize(("characters", "duration_us"), [(1, 80_000), (10, 10)])
+def test_the_rate_stays_a_whole_number_however_little_was_said(
+    characters: int, duration_us: int
+) -> None:
+    rate = SpeakingRate()
+    rate.learn(characters, duration_us)
+    assert rate.us_per_character == (3 * 66_666 + duration_us // characters) // 4
+    assert type(rate.us_per_character) is int

@@ -70,3 +70,18 @@ def test_the_defaults_are_those_that_are_documented() -> None:
     assert config.away_after_us == 15_000_000
     assert config.max_utterance_us == 30_000_000
     assert config.max_turn_us is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        (VoiceActivityConfig, {"on": 0, "off": 0}),
+        (VoiceActivityConfig, {"on": 1, "off": 1}),
+        (EndpointingConfig, {"min_delay_us": 0, "max_delay_us": 0}),
+        (InterruptionConfig, {"hold_after_us": None, "false_interruption_us": 1}),
+        (FloorConfig, {"away_after_us": 1, "cut_search_us": 1, "max_utterance_us": None}),
+    ],
+)
+def test_the_ends_of_a_range_are_in_it(kind: Any, settings: dict[str, Any]) -> None:
+    config = kind(**settings)
+    assert {name: getattr(config, name) for name in settings} == settings

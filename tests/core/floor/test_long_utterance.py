@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from attrs import evolve
 from hypothesis import given, settings, strategies as st
 
 from voicesession.core.floor.config import FloorConfig
@@ -262,3 +263,36 @@ def _in_pieces(words: list[Word], splits: set[int]) -> list[tuple[Word, ...]]:
         else:
             pieces.append((word,))
     return pieces
+
+
+def cut_at(seconds: float, heard: UtteranceHeard) -> list[str]:
+    """The texts on both sides of a cut, once the recogniser has no more."""
+    seam = Seam()
+    seam.cut(round(seconds * S))
+    before = seam.take(heard)
+    assert seam.flushed() == []
+    return texts([*before, *seam.flushed()])
+
+
+def test_a_word_whose_middle_is_the_cut_belongs_behind_it() -> None:
+    heard = spoken(("one", 0, 1), ("two", 1, 2), ("three", 2, 3))
+    assert cut_at(1.5, heard) == ["one", "two three"]
+
+
+def test_a_word_that_comes_twice_is_cut_at_its_own_place() -> None:
+    words = [("the", 0, 1), ("cat", 1, 2), ("the", 2, 3), ("dog", 3, 4), ("the", 4, 5)]
+    heard = spoken(*words, text="The cat, the dog! The")
+    assert cut_at(2, evolve(heard, text="the cat, the dog! the")) == ["the cat,", "the dog! the"]
+
+
+def test_a_text_that_is_not_made_of_its_words_is_cut_into_these() -> None:
+    heard = spoken(("one", 0, 1), ("two", 1, 2), ("three", 2, 3), ("four", 3, 4), text="1 2 3 4")
+    assert cut_at(2, heard) == ["one two", "three four"]
+
+
+def test_the_quietest_point_is_a_whole_microsecond() -> None:
+    point = QuietestPoint(limit_us=30, search_us=30)
+    point.begin(0)
+    assert point.window(0, 15, 0.4) is None
+    cut_us = point.window(15, 30, 0.9)
+    assert (cut_us, type(cut_us)) == (7, int)

@@ -178,3 +178,10 @@ def test_while_the_recogniser_is_asked_nothing_is_begun_on_words_that_may_grow(b
     talk.answers_flush()
     assert talk.last(BeginReply).text == "Book a flight to Paris"
     assert talk.last(BeginReply).speculative
+
+
+def test_what_was_wasted_adds_up() -> None:
+    judge = Preemption(PreemptionConfig())
+    for text in ("What", "", "time"):
+        judge.wasted(text)
+    assert (judge.wasted_replies, judge.wasted_characters) == (3, 8)

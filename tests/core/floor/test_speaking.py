@@ -1,0 +1,118 @@
+"""A reply from its beginning to its end, as it is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from voicesession.core.floor.effects import (
+    BeginSay,
+    CancelReply,
+    CommitReply,
+    FlushRecogniser,
+    ReplyEnded,
+    ReplyId,
+    StartSpeech,
+    TurnCommitted,
+    UtteranceHeard,
+)
+from voicesession.core.states import TurnState
+
+TEXT = "It is noon in Rome. And in Paris, too."
+
+
+def ended(**fields: Any) -> ReplyEnded:
+    """The end of the first reply, after TEXT was heard to its end."""
+    whole = {
+        "reply_id": ReplyId(1),
+        "generated_text": TEXT,
+        "spoken_text": TEXT,
+        "interrupted": False,
+        "failed": False,
+    }
+    return ReplyEnded(**{**whole, **fields})
+
+
+def test_a_reply_tells_when_it_was_first_and_last_heard_and_all_its_text(begin: Any) -> None:
+    talk = begin()
+    talk.says("What time is it?")
+    for piece in (TEXT[:19], TEXT[19:]):
+        talk.tell("reply_text", 1, piece)
+    talk.tell("reply_finished", 1)
+    talk.tell("speech_made", 1, len(TEXT), 4_000_000)
+    talk.tell("speech_finished", 1)
+    begun_us = talk.at_us
+    for played_us in (50_000, 2_000_000, 4_000_000):
+        talk.at_us = begun_us + 100_000 + played_us
+        talk.tell("playout", 1, played_us)
+    assert talk.last(ReplyEnded) == ended(start_us=begun_us + 100_000, end_us=begun_us + 4_100_000)
+    assert len(talk.all(StartSpeech)) == 1
+
+
+def test_a_report_that_is_older_than_the_last_changes_nothing(begin: Any) -> None:
+    talk = begin()
+    talk.says("What time is it?")
+    talk.agent_says(TEXT, seconds=4)
+    begun_us = talk.at_us
+    for after_s, played_s in ((3, 2), (3.2, 2), (3.3, 0.5)):
+        talk.at_us = begun_us + round(after_s * 1_000_000)
+        talk.plays(1, played_s)
+        assert not talk.told or played_s == 2
+    talk.tell("interrupt")
+    assert talk.last(ReplyEnded).start_us == begun_us + 1_000_000
+    assert talk.last(ReplyEnded).end_us == begun_us + 3_000_000
+
+
+def test_a_reply_that_was_never_heard_ends_when_it_ends(begin: Any) -> None:
+    talk = begin()
+    talk.says("What time is it?")
+    talk.at_us += 700_000
+    talk.tell("reply_finished", 1)
+    assert talk.last(ReplyEnded) == ended(
+        generated_text="", spoken_text="", start_us=talk.at_us, end_us=talk.at_us
+    )
+
+
+def test_a_reply_in_pieces_waits_its_turn_once(begin: Any) -> None:
+    talk = begin()
+    talk.says("What time is it in Rome?")
+    talk.tell("say", "One moment.", True)
+    talk.tell("speech_made", 2, 11, 2_000_000)
+    talk.plays(2, 0.5)
+    for piece in (TEXT[:19], TEXT[19:]):
+        talk.tell("reply_text", 1, piece)
+    talk.loud(0.6)
+    talk.seems("no wait a moment")
+    assert [cancelled.reply_id for cancelled in talk.all(CancelReply)] == [1]
+    assert talk.state() is TurnState.LISTENING
+
+
+def test_what_the_host_says_is_begun_as_it_was_asked_for(begin: Any) -> None:
+    talk = begin()
+    for interruptible in (True, False):
+        first, *_ = talk.tell("say", "Hello.", interruptible)
+        assert isinstance(first, BeginSay)
+        assert first.interruptible is interruptible
+
+
+def test_typed_words_were_said_when_they_were_typed(begin: Any) -> None:
+    talk = begin()
+    talk.at_us = 3_000_000
+    talk.tell("typed", "Hello")
+    assert talk.last(UtteranceHeard) == UtteranceHeard(
+        text="Hello", start_us=3_000_000, end_us=3_000_000
+    )
+
+
+def test_each_flush_is_waited_for(begin: Any) -> None:
+    talk = begin()
+    for _ in range(2):
+        talk.loud(0.3)
+        talk.quiet(0.55)
+    talk.hears("Hello", seconds_ago=0.55)
+    assert len(talk.all(FlushRecogniser)) == 2
+    talk.answers_flush()
+    talk.quiet(1)
+    assert not talk.all(TurnCommitted)
+    talk.answers_flush()
+    assert talk.last(TurnCommitted).text == "Hello"
+    assert not talk.all(CommitReply)
