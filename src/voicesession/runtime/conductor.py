@@ -33,8 +33,10 @@ from .mouth import Mouth
 from .outbox import Outbox
 from .pipeline import SessionConfig
 from .playout import AgentAudio
+from .recorder_watch import RecorderWatch
 from .services import Services
 from .speech_handle import SpeechHandle
+from .turn_guess import TurnGuess
 
 __all__ = ("Conductor",)
 
@@ -75,6 +77,15 @@ class Conductor:
         self._services = services
         self._hang_up = hang_up
         self._history = History(config.history)
+        self._watch = RecorderWatch(handle.ownership.tape, handle.tell)
+        self._turns = TurnGuess(
+            crew.turns,
+            tasks,
+            self._history,
+            handle.session.language,
+            take=self._take_guess,
+            tell=handle.tell,
+        )
         self._speeches: dict[ReplyId, SpeechHandle] = {}
 
     def remember(self, utterances: Iterable[Utterance]) -> None:
@@ -90,6 +101,7 @@ class Conductor:
         timer_us = self.floor.next_timer_us
         if timer_us is not None and timer_us <= self._handle.media_us:
             self.carry_out(self.floor.tick(self._handle.media_us))
+        self._watch.look()
 
     def take_words(self, result: Recognition) -> None:
         """Take what the recogniser says."""
@@ -250,9 +262,11 @@ class Conductor:
         )
         self._history.heard(said)
         self.outbox.post(said)
+        self._turns.more_was_said()
 
     def keep_partial(self, effect: floor.PartialHeard) -> None:
         self._handle.partial(effect.text)
+        self._turns.more_was_said(effect.text)
 
     def note_voice(self, _effect: floor.SpeechStarted) -> None:
         self.ears.recogniser.voice(is_on=True)
@@ -263,10 +277,14 @@ class Conductor:
         self.mouth.silent_since_us = self._services.clock.monotonic_us() - silence_us
 
     def commit_turn(self, _effect: floor.TurnCommitted) -> None:
+        self._turns.forget()
         self._history.turn_committed()
 
     def reopen_turn(self, _effect: floor.TurnReopened) -> None:
         self._history.turn_reopened()
+
+    def _take_guess(self, probability: float) -> None:
+        self.carry_out(self.floor.turn_probability(self._handle.media_us, probability))
 
     def _finish_speech(self, reply_id: ReplyId, spoken: str, *, interrupted: bool) -> None:
         if (speech := self._speeches.pop(reply_id, None)) is not None:

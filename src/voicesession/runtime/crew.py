@@ -9,7 +9,7 @@ from attrs import frozen
 
 from ..core.instants import duration_us
 from ..ports.agent import Agent
-from ..ports.speech import SpeechToText, TextToSpeech, VoiceActivityDetector
+from ..ports.speech import SpeechToText, TextToSpeech, TurnDetector
 from .ears import Ears
 from .engines import Engines, Terms
 from .handle import SessionHandle
@@ -30,6 +30,7 @@ class Crew:
     stt: Engines[SpeechToText]
     tts: Engines[TextToSpeech]
     agents: Engines[Agent]
+    turns: TurnDetector | None
 
     @classmethod
     def of(
@@ -54,10 +55,11 @@ class Crew:
             agents=Engines(
                 Stage.AGENT, pipeline.agent, terms, limit_us=duration_us(timeouts.agent)
             ),
+            turns=pipeline.turns,
         )
 
     async def listen(
-        self, vad: VoiceActivityDetector, handle: SessionHandle, config: SessionConfig
+        self, pipeline: Pipeline, handle: SessionHandle, config: SessionConfig
     ) -> Ears:
         """Return the ears of the session, from where it stands; the caller closes them.
 
@@ -72,7 +74,7 @@ class Crew:
             most_us=duration_us(config.replay),
             limit_us=duration_us(config.timeouts.stt),
         )
-        return await Ears.open(vad, recogniser, handle.audio_format, at_us=handle.media_us)
+        return await Ears.open(pipeline, recogniser, handle.audio_format, at_us=handle.media_us)
 
 
 def _share(drawn: bytes) -> float:

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 from ..core.audio import AudioFormat
 from ..core.pcm import to_s16_mono
-from ..ports.speech import VoiceActivityDetector, VoiceActivityStream
+from ..ports.speech import NoiseSuppressionStream, VoiceActivityStream
+from .pipeline import Pipeline
 from .recogniser import Recogniser
 
 __all__ = ("Ears",)
 
 
 class Ears:
-    """One caller's streams of both engines, on the session's axis of time.
+    """One caller's streams of all engines that listen, on the session's axis of time.
 
     Attributes:
         recogniser: Writes down what is said; given back with the ears.
@@ -24,17 +25,21 @@ class Ears:
         audio_format: AudioFormat,
         activity: VoiceActivityStream,
         recogniser: Recogniser,
+        suppression: NoiseSuppressionStream | None,
         at_us: int,
     ) -> None:
         self._format = audio_format
         self._activity = activity
+        self._suppression = suppression
+        self._begin_us = at_us
+        self._clean_bytes = 0
         self._window_end_us = at_us
         self.recogniser = recogniser
 
     @classmethod
     async def open(
         cls,
-        vad: VoiceActivityDetector,
+        pipeline: Pipeline,
         recogniser: Recogniser,
         audio_format: AudioFormat,
         *,
@@ -46,22 +51,39 @@ class Ears:
             InvalidValue: An engine cannot take the format or the language.
             ProviderError: An engine cannot be had.
         """
-        activity = vad.open(AudioFormat(sample_rate=audio_format.sample_rate))
+        noise = pipeline.noise
+        suppression = None if noise is None else noise.open(audio_format)
+        activity = pipeline.vad.open(AudioFormat(sample_rate=audio_format.sample_rate))
+        ears = cls(audio_format, activity, recogniser, suppression, at_us)
         try:
             await recogniser.open()
         except BaseException:
-            activity.close()
+            ears.close()
             raise
-        return cls(audio_format, activity, recogniser, at_us)
+        return ears
 
     def hear(self, pcm: bytes, at_us: int) -> Iterator[tuple[int, float]]:
-        """Push *pcm* to both; yield the end of each finished window and how much like speech it was."""
+        """Push *pcm* to all; yield the end of each finished window and how much like speech it was."""
+        if self._suppression is not None:
+            pcm, at_us = self._cleaned(self._suppression.push(pcm))
         self.recogniser.push(pcm, at_us)
         for probability in self._activity.push(to_s16_mono(pcm, self._format)):
             self._window_end_us += self._activity.window_us
             yield self._window_end_us, probability
 
-    async def aclose(self) -> None:
-        """Give both streams back."""
+    def close(self) -> None:
+        """Give back the streams that listen inline."""
         self._activity.close()
+        if self._suppression is not None:
+            self._suppression.close()
+
+    async def aclose(self) -> None:
+        """Give all streams back."""
+        self.close()
         await self.recogniser.aclose()
+
+    def _cleaned(self, pcm: bytes) -> tuple[bytes, int]:
+        """Return *pcm* and where it lies: a suppressor keeps the last moment to itself."""
+        at_us = self._begin_us + self._format.duration_us(self._clean_bytes)
+        self._clean_bytes += len(pcm)
+        return pcm, at_us

@@ -22,6 +22,7 @@ from ..core.errors import ProviderError, VoiceSessionError
 from ..core.session import Session
 from ..core.states import SessionState
 from ..core.utterance import Utterance
+from ..ports.recording import RecordingProblem
 
 __all__ = (
     "AudioUnheard",
@@ -36,6 +37,7 @@ __all__ = (
     "KeepAlive",
     "Listener",
     "Listeners",
+    "RecorderDegraded",
     "ReplyCleared",
     "ReplyStarted",
     "SessionChanged",
@@ -121,6 +123,7 @@ class Stage(StrEnum):
     STT = "stt"
     TTS = "tts"
     AGENT = "agent"
+    TURNS = "turns"
 
 
 class ChangeReason(StrEnum):
@@ -182,6 +185,13 @@ class AudioUnheard:
 
     start_us: int
     end_us: int
+
+
+@frozen
+class RecorderDegraded:
+    """Something is missing from the recording, for a reason that is new; it goes on."""
+
+    problem: RecordingProblem
 
 
 @frozen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from ..core.utterance import Utterance, UtteranceId
+from ..core.utterance import Speaker, Utterance, UtteranceId
 
 __all__ = ("History",)
 
@@ -39,6 +39,17 @@ class History:
         """Note that the turn which was over goes on."""
         self._present |= self._asked
         self._asked = set()
+
+    @property
+    def present_text(self) -> str:
+        """What the user has said in the present turn so far."""
+        return " ".join(u.text for u in self._said if u.id in self._present)
+
+    @property
+    def last_reply(self) -> str:
+        """What the agent said last; nothing where it has not spoken."""
+        agents = (u.text for u in reversed(self._said) if u.speaker is Speaker.AGENT)
+        return next(agents, "")
 
     def before_turn(self, *, is_over: bool) -> tuple[Utterance, ...]:
         """Return what was said before the turn to be answered, which may not be over yet."""

@@ -158,7 +158,7 @@ class VoiceSession:
         )
         crew = Crew.of(self._pipeline, self._config, self._services, self._handle.tell)
         async with AsyncExitStack() as stack:
-            ears = await crew.listen(self._pipeline.vad, self._handle, self._config)
+            ears = await crew.listen(self._pipeline, self._handle, self._config)
             stack.push_async_callback(ears.aclose)
             self._tasks = await stack.enter_async_context(anyio.create_task_group())
             self._conductor = Conductor(
@@ -237,9 +237,7 @@ class VoiceSession:
 
     def take_audio(self) -> list[AgentAudio]:
         """Return the agent's audio that is due by now; report it with ``played``."""
-        if self._stack is None:
-            return []
-        return list(iter(self._conductor.mouth.take, None))
+        return [] if self._stack is None else list(iter(self._conductor.mouth.take, None))
 
     def audio(self) -> AsyncGenerator[AgentAudio]:
         """Yield the agent's audio when it is due, until the session is over."""

@@ -12,7 +12,13 @@ from ..core.errors import InvalidConfig
 from ..core.floor.config import FloorConfig
 from ..core.instants import duration_us
 from ..ports.agent import Agent
-from ..ports.speech import SpeechToText, TextToSpeech, VoiceActivityDetector
+from ..ports.speech import (
+    NoiseSuppressor,
+    SpeechToText,
+    TextToSpeech,
+    TurnDetector,
+    VoiceActivityDetector,
+)
 from .chain import Chain
 from .hooks import Hooks
 
@@ -38,12 +44,19 @@ class Pipeline:
     Three of them may be a `Chain`, with engines to fall back on; a single engine becomes a
     chain of its own. Sessions that share the pipeline, or its chains, share what is known of
     the engines. Who makes a pipeline for each session makes its chains once, beside it.
+
+    Attributes:
+        noise: Cleans what the detector and the recogniser hear; the recording stays as it is.
+        turns: Guesses from the words whether the user has finished; without one, silence
+            alone decides.
     """
 
     vad: VoiceActivityDetector
     stt: Chain[SpeechToText] = field(converter=_stt)
     tts: Chain[TextToSpeech] = field(converter=_tts)
     agent: Chain[Agent] = field(converter=_agent)
+    noise: NoiseSuppressor | None = None
+    turns: TurnDetector | None = None
 
 
 _NOTHING: Final = timedelta()

@@ -17,6 +17,7 @@ import anyio
 from ..core.audio import AudioFormat
 from ..core.errors import ProviderUnavailable, VoiceSessionError
 from ..ports.speech import (
+    DeclaresLimits,
     Final as FinalWords,
     Flushed,
     Interim,
@@ -37,6 +38,9 @@ __all__ = ("Recogniser",)
 logger = logging.getLogger("voicesession")
 
 _CLOSING_TAKES_AT_MOST_S: Final = 2.0
+_OLD, _TOO_OLD = 0.8, 0.95
+"""Shares of the longest life of a stream: from the first on it gives way to another at a
+pause, from the second on wherever that is."""
 
 
 class Recogniser:
@@ -73,6 +77,8 @@ class Recogniser:
         self._results: AsyncIterator[Recognition]
         self._reading = anyio.CancelScope()
         self._cut_us: int | None = None
+        self._opened_us = 0
+        self._longest_us: int | None = None
         self._is_closed = False
 
     async def open(self) -> None:
@@ -142,6 +148,9 @@ class Recogniser:
             try:
                 with anyio.CancelScope() as self._reading:
                     return await anext(self._results)
+                if self._has_lived(_OLD):
+                    await self._move_to(self._link)
+                    continue
                 failure = ProviderUnavailable(self._link.name, "it does not answer any more")
             except StopAsyncIteration:
                 failure = ProviderUnavailable(self._link.name, "the stream has ended")
@@ -159,7 +168,7 @@ class Recogniser:
             self._answered(Question.FLUSH if isinstance(result, Flushed) else Question.MARK)
         if isinstance(result, FinalWords):
             self._backlog.heard_until(result.end_us)
-        if not isinstance(result, Marked):
+        if isinstance(result, Interim | FinalWords | Flushed):
             self._backlog.words = isinstance(result, Interim)
 
     def _ask(self, question: Question) -> None:
@@ -176,7 +185,9 @@ class Recogniser:
             self.busy.done()
 
     def _look_at_the_time(self) -> None:
-        """Notice an engine that does not answer."""
+        """Notice an engine that does not answer, and a stream that gets too old."""
+        if self._has_lived(_OLD if self._backlog.is_settled else _TOO_OLD):
+            self._reading.cancel()
         flush = self._backlog.oldest_flush
         if flush is None:
             return
@@ -185,6 +196,15 @@ class Recogniser:
             self._reading.cancel()
         elif not flush.is_late:
             flush.is_late = self._engines.waited(self._link, waited_us)
+
+    def _has_lived(self, share: float) -> bool:
+        """Whether the stream has lived for such a share of what its engine allows."""
+        longest_us = self._longest_us
+        return longest_us is not None and self._age_us >= share * longest_us
+
+    @property
+    def _age_us(self) -> int:
+        return self._engines.now_us - self._opened_us
 
     # --- one stream after the other -----------------------------------------------------------
 
@@ -205,17 +225,26 @@ class Recogniser:
         self._adopt(*opened)
 
     async def _improve(self) -> None:
-        """Go back to a better engine if it works again; the present one listens until then."""
+        """Go back to a better engine, if it works again."""
         better = self._engines.better_than(self._link)
-        if better is None:
-            return
-        try:
-            stream = await self._open(better)
-        except VoiceSessionError as error:
-            self._engines.failed(better, as_provider_error(better.name, error))
-            return
+        if better is not None:
+            try:
+                await self._move_to(better)
+            except VoiceSessionError as error:
+                self._engines.failed(better, as_provider_error(better.name, error))
+
+    async def _move_to(self, link: Link[SpeechToText]) -> None:
+        """Go on with a stream of *link*; the present one listens until that is open.
+
+        Raises:
+            ProviderError: There is none; nothing has changed.
+        """
+        is_same = link is self._link
+        stream = await self._open(link)
         await self._drop()
-        self._adopt(better, stream)
+        self._adopt(link, stream)
+        if is_same:
+            self._engines.rolled_over()
 
     async def _first_of(
         self, attempts: Attempts[SpeechToText]
@@ -236,6 +265,11 @@ class Recogniser:
         backlog = self._backlog
         self._link, self._stream, self._results = link, stream, aiter(stream)
         self._marks = stream if isinstance(stream, MarksProgress) else None
+        self._opened_us = self._engines.now_us
+        engine = link.engine
+        self._longest_us = (
+            engine.limits.longest_stream_us if isinstance(engine, DeclaresLimits) else None
+        )
         self._engines.took_over(link)
         if backlog.unheard_from_us is not None and backlog.from_us is not None:
             lost = AudioUnheard(start_us=backlog.unheard_from_us, end_us=backlog.from_us)

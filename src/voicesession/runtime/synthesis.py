@@ -16,10 +16,10 @@ from anyio import to_thread
 from ..core.errors import VoiceSessionError
 from ..core.heard import SpeechMark
 from ..core.resample import Resampler
-from ..ports.speech import TextToSpeech
+from ..ports.speech import DeclaresLimits, TextToSpeech
 from .busy import Busy
 from .chain import Link
-from .engines import Engines, as_provider_error
+from .engines import Attempts, Engines, as_provider_error
 
 __all__ = ("Synthesis",)
 
@@ -64,20 +64,18 @@ class Synthesis:
         """
         start = self._said_text = self._given_text
         self._given_text += len(text)
-        attempts = self._engines.attempts(self._busy)
-        if self._link is not None:
-            attempts.first(self._link)
+        attempts = self._attempts()
         while rest := text[self._said_text - start :].rstrip():
             try:
                 link = await attempts.next()
             except VoiceSessionError as error:
                 raise as_provider_error(self._engines.chain.name, error) from error
             try:
-                await self._speak_with(link, rest)
+                await self._speak_with(link, _at_once(link.engine, rest))
             except Exception as error:  # noqa: BLE001 - an adapter may be the host's own
                 attempts.failed(link, error)
             else:
-                return
+                attempts = self._attempts()
 
     async def finish(self) -> None:
         """Queue what is still on its way; nothing more is spoken."""
@@ -103,7 +101,14 @@ class Synthesis:
                     self._said_text = marks[-1].text_end
                 await self._room()
                 patience.renew()
+        self._said_text = base_text + len(text)
         self._engines.succeeded(link)
+
+    def _attempts(self) -> Attempts[TextToSpeech]:
+        attempts = self._engines.attempts(self._busy)
+        if self._link is not None:
+            attempts.first(self._link)
+        return attempts
 
     async def _change_to(self, link: Link[TextToSpeech]) -> None:
         if link is self._link:
@@ -122,3 +127,12 @@ class Synthesis:
             return pcm
         # Pure Python at a few per cent of real time: too long for the event loop.
         return await to_thread.run_sync(self._resampler.push, pcm)
+
+
+def _at_once(engine: TextToSpeech, text: str) -> str:
+    """Return as much of *text* as one call may speak; where that is not all, whole words."""
+    longest = engine.limits.longest_text if isinstance(engine, DeclaresLimits) else None
+    if longest is None or len(text) <= longest:
+        return text
+    cut = text.rfind(" ", 1, longest + 1)
+    return text[: cut if cut > 0 else longest]
