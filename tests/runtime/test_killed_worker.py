@@ -91,7 +91,7 @@ async def test_one_rescue_makes_a_killed_servers_sessions_whole(
         looked_after: set[str] = set()
         with anyio.fail_after(30):
             while looked_after != set(orphaned):  # as their leases lapse
-                looked_after |= set((await voice.rescue()).sessions)
+                looked_after |= set((await voice.rescuer.rescue()).sessions)
         for number, session in enumerate(await all_of(voice, orphaned)):
             assert (session.status, session.end_reason) == ("interrupted", "worker_lost")
             assert session.transcript_final == f"hello from {number}"
@@ -99,7 +99,7 @@ async def test_one_rescue_makes_a_killed_servers_sessions_whole(
             folder = tmp_path / "kept" / "sessions" / session.id
             assert seconds_of(str(folder / "audio.wav")) >= 1.0
             assert (folder / "transcript.json").exists()
-        again = await voice.rescue()
+        again = await voice.rescuer.rescue()
         assert (again.sessions, again.recordings) == ((), ())
 
 
@@ -107,11 +107,11 @@ async def test_a_rescue_leaves_the_recording_of_a_session_that_may_come_back(
     orphaned: list[str], store: str, tmp_path: Path
 ) -> None:
     async with opened(store, tmp_path, grace_s=600) as voice:
-        planned = await voice.rescue_plan()
+        planned = await voice.rescuer.plan()
         assert {one.fate for one in planned} == {Fate.SPARED}
         assert {one.session_id for one in planned} == set(orphaned)
         assert all(one.duration_us >= 1_000_000 for one in planned)
-        rescued = await voice.rescue()
+        rescued = await voice.rescuer.rescue()
         assert {one.fate for one in rescued.recordings} == {Fate.SPARED}
 
 
@@ -120,9 +120,9 @@ async def test_a_rescue_with_the_wrong_store_touches_nothing(
 ) -> None:
     wrong = f"sqlite:///{tmp_path / 'other.db'}"
     async with opened(wrong, tmp_path, grace_s=0) as voice:
-        rescued = await voice.rescue()
+        rescued = await voice.rescuer.rescue()
         assert {one.fate for one in rescued.recordings} == {Fate.UNKNOWN}
-        assert len(await voice.rescue_plan()) == len(orphaned)
+        assert len(await voice.rescuer.plan()) == len(orphaned)
 
 
 async def test_what_a_deleted_session_has_left_is_removed(
@@ -133,8 +133,8 @@ async def test_what_a_deleted_session_has_left_is_removed(
         without = voicesession.open(store, lease=timedelta(seconds=LEASE_S))
         async with without:
             await without.delete(orphaned[0], end=True)
-        (removed,) = [one for one in await voice.rescue_plan() if one.session_id == orphaned[0]]
+        (removed,) = [one for one in await voice.rescuer.plan() if one.session_id == orphaned[0]]
         assert removed.fate is Fate.REMOVED
-        await voice.rescue()
-        assert orphaned[0] not in {one.session_id for one in await voice.rescue_plan()}
+        await voice.rescuer.rescue()
+        assert orphaned[0] not in {one.session_id for one in await voice.rescuer.plan()}
         assert not (tmp_path / "kept" / "sessions" / orphaned[0]).exists()

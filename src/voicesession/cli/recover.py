@@ -61,7 +61,7 @@ def recover(
 async def _plan(voice: SessionManager) -> Rescue:
     from ..runtime.rescue import Rescue
 
-    return Rescue(recordings=await voice.rescue_plan())
+    return Rescue(recordings=await voice.rescuer.plan())
 
 
 def _rescue(as_json: bool) -> Any:
@@ -71,7 +71,7 @@ def _rescue(as_json: bool) -> Any:
 
         with Progress(console=Console(stderr=True), disable=as_json, transient=True) as bars:
             bar = bars.add_task("recordings", total=None)
-            return await voice.rescue(
+            return await voice.rescuer.rescue(
                 on_progress=lambda done, of: bars.update(bar, completed=done, total=of)
             )
 

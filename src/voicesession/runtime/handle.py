@@ -6,7 +6,7 @@ A session in the hands of its host: for those with their own pipeline, and for o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ..core.audio import AudioFormat
 from ..core.errors import SessionNotActive
@@ -24,6 +24,7 @@ from ..core.events import (
     WorkerReady,
 )
 from ..core.life import is_legal
+from ..core.meters import Meter, Number, audio_us
 from ..core.redaction import Redaction
 from ..core.session import Session
 from ..core.states import EndReason, SessionState
@@ -97,7 +98,7 @@ class SessionHandle:
             BudgetExhausted: Nothing is left to spend; it stays as it was.
             QuotaExceeded: Too many sessions of one account run at once; it stays as it was.
         """
-        await self.ownership.open_purse()
+        await self.ownership.spending.open()
         self._record()
         now = self._clock.now()
         reopened: tuple[SessionEvent, ...] = ()
@@ -165,7 +166,7 @@ class SessionHandle:
             return False
         if track is Track.AGENT:
             self.ownership.tape.agent(pcm)
-        elif not self.ownership.spend(self.ownership.tape.moves_us(pcm)):
+        elif not self.ownership.spending.spend(self.ownership.tape.moves_us(pcm)):
             return False
         else:
             self.ownership.tape.user(pcm)
@@ -177,12 +178,36 @@ class SessionHandle:
         For audio that comes faster than it was spoken, such as from a file: `audio` does not
         wait, and the ledger is asked in good time only for what comes as it is spoken.
         """
-        wanted_us = self.ownership.tape.moves_us(pcm)
-        while self.is_live and self.ownership.purse.left_us < wanted_us:
-            await self.ownership.top_up()
-            if self.ownership.purse.is_dry:
-                return False
-        return self.is_live
+        return await self.ownership.spending.afford(self.ownership.tape.moves_us(pcm))
+
+    async def charge(
+        self, *, audio_minutes: Number = 0, counts: Mapping[str, int] | None = None
+    ) -> None:
+        """Book what the session has used already, besides the audio given to `audio`.
+
+        Nothing refuses it. If a limit is reached by that, the session pauses.
+
+        Args:
+            audio_minutes: An exact number, rounded to whole microseconds.
+            counts: Whole units of other meters: ``{"llm_output_tokens": 120}``.
+
+        Raises:
+            InvalidValue: A number is negative, a count has a fraction, or there is no such
+                meter.
+        """
+        used = {Meter(meter): amount for meter, amount in (counts or {}).items()}
+        if charged_us := audio_us(audio_minutes):
+            used[Meter.AUDIO_US] = used.get(Meter.AUDIO_US, 0) + charged_us
+            self.ownership.running.audio_used_us += charged_us
+        await self.ownership.spending.charge(used)
+
+    def pause_recording(self) -> None:
+        """Keep no audio from here on; the session goes on, and the file leaves this out."""
+        self.ownership.tape.pause_recording()
+
+    def resume_recording(self) -> None:
+        """Keep the audio that comes from here on."""
+        self.ownership.tape.resume_recording()
 
     def partial(self, text: str) -> None:
         """Keep what the recogniser thinks so far; it is stored with the running stats.

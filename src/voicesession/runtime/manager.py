@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Final, Self, Unpack
-
-import anyio
+from typing import Any, Self, Unpack
 
 from ..core.errors import (
     InvalidState,
     InvalidValue,
     SessionAlreadyActive,
-    VoiceSessionError,
 )
 from ..core.events import (
     DetailsChanged,
@@ -38,13 +35,13 @@ from .ownership import Ownership
 from .parameters import SessionFilters, SessionParameters
 from .pipeline import Pipeline, SessionConfig
 from .registry import Registry
-from .rescue import Rescue, RescuedRecording, rescue, rescue_plan
+from .rescue import Rescuer
 from .services import Services
+from .templates import Templates
+from .transcripts import Transcripts
 from .worker import Worker
 
 __all__ = ("SessionManager",)
-
-_LEAVING_TAKES_AT_MOST_S: Final = 10.0
 
 
 class SessionManager:
@@ -68,6 +65,12 @@ class SessionManager:
             self._services.storage.ledger, self._services.clock, self.tenant_id
         )
         """Limits and usage of this tenant, its users and its sessions."""
+        self.transcripts = Transcripts(self._services, self._scope)
+        """What was said, as documents and captions, also over linked sessions."""
+        self.templates = Templates(self._services, self.tenant_id)
+        """What sessions of one kind begin with."""
+        self.rescuer = Rescuer(self._services, self._worker.orphans)
+        """Makes whole what a crash has left, of all tenants."""
 
     def for_tenant(self, tenant_id: str) -> SessionManager:
         """Return the same manager for the sessions of another tenant.
@@ -136,10 +139,7 @@ class SessionManager:
         Raises:
             SessionNotFound: There is none of this id for this tenant.
         """
-        utterances = await self._services.storage.transcripts.utterances(
-            SessionId(session_id), self._scope
-        )
-        return Transcript(utterances=utterances)
+        return await self.transcripts.so_far(session_id)
 
     async def journal(
         self, session_id: str, *, after: int = 0, limit: int = 100
@@ -239,19 +239,6 @@ class SessionManager:
         event = DetailsChanged(at=self._now(), fields=("legal_hold",))
         return await self._command(session_id, event, legal_hold=held)
 
-    async def rescue_plan(self) -> tuple[RescuedRecording, ...]:
-        """Return what `rescue` would do with each recording it finds; change nothing."""
-        return await rescue_plan(self._services)
-
-    async def rescue(self, *, on_progress: Callable[[int, int], None] | None = None) -> Rescue:
-        """Make whole what a crash has left, of all tenants; see `voicesession.runtime.rescue`.
-
-        Raises:
-            RecordingFailed: The place of the recordings cannot be read.
-            StoreError: The store does not say which sessions there are.
-        """
-        return await rescue(self._services, self._worker.orphans, on_progress=on_progress)
-
     # --- live sessions -------------------------------------------------------------------
 
     @asynccontextmanager
@@ -271,18 +258,8 @@ class SessionManager:
         if self._owned(session_id) is not None:
             raise SessionAlreadyActive(f"this worker runs session {session_id} already")
         ownership = await self._registry.take(session_id)
-        with self._worker.owning(ownership):
-            try:
-                yield SessionHandle(self._services, ownership)
-            except Exception as error:
-                await _leave(ownership, error)
-                raise
-            except BaseException:
-                # Cancelled: the worker goes away, the session does not.
-                await _leave(ownership, None)
-                raise
-            else:
-                await _leave(ownership, None)
+        async with self._worker.running(ownership):
+            yield SessionHandle(self._services, ownership)
 
     @asynccontextmanager
     async def converse(
@@ -316,16 +293,6 @@ class SessionManager:
             return await owned.apply(event, **changes)
         record = await self._registry.load(session_id)
         return await record.apply(event, **changes)
-
-
-async def _leave(ownership: Ownership, error: Exception | None) -> None:
-    """Bring a session that its block has left into good order, even while being cancelled."""
-    with anyio.move_on_after(_LEAVING_TAKES_AT_MOST_S, shield=True):
-        if error is None:
-            await ownership.give_up()
-        elif not ownership.is_over:
-            code = error.code if isinstance(error, VoiceSessionError) else type(error).__name__
-            await ownership.end(EndReason.ERROR, error=f"{code}: {error}")
 
 
 def _query(filters: dict[str, Any]) -> SessionQuery:

@@ -7,25 +7,19 @@ through here, and what is then owed is done here, in the same way for all of the
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import anyio
 from attrs import asdict, evolve
 
-from ..core.accounts import Standing
 from ..core.deadlines import due
 from ..core.errors import (
     InvalidState,
     LeaseLost,
     SessionNotFound,
-    StoreError,
-    VoiceSessionError,
 )
 from ..core.events import (
-    BudgetLevelReached,
-    BudgetRaised,
-    BudgetSpent,
     EndRequested,
     RecordingLinked,
     SessionEvent,
@@ -33,20 +27,16 @@ from ..core.events import (
 )
 from ..core.life import Reaction, is_legal, reactions
 from ..core.session import Session
-from ..core.states import EndReason, PauseReason, SessionState
+from ..core.states import EndReason, SessionState
 from ..ports.storage import Lease, RunningStats, Scope
-from .budgets import accounts_of
 from .ending import Ending
-from .happenings import BudgetLevelPassed, Failed, Listeners, SessionChanged
-from .purse import Purse
+from .happenings import Failed, Listeners, SessionChanged
 from .record import Running, SessionRecord
 from .services import Services
+from .spending import Spending
 from .tape import Tape
 
 __all__ = ("Ownership",)
-
-Spawn: TypeAlias = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
-"""Runs something in the background."""
 
 
 class Ownership:
@@ -59,14 +49,10 @@ class Ownership:
         self._finishing = anyio.Lock()
         self._finished = False
         self._drain: Callable[[], Awaitable[None]] | None = None
-        self._spawn: Spawn | None = None
         self.is_lost = False
         self.scope = Scope(session.tenant_id)
         self.listeners = Listeners()
         self.running = Running.of(session)
-        self.purse = Purse(
-            services.storage.ledger, services.clock, accounts_of(session), services.new_hold_id
-        )
         self.tape = Tape(session.id, session.audio_format, self.running, services.recorder)
         self.record = SessionRecord(
             services.storage.sessions,
@@ -81,6 +67,7 @@ class Ownership:
             running=self.running,
             on_change=self._changed,
         )
+        self.spending = Spending(services, self)
 
     @property
     def session(self) -> Session:
@@ -116,6 +103,10 @@ class Ownership:
         await self._pay()
         return self.session
 
+    async def note(self, event: SessionEvent) -> Session:
+        """Store *event*, for which nothing is ever owed."""
+        return await self.record.apply(event)
+
     async def end(self, reason: EndReason, *, error: str | None = None) -> Session:
         """End the session: its last words, its audio, its transcript, then one commit.
 
@@ -136,63 +127,8 @@ class Ownership:
         if is_legal(self.session, event):
             await self.apply(event)
         self.tape.release()
-        await self._settle(leave=True)
+        await self.spending.settle(leave=True)
         await self._services.storage.sessions.release_lease(self.session.id, epoch=self.epoch)
-
-    # --- what it spends ----------------------------------------------------------------------
-
-    def run_in(self, spawn: Spawn) -> None:
-        """Let *spawn* run what must not hold up the audio."""
-        self._spawn = spawn
-
-    async def open_purse(self) -> bool:
-        """Reserve what the session needs to run; return whether a spent budget has room again.
-
-        Raises:
-            BudgetExhausted: Nothing is left to spend.
-            QuotaExceeded: Too many sessions of one account run at once.
-        """
-        await self._report(await self.purse.open())
-        return PauseReason.BUDGET_EXHAUSTED in self.session.pause_reasons
-
-    def spend(self, audio_us: int) -> bool:
-        """Spend *audio_us* of the budget; return False, and spend nothing, if there is none."""
-        afforded = self.purse.take(audio_us)
-        if afforded:
-            self.running.audio_used_us += audio_us
-        if self.purse.wants_more and self._spawn is not None:
-            self._spawn(self.top_up)
-        return afforded
-
-    async def top_up(self) -> None:
-        """Reserve more; with nothing left to reserve, the session pauses."""
-        try:
-            await self._report(await self.purse.ask())
-            spent = BudgetSpent(at=self._services.clock.now())
-            if self.purse.is_dry and is_legal(self.session, spent):
-                await self.apply(spent)
-        except VoiceSessionError as error:
-            self.listeners.tell(Failed(error))  # it is asked again with the next audio
-
-    async def _report(self, risen: Sequence[Standing]) -> None:
-        """Journal and tell that limits have come to a higher level."""
-        for standing in risen:
-            line = standing.line
-            event = BudgetLevelReached(
-                at=self._services.clock.now(),
-                meter=line.meter,
-                scope=line.account.scope,
-                level=standing.level,
-            )
-            if is_legal(self.session, event):
-                await self.record.apply(event)
-            self.listeners.tell(BudgetLevelPassed(standing))
-
-    async def _settle(self, *, leave: bool = False) -> None:
-        try:
-            await self._report(await self.purse.settle(leave=leave))
-        except StoreError as error:
-            self.listeners.tell(Failed(error))
 
     # --- for the supervisor ------------------------------------------------------------------
 
@@ -240,16 +176,8 @@ class Ownership:
             await self.end(event.reason, error=event.error)
         elif event is not None:
             await self.apply(event)
-        elif PauseReason.BUDGET_EXHAUSTED in self.session.pause_reasons:
-            await self._look_for_room()
-
-    async def _look_for_room(self) -> None:
-        """Go on if the limit was raised, or a new day has begun."""
-        await self._report(await self.purse.ask())
-        if self.purse.left_us:
-            await self.apply(BudgetRaised(at=self._services.clock.now()))
-            if self.session.state is not SessionState.LIVE:
-                await self._settle()
+        else:
+            await self.spending.look_for_room()
 
     # --- inside ------------------------------------------------------------------------------
 
@@ -263,29 +191,29 @@ class Ownership:
             if reaction is Reaction.PURGE_RECORDING:
                 await self.tape.purge()
             elif reaction is Reaction.SETTLE:
-                await self._settle()
-            elif reaction is Reaction.LISTEN and not self.purse.left_us:
-                await self.top_up()
+                await self.spending.settle()
+            elif reaction is Reaction.LISTEN:
+                await self.spending.top_up()
             elif reaction is Reaction.FINALISE:
                 await self.end(EndReason.COMPLETED)  # it has ended, and keeps its own reason
 
     async def _finish(self, reason: EndReason, error: str | None) -> None:
         if self._drain is not None and self.session.state is not SessionState.ENDED:
             await self._drain()
+        await self.spending.settle()
         ending = await Ending.of(self._services, self.session, self.tape)
+        changes = ending.changes | await self.spending.view()
         problems = "; ".join(filter(None, [error, ending.error])) or None
         at = self._services.clock.now()
         self.running.transcript_partial = None
         try:
-            await self.record.apply(
-                EndRequested(at=at, reason=reason, error=problems), **ending.changes
-            )
+            await self.record.apply(EndRequested(at=at, reason=reason, error=problems), **changes)
         except InvalidState:
             # Somebody else ended it; all that is owed to it is where its results are.
-            partial = ending.changes.get("audio_partial", False)
+            partial = changes.get("audio_partial", False)
             await self.record.apply(
-                RecordingLinked(at=at, partial=partial), error=problems, **ending.changes
+                RecordingLinked(at=at, partial=partial), error=problems, **changes
             )
         self._owed.clear()
         await ending.forget_words()
-        await self._settle(leave=True)
+        await self.spending.settle(leave=True)

@@ -13,7 +13,8 @@ class SessionParameters(TypedDict, total=False):
     """Of a new session; each has the default of `voicesession.Session`.
 
     ``session_id`` is the host's own id, ``resume_session_id`` an earlier session of the
-    same user that this one continues.
+    same user that this one continues, ``session_template_id`` gives the defaults of what is
+    not said here.
     """
 
     session_id: str
@@ -31,7 +32,12 @@ class SessionParameters(TypedDict, total=False):
     retention_days: int
     recording_consent: bool | None
     secrets_blurred: Sequence[str]
-    resume_session_id: str
+    resume_session_id: str | None
+    session_template_id: str
+    room_name: str
+    modality_profile: str
+    enabled_panels: Sequence[str]
+    token_expiry: datetime
     device_type: str
     client_version: str
     client_ip: str

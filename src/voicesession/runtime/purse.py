@@ -143,11 +143,12 @@ class Purse:
     async def ask(self) -> tuple[Standing, ...]:
         """Book what is used up and reserve the next slice, or as much of it as there is.
 
-        Returns where a limit has come to a higher level by that. Does nothing while another
-        call waits for the ledger.
+        Returns where a limit has come to a higher level by that. While another call waits for
+        the ledger, this one waits for its answer.
         """
         if self._is_asking:
-            return ()
+            async with self._turn:
+                return ()
         self._is_asking = True
         try:
             async with self._turn:

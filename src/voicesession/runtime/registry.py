@@ -16,6 +16,7 @@ from ..core.life import apply
 from ..core.metadata import metadata_json
 from ..core.session import Session
 from ..core.states import EndReason, SessionState
+from ..core.templates import TemplateId
 from ..ports.storage import Change, Scope
 from .orphans import Orphans
 from .ownership import Ownership
@@ -101,6 +102,8 @@ class Registry:
             earlier = await self._sessions.load(SessionId(previous), self._scope)
             if earlier.user_id != parameters.get("user_id"):
                 raise SessionNotFound(previous)
+        if (template_id := parameters.get("session_template_id")) is not None:
+            parameters = await self._defaults_of(template_id) | parameters
         now = self._services.clock.now()
         return Session(
             id=self._services.new_session_id() if given is None else SessionId(given),
@@ -112,3 +115,14 @@ class Registry:
             previous_session_id=previous,
             **parameters,
         )
+
+    async def _defaults_of(self, template_id: str) -> dict[str, Any]:
+        store = self._services.storage.templates
+        template = await store.get(TemplateId(template_id), self._scope)
+        defaults = {
+            "language": template.language,
+            "model": template.model,
+            "modality_profile": template.modality_profile,
+            "enabled_panels": template.enabled_panels,
+        }
+        return {name: value for name, value in defaults.items() if value is not None}

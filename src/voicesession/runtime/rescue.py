@@ -29,7 +29,7 @@ from .orphans import Orphans
 from .record import SessionRecord
 from .services import Services
 
-__all__ = ("Fate", "Rescue", "RescuedRecording", "rescue", "rescue_plan")
+__all__ = ("Fate", "Rescue", "RescuedRecording", "Rescuer")
 
 
 class Fate(StrEnum):
@@ -74,46 +74,48 @@ class Rescue:
     recordings: tuple[RescuedRecording, ...] = ()
 
 
-async def rescue_plan(services: Services) -> tuple[RescuedRecording, ...]:
-    """Return what `rescue` would do with each recording as things stand; change nothing.
+class Rescuer:
+    """Looks for what crashes have left of the sessions and recordings of all tenants."""
 
-    Raises:
-        RecordingFailed: The place of the recordings cannot be read.
-        StoreError: The store does not say which sessions there are.
-    """
-    if services.recorder is None:
-        return ()
-    left = await services.recorder.find_left()
-    return tuple([await _judged(services, one) for one in left])
+    def __init__(self, services: Services, orphans: Orphans) -> None:
+        self._services = services
+        self._orphans = orphans
 
+    async def plan(self) -> tuple[RescuedRecording, ...]:
+        """Return what `rescue` would do with each recording as things stand; change nothing.
 
-async def rescue(
-    services: Services,
-    orphans: Orphans,
-    *,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> Rescue:
-    """Look after all sessions that nobody runs, and finish all recordings that nobody makes.
+        Raises:
+            RecordingFailed: The place of the recordings cannot be read.
+            StoreError: The store does not say which sessions there are.
+        """
+        if self._services.recorder is None:
+            return ()
+        left = await self._services.recorder.find_left()
+        return tuple([await _judged(self._services, one) for one in left])
 
-    Safe to run at any time, twice, and from many workers at once.
+    async def rescue(self, *, on_progress: Callable[[int, int], None] | None = None) -> Rescue:
+        """Look after all sessions that nobody runs; finish all recordings that nobody makes.
 
-    Args:
-        on_progress: Called with how many recordings are done, and how many there are.
+        Safe to run at any time, twice, and from many workers at once.
 
-    Raises:
-        RecordingFailed: The place of the recordings cannot be read.
-        StoreError: The store does not say which sessions there are.
-    """
-    swept, recorder = await orphans.sweep(), services.recorder
-    if recorder is None:
-        return Rescue(sessions=swept)
-    left = await recorder.find_left()
-    done: list[RescuedRecording] = []
-    for one in left:
-        done.append(await _carried_out(services, recorder, await _judged(services, one)))
-        if on_progress is not None:
-            on_progress(len(done), len(left))
-    return Rescue(sessions=swept, recordings=tuple(done))
+        Args:
+            on_progress: Called with how many recordings are done, and how many there are.
+
+        Raises:
+            RecordingFailed: The place of the recordings cannot be read.
+            StoreError: The store does not say which sessions there are.
+        """
+        swept, recorder = await self._orphans.sweep(), self._services.recorder
+        if recorder is None:
+            return Rescue(sessions=swept)
+        left = await recorder.find_left()
+        done: list[RescuedRecording] = []
+        for one in left:
+            judged = await _judged(self._services, one)
+            done.append(await _carried_out(self._services, recorder, judged))
+            if on_progress is not None:
+                on_progress(len(done), len(left))
+        return Rescue(sessions=swept, recordings=tuple(done))
 
 
 async def _judged(services: Services, left: LeftRecording) -> RescuedRecording:

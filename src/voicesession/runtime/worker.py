@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 import anyio
 from anyio.abc import TaskGroup
 
-from ..core.errors import InvalidState
+from ..core.errors import InvalidState, VoiceSessionError
 from ..core.identity import SessionId, shortened
+from ..core.states import EndReason
 from .orphans import Orphans
 from .ownership import Ownership
 from .services import Services
@@ -20,6 +21,8 @@ from .supervisor import Supervisor
 from .unwrapping import unwrapped
 
 __all__ = ("Worker",)
+
+_LEAVING_TAKES_AT_MOST_S: Final = 10.0
 
 logger = logging.getLogger("voicesession")
 
@@ -75,21 +78,43 @@ class Worker:
         with unwrapped(exc):
             return await stack.__aexit__(exc_type, exc, traceback)
 
-    @contextmanager
-    def owning(self, ownership: Ownership) -> Generator[None]:
-        """Look after *ownership* for the length of the block."""
+    @asynccontextmanager
+    async def running(self, ownership: Ownership) -> AsyncGenerator[None]:
+        """Look after *ownership* for the length of the block, and leave it in good order.
+
+        After an exception the session ends as an error. When the block is left otherwise, or
+        is cancelled, the worker goes away and the session does not.
+        """
         session_id = ownership.session.id
-        ownership.run_in(self._start)
+        ownership.spending.run_in(self._start)
         self.owned[session_id] = ownership
         self._supervisor.add(session_id, ownership)
         try:
             yield
+        except Exception as error:
+            await _leave(ownership, error)
+            raise
+        except BaseException:
+            await _leave(ownership, None)
+            raise
+        else:
+            await _leave(ownership, None)
         finally:
             del self.owned[session_id]
             self._supervisor.remove(session_id)
 
     def _start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._tasks.start_soon(work)
+
+
+async def _leave(ownership: Ownership, error: Exception | None) -> None:
+    """Bring a session that its block has left into good order, even while being cancelled."""
+    with anyio.move_on_after(_LEAVING_TAKES_AT_MOST_S, shield=True):
+        if error is None:
+            await ownership.give_up()
+        elif not ownership.is_over:
+            code = error.code if isinstance(error, VoiceSessionError) else type(error).__name__
+            await ownership.end(EndReason.ERROR, error=f"{code}: {error}")
 
 
 def _log(session_id: SessionId | None, error: Exception) -> None:

@@ -1,0 +1,85 @@
+"""The templates of one tenant: what sessions of one kind begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from ..core.identity import RANDOM_BYTES, TenantId, uuid7_hex
+from ..core.instants import duration_us
+from ..core.metadata import metadata_json
+from ..core.templates import SessionTemplate, TemplateId
+from ..ports.scope import Scope
+from .services import Services
+
+__all__ = ("Templates",)
+
+
+class Templates:
+    """`SessionManager.templates`. Every method raises StoreError where the store fails."""
+
+    def __init__(self, services: Services, tenant_id: TenantId) -> None:
+        self._services = services
+        self._store = services.storage.templates
+        self._tenant_id = tenant_id
+        self._scope = Scope(tenant_id)
+
+    async def create(
+        self,
+        name: str,
+        *,
+        template_id: str | None = None,
+        audio_budget: timedelta | None = None,
+        agent_metadata: Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> SessionTemplate:
+        """Store a template, in place of one with this id, and return it.
+
+        Args:
+            template_id: Drawn, unless one is given.
+            audio_budget: How much audio a session may use.
+            agent_metadata: A JSON object for the agent, at most 16 KiB.
+            fields: Other fields of `SessionTemplate`: ``language``, ``model``,
+                ``modality_profile``, ``enabled_panels``, ``max_active_us`` …
+
+        Raises:
+            InvalidValue: A field is not allowed, or the id is another tenant's.
+        """
+        now = self._services.clock.now()
+        drawn = f"tmpl_{uuid7_hex(now, self._services.entropy(RANDOM_BYTES))}"
+        template = SessionTemplate(
+            id=TemplateId(template_id or drawn),
+            tenant_id=self._tenant_id,
+            name=name,
+            created_at=now,
+            updated_at=now,
+            audio_budget_us=None if audio_budget is None else duration_us(audio_budget),
+            agent_metadata_json=metadata_json(agent_metadata or {}),
+            **fields,
+        )
+        await self._store.put(template)
+        return await self._store.get(template.id, self._scope)
+
+    async def get(self, template_id: str) -> SessionTemplate:
+        """Return a template.
+
+        Raises:
+            TemplateNotFound: There is none of this id for this tenant.
+        """
+        return await self._store.get(TemplateId(template_id), self._scope)
+
+    async def find(
+        self, *, after: str | None = None, limit: int = 100
+    ) -> Sequence[SessionTemplate]:
+        """Return at most *limit* templates by id, only those behind *after*."""
+        behind = None if after is None else TemplateId(after)
+        return await self._store.find(self._scope, after=behind, limit=limit)
+
+    async def delete(self, template_id: str) -> None:
+        """Remove a template; sessions that were made from it go on, and no longer name it.
+
+        Raises:
+            TemplateNotFound: There is none of this id for this tenant.
+        """
+        await self._store.delete(TemplateId(template_id), self._scope)
