@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 from aiohttp import ClientSession
+from anyio import from_thread
 from attrs import frozen
 from tests.servers.proxy import Fault, FaultyProxy, Harm, Way
 from tests.servers.s3 import S3Server
@@ -18,7 +19,14 @@ from voicesession.core.backoff import Backoff
 from voicesession.core.errors import StoreUnavailable
 from voicesession.core.segments import MIN_PART_BYTES
 from voicesession.ports.objects import StoreAccessDenied
-from voicesession.recording.s3 import BucketNotFound, Checksums, S3Limits, S3ObjectStore, S3Options
+from voicesession.recording.s3 import (
+    BucketNotFound,
+    Checksums,
+    S3Limits,
+    S3ObjectStore,
+    S3Options,
+    UploadLost,
+)
 from voicesession.testing.contracts.objects import ObjectStoreContract
 
 KEY = "sessions/sess_1/audio.wav"
@@ -139,6 +147,22 @@ async def test_a_cancelled_upload_leaves_nothing_and_costs_no_connection(
     await store.put_pieces(KEY, in_pieces(LARGE))
     assert await store.get(KEY) == LARGE
     assert proxy.accepted == before
+
+
+async def test_who_is_writing_what_somebody_else_aborts_is_told(store: S3ObjectStore) -> None:
+    async def abort() -> None:
+        for upload in await store.unfinished_uploads(begun_before=EVER):
+            await store.abort_upload(upload)
+
+    def pieces() -> Iterator[bytes]:
+        yield LARGE
+        from_thread.run(abort)
+        yield b"the end"
+
+    with pytest.raises(UploadLost) as told:
+        await store.put_pieces(KEY, pieces())
+    assert told.value.retryable
+    assert await store.find() == []
 
 
 async def test_a_wrong_secret_is_told_as_ours_and_not_tried_again(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 from asyncio import timeout
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import AsyncExitStack, contextmanager
 from functools import partial
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
@@ -141,7 +141,7 @@ class Bucket:
 
     async def aclose(self) -> None:
         """Close the client, if it is ours."""
-        with CancelScope(shield=True):
+        with _shield():
             await self._client.aclose()
 
     async def _tried(self, key: str, attempt: Callable[[], Awaitable[_T]]) -> _T:
@@ -159,10 +159,15 @@ class Bucket:
                 await sleep(wait_us / _US_PER_S)
 
     async def _shielded(self, request: Callable[[S3Client], Awaitable[_T]]) -> _T:
-        with CancelScope(shield=True):
-            done = await self._once(request)
-        return done
+        with _shield():
+            return await self._once(request)
 
     async def _once(self, request: Callable[[S3Client], Awaitable[_T]]) -> _T:
         async with timeout(self._limits.request_us / _US_PER_S):
             return await request(await self._client.get())
+
+
+@contextmanager
+def _shield() -> Generator[None]:
+    with CancelScope(shield=True):
+        yield
