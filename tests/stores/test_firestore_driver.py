@@ -101,9 +101,12 @@ async def test_databases_and_prefixes_are_worlds_of_their_own(running: Emulator)
         *({"prefix": each} for each in ("1", "a/b", "A", "__", "a" * 65, "a.")),
         *({"project": each} for each in ("", "a/b", "a b", "ü")),
         *({"database": each} for each in ("", "a/b", "default)", "A")),
+        *({"answers_within": timedelta(seconds=each)} for each in (0, -1)),
     ],
 )
-def test_names_that_are_none_are_refused_before_anything_is_opened(wrong: dict[str, Any]) -> None:
+def test_arguments_that_make_no_sense_are_refused_before_anything_is_opened(
+    wrong: dict[str, Any],
+) -> None:
     with pytest.raises(InvalidValue, match=next(iter(wrong))):
         FirestoreDocumentDriver(**wrong)
 

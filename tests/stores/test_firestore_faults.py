@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
+from datetime import timedelta
 from typing import Any
 
 import anyio
@@ -25,6 +26,7 @@ from voicesession.ports.documents import (
     RevisionConflict,
 )
 from voicesession.stores.documents.firestore import FirestoreDocumentDriver
+from voicesession.testing.effort import examples
 
 CALLS = "voicesession.stores.documents.firestore.calls"
 BY_SIZE = Index("things", (), ("size",))
@@ -48,12 +50,6 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for an answer no longer than a test may take."""
-    monkeypatch.setattr(f"{CALLS}.ANSWERS_WITHIN_S", 0.3)
-
-
-@pytest.fixture
 async def firestore(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Emulator]:
     async with emulator() as running:
         monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", running.host)
@@ -63,6 +59,15 @@ async def firestore(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Emulator]
 @pytest.fixture
 async def driver(firestore: Emulator) -> AsyncGenerator[FirestoreDocumentDriver]:
     driver = FirestoreDocumentDriver("test")
+    driver.declare([BY_SIZE])
+    async with driver:
+        yield driver
+
+
+@pytest.fixture
+async def impatient(firestore: Emulator) -> AsyncGenerator[FirestoreDocumentDriver]:
+    """Waits for an answer no longer than a test may take."""
+    driver = FirestoreDocumentDriver("test", answers_within=timedelta(seconds=0.2))
     driver.declare([BY_SIZE])
     async with driver:
         yield driver
@@ -195,11 +200,11 @@ async def test_a_write_that_nobody_answers_for_is_unknown(
     assert await body(driver) == {}
 
 
-@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("trouble", [Trouble.HANGS, Trouble.DONE_BUT_HANGS])
 async def test_a_server_that_hangs_is_not_waited_for_and_a_repeated_write_is_harmless(
-    firestore: Emulator, driver: FirestoreDocumentDriver, trouble: Trouble
+    firestore: Emulator, impatient: FirestoreDocumentDriver, trouble: Trouble
 ) -> None:
+    driver = impatient
     for rpc, call in (
         ("Commit", lambda: driver.write([Put(ONE, {}, ABSENT)])),
         ("BatchWrite", lambda: driver.write_each([Put(OTHER, {}, ABSENT)])),
@@ -372,7 +377,7 @@ async def test_a_task_that_asyncio_cancels_leaves_a_write_whole_and_harms_nobody
 # --- all of it together ---------------------------------------------------------------------
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @given(
     troubles=st.lists(
         st.tuples(

@@ -1,9 +1,9 @@
 """
 How Firestore is called: what an error means, when to call again, and how long to wait.
 
-Who calls waits for `ANSWERS_WITHIN_S` at most, whatever happens. Within that a call that was
-turned away is made again a few times, with growing pauses. The client's own retries are turned
-off: they forget that a write whose answer was lost may be done.
+A call that was turned away is made again a few times, with growing pauses, as long as its time
+lasts. The client's own retries are turned off: they forget that a write whose answer was lost
+may be done.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from ....core.errors import StoreError, StoreTimeout, StoreUnavailable
 from .library import GoogleAuthError, exceptions
 
 __all__ = (
-    "ANSWERS_WITHIN_S",
     "NOT_DONE",
     "NOT_EXPECTED",
     "REFUSED",
@@ -33,9 +32,6 @@ __all__ = (
 )
 
 T = TypeVar("T")
-
-ANSWERS_WITHIN_S: Final = 10.0
-"""A call has an answer, or is given up, after so many seconds."""
 
 _BACKOFF: Final = Backoff(retries=4, first_us=50_000, longest_us=1_000_000)
 
@@ -63,8 +59,8 @@ REFUSED: Final = (exceptions.GoogleAPICallError, GoogleAuthError)
 
 
 @contextmanager
-def in_time(*, shield: bool = False) -> Generator[None]:
-    """Give up what is done inside when its time is over.
+def in_time(within_s: float, *, shield: bool = False) -> Generator[None]:
+    """Give up what is done inside, and end its calls, when its time is over.
 
     Args:
         shield: Go on to the end although the caller is cancelled.
@@ -72,10 +68,10 @@ def in_time(*, shield: bool = False) -> Generator[None]:
     Raises:
         StoreTimeout: It took too long.
     """
-    with anyio.move_on_after(ANSWERS_WITHIN_S, shield=shield) as scope:
+    with anyio.move_on_after(within_s, shield=shield) as scope:
         yield
     if scope.cancelled_caught:
-        raise StoreTimeout(f"no answer from Firestore within {ANSWERS_WITHIN_S:g} s")
+        raise StoreTimeout(f"no answer from Firestore within {within_s:g} s")
 
 
 async def tries() -> AsyncIterator[None]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -33,6 +33,7 @@ __all__ = ("FirestoreDocumentDriver",)
 _PREFIX: Final = re.compile(r"([a-z][a-z0-9_]{0,63})?")
 _PROJECT: Final = re.compile(r"[A-Za-z0-9.:_-]+")
 _DATABASE: Final = re.compile(r"\(default\)|[a-z0-9-]+")
+_ANSWERS_WITHIN: Final = timedelta(seconds=10)
 _LARGEST_DOCUMENT_BYTES: Final = 1_048_576 - BOOKKEEPING_BYTES
 
 
@@ -54,9 +55,12 @@ class FirestoreDocumentDriver:
         database: Which of the project's databases.
         prefix: Stands before the name of each collection, so that a host's own are apart.
         client: A host's own client, instead of project and database; the host closes it.
+        answers_within: How long anything waits for the server, further tries included, before
+            it is a `StoreTimeout`.
 
     Raises:
-        InvalidValue: A name is none, or a project is named beside a client.
+        InvalidValue: A name is none, no time is left for an answer, or a project is named
+            beside a client.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class FirestoreDocumentDriver:
         *,
         prefix: str = DEFAULT_PREFIX,
         client: AsyncClient | None = None,
+        answers_within: timedelta = _ANSWERS_WITHIN,
     ) -> None:
         if not _PREFIX.fullmatch(prefix):
             raise InvalidValue("prefix", prefix, "up to 64 of a-z, 0-9 and _, or nothing")
@@ -78,7 +83,10 @@ class FirestoreDocumentDriver:
         self._project = project
         self._database = database
         self._prefix = prefix
+        if answers_within <= timedelta():
+            raise InvalidValue("answers_within", answers_within, "some time")
         self._client = client
+        self._answers_within_s = answers_within.total_seconds()
         self._declared: frozenset[Index] = frozenset()
         self._open: _Opened | None = None
 
@@ -100,9 +108,13 @@ class FirestoreDocumentDriver:
         if self._open is not None:
             raise StoreError("the documents are open already")
         if self._client is None:
-            connection = await Connection.open(project=self._project, database=self._database)
+            connection = await Connection.open(
+                project=self._project,
+                database=self._database,
+                answers_within_s=self._answers_within_s,
+            )
         else:
-            connection = Connection.of(self._client)
+            connection = Connection.of(self._client, answers_within_s=self._answers_within_s)
         filing = Filing(
             database=connection.database,
             prefix=self._prefix,
@@ -126,33 +138,33 @@ class FirestoreDocumentDriver:
 
     async def get(self, keys: Sequence[DocumentKey], /) -> Sequence[StoredDocument | None]:
         checked_keys(keys)
-        with in_time():
+        with in_time(self._answers_within_s):
             return await self._opened().reader.documents(keys)
 
     async def write(self, writes: Sequence[Write], /) -> None:
         checked_writes(writes, _LARGEST_DOCUMENT_BYTES)
-        with in_time(shield=True):
+        with in_time(self._answers_within_s, shield=True):
             await self._opened().writer.commit(writes)
 
     async def write_each(self, writes: Sequence[Write], /) -> Sequence[bool]:
         checked_writes(writes, _LARGEST_DOCUMENT_BYTES, most=MAX_BATCH)
-        with in_time(shield=True):
+        with in_time(self._answers_within_s, shield=True):
             return await self._opened().writer.each(writes)
 
     async def find(self, query: DocumentQuery, /) -> Sequence[StoredDocument]:
         checked_query(query, self._declared)
-        with in_time():
+        with in_time(self._answers_within_s):
             return await self._opened().reader.page(query)
 
     async def count(self, index: Index, equal: Mapping[str, Any], /) -> int:
         checked_count(index, equal, self._declared)
-        with in_time():
+        with in_time(self._answers_within_s):
             return await self._opened().reader.count(index, equal)
 
     async def now(self) -> datetime:
         reader = self._opened().reader
         if not reader.time.is_known:
-            with in_time():
+            with in_time(self._answers_within_s):
                 await reader.learn_time()
         return reader.time.now()
 
