@@ -78,3 +78,30 @@ def test_whole_frames_pass_and_a_broken_one_is_refused() -> None:
     stereo.require_whole_frames(640)
     with pytest.raises(InvalidValue, match="pcm is '6 bytes'; allowed: frames of 4 bytes"):
         stereo.require_whole_frames(6)
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "frames", "duration_us"),
+    [(0, 0, 0), (3, 1, 125), (7, 3, 375), (320, 160, 20_000)],
+)
+def test_bytes_are_counted_in_whole_frames_and_whole_microseconds(
+    size_bytes: int, frames: int, duration_us: int
+) -> None:
+    telephone = AudioFormat(sample_rate=8_000)
+    counted = telephone.frames_in(size_bytes), telephone.duration_us(size_bytes)
+    assert counted == (frames, duration_us)
+    assert {type(count) for count in counted} == {int}
+
+
+def test_a_time_between_two_frames_is_that_of_the_one_before() -> None:
+    cd = AudioFormat(sample_rate=44_100)
+    assert [cd.frames_at(at_us) for at_us in (0, 22, 23, 45, 46, 1_000_000)] == [
+        0,
+        0,
+        1,
+        1,
+        2,
+        44_100,
+    ]
+    assert [cd.time_of(frames) for frames in (0, 1, 2, 44_100)] == [0, 22, 45, 1_000_000]
+    assert type(cd.frames_at(23)) is type(cd.time_of(1)) is int

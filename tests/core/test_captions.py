@@ -249,3 +249,28 @@ def test_an_utterance_without_a_duration_is_shown_for_a_moment() -> None:
 def test_a_layout_without_room_is_refused(field: str, value: Any) -> None:
     with pytest.raises(InvalidValue, match=field):
         CaptionLayout(**{field: value})
+
+
+def test_short_cues_one_right_after_the_other_keep_their_own_times() -> None:
+    shown = cues(
+        Transcript(
+            utterances=(
+                said("Yes.", start_ms=5_000, end_ms=5_300),
+                said("No.", start_ms=5_300, end_ms=5_700),
+            )
+        )
+    )
+    assert [(cue.start_ms, cue.end_ms) for cue in shown] == [(5_000, 5_300), (5_300, 5_700)]
+
+
+def test_the_parts_of_a_word_that_is_too_long_share_its_time() -> None:
+    shown = cues(
+        Transcript(utterances=(said("abcdefgh", start_ms=4_000, end_ms=12_000),)),
+        CaptionLayout(line_length=2, lines_per_cue=1),
+    )
+    assert [(cue.lines, cue.start_ms, cue.end_ms) for cue in shown] == [
+        (("ab",), 4_000, 6_000),
+        (("cd",), 6_000, 8_000),
+        (("ef",), 8_000, 10_000),
+        (("gh",), 10_000, 12_000),
+    ]

@@ -112,7 +112,8 @@ def test_a_chain_keeps_its_ids_and_is_named_after_its_last_session() -> None:
 
 def test_the_time_between_sessions_is_told_and_only_kept_if_wanted() -> None:
     merged = merge([FIRST, SECOND_LEG, THIRD])
-    assert [place.gap_us // SECOND for place in merged.placements] == [0, 50, 59 * 60 - 10]
+    gaps_us = [place.gap_us for place in merged.placements]
+    assert gaps_us == [0, 50 * SECOND, (59 * 60 - 10) * SECOND]
     assert [place.offset_us // SECOND for place in merged.placements] == [0, 10, 20]
     kept = merge([FIRST, SECOND_LEG, THIRD], keep_gaps=True)
     assert [place.offset_us // SECOND for place in kept.placements] == [0, 60, 3600]

@@ -70,6 +70,8 @@ def seconds(spans: tuple[Span, ...]) -> list[tuple[float, float]]:
         ("4111111111111111", "████████████████"),
         ("378282246310005", "███████████████"),
         ("6304 0000 0000 0000 00", "████ ████ ████ ████ ██"),
+        ("4000000000006", "█████████████"),
+        ("6304 0000 0000 0000 000", "████ ████ ████ ████ ███"),
         ("٤١١١١١١١١١١١١١١١", "████████████████"),
         ("4111 1111 1111 1111 7", "████ ████ ████ ████ 7"),
         ("4111 1111 1111 1112", "4111 1111 1111 1112"),
@@ -95,6 +97,7 @@ def test_a_spoken_card_number_is_blurred_with_its_double_and_oh() -> None:
     [
         *("0612345678", "06 12 34 56 78", "(020) 7946 0958", "+1 (415) 555-2671", "+49 30 1234"),
         *("555-1234", "555 1234", "oh six one two three four five six seven eight"),
+        *("+49 30 123", "030 123 456", "030 123 456 789 012"),
     ],
 )
 def test_a_telephone_number_is_blurred_however_it_is_grouped(number: str) -> None:
@@ -105,7 +108,8 @@ def test_a_telephone_number_is_blurred_however_it_is_grouped(number: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["in 2026", "2026-11-21", "room 12345678", "1234567890123456", "12+345"]
+    "text",
+    ["in 2026", "2026-11-21", "room 12345678", "1234567890123456", "12+345", "+49 30 12"],
 )
 def test_shorter_and_longer_numbers_are_no_telephone_numbers(text: str) -> None:
     assert PHONE.blur_text(text) == text

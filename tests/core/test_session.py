@@ -293,7 +293,7 @@ def test_metadata_is_a_fresh_copy_each_time() -> None:
     assert session.metadata == {"a": [1]}
 
 
-@pytest.mark.parametrize("user", ["ada@example.com", "auth0|5f7c", "Jörg", "x" * 256])
+@pytest.mark.parametrize("user", ["ada@example.com", "auth0|5f7c", "Jörg", "x", "x" * 256])
 def test_a_user_is_named_as_the_host_names_them(user: str) -> None:
     assert changed(NEW, user_id=user).user_id == user
 

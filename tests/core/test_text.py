@@ -20,4 +20,11 @@ def test_a_nul_or_a_lone_surrogate_is_refused_under_the_name_of_its_field(text: 
     with pytest.raises(InvalidValue) as refused:
         storable_text(text, "metadata.note")
     assert refused.value.field == "metadata.note"
+    assert refused.value.value == text
+    assert refused.value.allowed in ("text without NUL characters", "text without lone surrogates")
     assert str(refused.value).isprintable()
+
+
+def test_a_text_without_a_field_of_its_own_is_called_text() -> None:
+    with pytest.raises(InvalidValue, match=r"^text is "):
+        storable_text("a\0b")

@@ -52,6 +52,10 @@ def test_what_is_left_without_the_holes_is_the_difference(
     assert all(left)
 
 
+def test_a_hole_at_the_very_start_leaves_nothing_before_it() -> None:
+    assert list(without(range(5, 10), [range(5, 7)])) == [range(7, 10)]
+
+
 @settings(deadline=None)
 @given(timelines(), st.integers(1, 5_000))
 def test_the_pieces_are_the_file_in_order_and_no_more(plan: Timeline, at_most: int) -> None:

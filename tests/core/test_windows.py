@@ -144,5 +144,7 @@ def test_midnight_is_that_of_the_zone() -> None:
     ],
 )
 def test_what_has_no_window_is_refused(at: datetime) -> None:
-    with pytest.raises(InvalidValue):
+    with pytest.raises(InvalidValue) as refused:
         period_at(Window.DAY, at, UTC)
+    assert refused.value.field in ("at", "instant")
+    assert refused.value.value == at
