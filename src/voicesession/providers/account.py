@@ -36,27 +36,31 @@ class Account:
 
 
 def account(
-    provider: str, *, api_key: str | None, key_variable: str, base_url: str | None, home: str
+    provider: str, *, api_key: str | None, base_url: str | None, home: str, environment: str
 ) -> Account:
-    """Return the account at *base_url*, or else at *home*, the vendor's own address.
+    """Return the account that the arguments or else the environment name.
 
-    The key comes from *api_key*, or else from the environment. At another address than the
-    vendor's own it may be missing: a server of one's own often wants none.
+    At another address than *home*, the vendor's own, the key may be missing: a server of
+    one's own often wants none.
+
+    Args:
+        environment: How the variables begin: ``DEEPGRAM`` reads ``DEEPGRAM_API_KEY`` and
+            ``DEEPGRAM_BASE_URL``.
 
     Raises:
         InvalidConfig: The key is missing or cannot be one, or the address is none.
     """
-    url = (base_url or home).rstrip("/")
+    url = (base_url or os.environ.get(f"{environment}_BASE_URL") or home).rstrip("/")
     parts = urlsplit(url)
     if parts.scheme not in _SECURE or not parts.hostname or parts.username or parts.query:
         # The value is not shown: somebody may have put a password into it.
         raise InvalidConfig(
             f"{provider} base_url", "not an address", "https://host/path, without user or query"
         )
-    key = api_key or os.environ.get(key_variable) or None
+    key = api_key or os.environ.get(f"{environment}_API_KEY") or None
     if key is None and url == home:
         raise InvalidConfig(
-            f"{provider} api_key", None, f"a key, as an argument or in {key_variable}"
+            f"{provider} api_key", None, f"a key, as an argument or in {environment}_API_KEY"
         )
     if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
         raise InvalidConfig(

@@ -29,7 +29,7 @@ __all__ = ("ElevenLabsTextToSpeech",)
 
 NAME: Final = "elevenlabs"
 HOME: Final = "https://api.elevenlabs.io"
-KEY_VARIABLE: Final = "ELEVENLABS_API_KEY"
+ENVIRONMENT: Final = "ELEVENLABS"
 RATES_HZ: Final = (8_000, 16_000, 22_050, 24_000, 44_100, 48_000)
 
 _LONGEST_TEXT: Final = MappingProxyType(
@@ -71,7 +71,7 @@ class ElevenLabsTextToSpeech:
             voice: The voice's id.
             model: As ElevenLabs names it.
             api_key: Else it is taken from ``ELEVENLABS_API_KEY``.
-            base_url: Of another region, or a test.
+            base_url: Of another region, or a test; else ``ELEVENLABS_BASE_URL``.
             sample_rate: One of `RATES_HZ`; the higher ones need a larger subscription.
             patience: How long a connection, or the next piece of audio, may take.
 
@@ -85,7 +85,7 @@ class ElevenLabsTextToSpeech:
             rates = ", ".join(map(str, RATES_HZ))
             raise InvalidConfig(f"{NAME} sample_rate", sample_rate, rates)
         self._account = account(
-            NAME, api_key=api_key, key_variable=KEY_VARIABLE, base_url=base_url, home=HOME
+            NAME, api_key=api_key, base_url=base_url, home=HOME, environment=ENVIRONMENT
         )
         self._path = f"/v1/text-to-speech/{quote(voice, safe='')}/stream-input"
         self._model = model

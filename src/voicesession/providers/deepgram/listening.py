@@ -30,7 +30,7 @@ __all__ = ("DeepgramSpeechToText",)
 
 NAME: Final = "deepgram"
 HOME: Final = "https://api.deepgram.com"
-KEY_VARIABLE: Final = "DEEPGRAM_API_KEY"
+ENVIRONMENT: Final = "DEEPGRAM"
 
 MOST_WAITING_US: Final = 30_000_000
 """How much audio may wait for a connection that is full; then the oldest is dropped."""
@@ -78,7 +78,7 @@ class DeepgramSpeechToText:
         Args:
             model: As Deepgram names it.
             api_key: Else it is taken from ``DEEPGRAM_API_KEY``.
-            base_url: Of a self-hosted Deepgram, or a test.
+            base_url: Of a Deepgram of your own, or a test; else ``DEEPGRAM_BASE_URL``.
             vocabulary: Words to listen for (Deepgram's key terms).
             endpointing: The pause behind which Deepgram takes words to be final.
             utterance_end: The gap between words that it takes for the end; 1 s and more.
@@ -88,7 +88,7 @@ class DeepgramSpeechToText:
             InvalidConfig: The key is missing, or the address is none.
         """
         self._account = account(
-            NAME, api_key=api_key, key_variable=KEY_VARIABLE, base_url=base_url, home=HOME
+            NAME, api_key=api_key, base_url=base_url, home=HOME, environment=ENVIRONMENT
         )
         self._patience_s = patience.total_seconds()
         self._query: dict[str, str | list[str]] = {

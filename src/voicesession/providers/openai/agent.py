@@ -75,7 +75,7 @@ class OpenAIAgent:
             instructions: What the model is told before anything else.
             api_key: Else it is taken from ``OPENAI_API_KEY``.
             base_url: Of another server that speaks as OpenAI does, up to ``/v1``; there a key
-                may be needless.
+                may be needless. Else it is taken from ``OPENAI_BASE_URL``.
             name: In metrics and errors.
             patience: How long a connection, or the next piece of an answer, may take.
 

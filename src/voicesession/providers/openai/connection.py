@@ -17,11 +17,11 @@ try:
 except ImportError as error:
     raise ImportError('OpenAI engines need httpx2: pip install "voicesession[openai]"') from error
 
-__all__ = ("HOME", "KEY_VARIABLE", "NAME", "Connection", "pieces_of")
+__all__ = ("HOME", "NAME", "Connection", "pieces_of")
 
 NAME: Final = "openai"
 HOME: Final = "https://api.openai.com/v1"
-KEY_VARIABLE: Final = "OPENAI_API_KEY"
+ENVIRONMENT: Final = "OPENAI"
 
 _MOST_OF_A_REFUSAL: Final = 65_536
 
@@ -40,7 +40,7 @@ class Connection:
         self.provider = provider
         self._patience_s = patience_s
         self._account = account(
-            provider, api_key=api_key, key_variable=KEY_VARIABLE, base_url=base_url, home=HOME
+            provider, api_key=api_key, base_url=base_url, home=HOME, environment=ENVIRONMENT
         )
         key = self._account.key
         self._client = httpx2.AsyncClient(

@@ -52,7 +52,8 @@ class OpenAITextToSpeech:
             model: As its server names it.
             instructions: How to speak; the older models take none.
             api_key: Else it is taken from ``OPENAI_API_KEY``.
-            base_url: Of another server that speaks as OpenAI does, up to ``/v1``.
+            base_url: Of another server that speaks as OpenAI does, up to ``/v1``; else it is
+                taken from ``OPENAI_BASE_URL``.
             patience: How long a connection, or the next piece of audio, may take.
 
         Raises:

@@ -51,7 +51,8 @@ class OpenAISpeechToText:
             model: As its server names it.
             prompt: Names and words that may occur.
             api_key: Else it is taken from ``OPENAI_API_KEY``.
-            base_url: Of another server that speaks as OpenAI does, up to ``/v1``.
+            base_url: Of another server that speaks as OpenAI does, up to ``/v1``; else it is
+                taken from ``OPENAI_BASE_URL``.
             patience: How long a connection, or an answer, may take.
 
         Raises:
