@@ -78,6 +78,16 @@ def test_half_open_it_lets_two_trials_through_and_no_more() -> None:
     assert trying.retry_at_us == 60 * SECOND
 
 
+def test_as_many_trials_go_through_as_it_takes_successes() -> None:
+    patient = Breaker(policy=BreakerPolicy(failures=1, successes=3))
+    trying = after(FAILED, breaker=patient)
+    admitted = []
+    for _ in range(5):
+        trying, let_through = admit(trying, 30 * SECOND)
+        admitted.append(let_through)
+    assert admitted == [True, True, True, False, False]
+
+
 def test_two_successful_trials_close_it() -> None:
     once = after(OK, breaker=half_open(trials=2), now_us=31 * SECOND)
     assert once.state is BreakerState.HALF_OPEN

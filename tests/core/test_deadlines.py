@@ -331,3 +331,11 @@ def test_a_session_that_goes_on_is_looked_at_at_its_next_deadline(
 ) -> None:
     if session.state is not SessionState.ENDED:
         assert next_look(session, limits) == next_deadline(session, limits)
+
+
+def test_limits_that_pass_at_the_same_instant_are_not_in_each_others_way() -> None:
+    limits = policy(max_active=30, idle_time=30)
+    assert next_deadline(LIVE, limits) == at(50)
+    event = due(LIVE, limits, at(50))
+    assert event is not None
+    assert apply(LIVE, event).seq == LIVE.seq + 1

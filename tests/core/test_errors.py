@@ -183,3 +183,10 @@ def test_a_busy_provider_may_say_for_how_long() -> None:
 
 def test_a_number_too_long_to_be_written_down_is_told_all_the_same() -> None:
     assert str(InvalidValue("seq", 10**5_000, "less")) == "seq is a very large int; allowed: less"
+
+
+@pytest.mark.parametrize(("length", "shown"), [(78, 80), (79, 80), (500, 80), (3, 5)])
+def test_up_to_eighty_characters_of_a_value_are_shown(length: int, shown: int) -> None:
+    text = str(InvalidValue("f", "x" * length, "a")).split(" is ")[1].split("; allowed")[0]
+    assert len(text) == shown
+    assert text.endswith("…") is (length > 78)

@@ -112,6 +112,13 @@ def test_what_means_something_in_a_path_a_key_or_a_url_is_no_id(wrong: str) -> N
         Sample(name=wrong)
 
 
+@pytest.mark.parametrize("dots", [".", "..", "....."])
+def test_an_id_is_more_than_dots(dots: str) -> None:
+    assert checked_id("id", f"X{dots}X") == f"X{dots}X"
+    with pytest.raises(InvalidValue):
+        checked_id("id", dots)
+
+
 @given(
     st.text(
         st.characters(exclude_characters="-_.:", exclude_categories=("Lu", "Ll", "Nd")), min_size=1

@@ -415,3 +415,10 @@ def test_every_reaction_is_owed_at_some_time() -> None:
     ]
     owed: Callable[[Session, Session], tuple[Reaction, ...]] = reactions
     assert {reaction for pair in pairs for reaction in owed(*pair)} == set(Reaction)
+
+
+def test_a_session_is_live_since_it_was_first_live_and_not_before() -> None:
+    assert (CONNECTING.live_at, LIVE.live_at) == (None, LIVE.state_since)
+    again = lived(ResumeRequested, start=PAUSED)
+    assert (PAUSED.live_at, again.live_at) == (LIVE.live_at, LIVE.live_at)
+    assert lived(EndRequested(at=T0, reason=EndReason.CANCELLED), start=CONNECTING).live_at is None

@@ -153,6 +153,10 @@ def test_an_id_stands_only_once_in_a_transcript() -> None:
 @given(transcripts())
 def test_each_speaker_has_their_part_and_together_it_is_everything(whole: Transcript) -> None:
     parts = [whole.of(speaker) for speaker in Speaker]
+    assert all(
+        {utterance.speaker for utterance in part.utterances} <= {speaker}
+        for speaker, part in zip(Speaker, parts, strict=True)
+    )
     assert sum(part.word_count for part in parts) == whole.word_count == len(whole.text.split())
     assert sum(part.utterance_count for part in parts) == whole.utterance_count
     assert max(part.end_us for part in parts) == whole.end_us
@@ -181,6 +185,11 @@ def test_a_document_read_back_from_json_is_the_same_to_the_microsecond(
 @given(utterances())
 def test_an_utterance_read_back_from_json_is_the_same(utterance: Utterance) -> None:
     assert parse_utterance(json.loads(json.dumps(utterance_document(utterance)))) == utterance
+
+
+def test_an_utterance_that_is_wrong_is_refused_by_the_path_within_it() -> None:
+    with pytest.raises(InvalidValue, match=r"^text is None; allowed: present$"):
+        parse_utterance({"id": "utt_1", "speaker": "user", "start": 0, "end": 1})
 
 
 def test_interims_are_not_stored() -> None:

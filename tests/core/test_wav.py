@@ -197,3 +197,9 @@ def test_the_largest_wav_still_has_its_sizes_right() -> None:
     header = wav_header(AudioFormat(), MAX_WAV_DATA_BYTES)
     assert header[4:8] == pack("<I", (1 << 32) - 8)
     assert header[40:44] == pack("<I", MAX_WAV_DATA_BYTES)
+
+
+def test_a_file_that_cannot_be_read_is_refused_as_a_wav() -> None:
+    with pytest.raises(InvalidWav) as caught:
+        parse_wav_header(b"")
+    assert caught.value.field == "wav"

@@ -148,3 +148,8 @@ def test_what_has_no_window_is_refused(at: datetime) -> None:
         period_at(Window.DAY, at, UTC)
     assert refused.value.field in ("at", "instant")
     assert refused.value.value == at
+
+
+@pytest.mark.parametrize("window", Window)
+def test_a_period_is_of_the_window_that_was_asked_for(window: Window) -> None:
+    assert period_at(window, datetime(2026, 11, 21, tzinfo=UTC), UTC).window is window
