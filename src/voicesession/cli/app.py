@@ -6,6 +6,7 @@ from typing import Final
 
 import typer
 
+from .budget import budget
 from .demo import demo
 from .recover import recover
 from .sessions import sessions
@@ -26,3 +27,4 @@ app.command()(demo)
 app.command()(states)
 app.command()(recover)
 app.add_typer(sessions, name="sessions")
+app.add_typer(budget, name="budget")

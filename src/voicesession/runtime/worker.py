@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Final
 
@@ -55,6 +55,8 @@ class Worker:
         stack = AsyncExitStack()
         async with stack:
             await stack.enter_async_context(self._services.storage)
+            if isinstance(self._services.objects, AbstractAsyncContextManager):
+                await stack.enter_async_context(self._services.objects)
             if self._services.recorder is not None:
                 stack.push_async_callback(self._services.recorder.aclose)
             self._tasks = await stack.enter_async_context(anyio.create_task_group())

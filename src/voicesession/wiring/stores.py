@@ -1,0 +1,109 @@
+"""
+Which storage a URL means. An adapter's module is imported only when its scheme is asked for.
+
+A package of somebody else's adds a scheme by an entry point in the group
+``voicesession.stores``: its name is the scheme, and it is called with the URL::
+
+    [project.entry-points."voicesession.stores"]
+    mongodb = "voicesession_mongodb:storage_at"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, TypeAlias
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from ..core.errors import InvalidConfig
+from ..ports.storage import Storage
+
+__all__ = ("ENTRY_POINTS", "storage_at")
+
+ENTRY_POINTS: Final = "voicesession.stores"
+
+StorageAt: TypeAlias = Callable[[str], Storage]
+
+
+def storage_at(url: str) -> Storage:
+    """Return the storage that *url* names, not opened yet.
+
+    Raises:
+        InvalidConfig: There is no such scheme, the URL lacks something, or an extra is not
+            installed. No error repeats more of the URL than its scheme.
+    """
+    scheme = _split(url).scheme
+    if scheme in _STORES:
+        make, extra = _STORES[scheme]
+        try:
+            return make(url)
+        except ModuleNotFoundError as error:
+            raise InvalidConfig(
+                "store",
+                f"{scheme}://…, which needs {error.name}",
+                f'after: pip install "voicesession[{extra}]"',
+            ) from error
+    others = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if scheme in others:
+        made: Storage = others[scheme].load()(url)
+        return made
+    known = ", ".join(f"{name}://" for name in (*_STORES, *sorted(others)))
+    raise InvalidConfig("store", f"{scheme}://…" if scheme else "no URL", known)
+
+
+def _memory(_url: str) -> Storage:
+    from ..stores.memory import MemoryStorage
+
+    return MemoryStorage()
+
+
+def _sqlite(url: str) -> Storage:
+    from ..stores.sql.sqlite import SqliteStorage
+
+    path = unquote(_split(url).path).removeprefix("/")
+    if not path:
+        raise InvalidConfig("store", "sqlite:// without a file", "sqlite:///file.db")
+    return SqliteStorage(Path(path))
+
+
+def _postgres(url: str) -> Storage:
+    from ..stores.sql.postgres import PostgresStorage
+
+    return PostgresStorage(url)
+
+
+def _redis(url: str) -> Storage:
+    from ..stores.documents import DocumentStorage
+    from ..stores.documents.redis import RedisDocumentDriver
+
+    return DocumentStorage(RedisDocumentDriver(url))
+
+
+def _firestore(url: str) -> Storage:
+    from ..stores.documents import DocumentStorage
+    from ..stores.documents.firestore import FirestoreDocumentDriver
+
+    parts = _split(url)
+    database = unquote(parts.path).strip("/") or "(default)"
+    return DocumentStorage(FirestoreDocumentDriver(parts.netloc or None, database))
+
+
+_STORES: Final[Mapping[str, tuple[StorageAt, str]]] = MappingProxyType(
+    {
+        "memory": (_memory, ""),
+        "sqlite": (_sqlite, "sql"),
+        "postgresql": (_postgres, "postgres"),
+        "redis": (_redis, "redis"),
+        "rediss": (_redis, "redis"),
+        "firestore": (_firestore, "firestore"),
+    }
+)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise InvalidConfig("store", "no URL", "a URL") from None
