@@ -18,7 +18,8 @@ from typing import Final, cast
 
 import anyio
 
-from ..core.errors import ProviderError, ProviderUnavailable, WrongEventLoop
+from .._loop import require_asyncio
+from ..core.errors import ProviderError, ProviderUnavailable
 from . import refusals
 
 try:
@@ -78,8 +79,7 @@ class WebSocketLink(asyncio.Protocol):
                 reached; ``retryable`` where that may pass.
             WrongEventLoop: This is not asyncio.
         """
-        if not _is_asyncio():
-            raise WrongEventLoop(f"{provider} runs on asyncio only")
+        require_asyncio(provider)
         link = cls(provider, url, headers)
         try:
             with anyio.fail_after(patience_s):
@@ -254,14 +254,6 @@ class WebSocketLink(asyncio.Protocol):
 @cache
 def _trusted() -> ssl.SSLContext:
     return ssl.create_default_context()
-
-
-def _is_asyncio() -> bool:
-    # Under Trio's guest mode there is a running asyncio loop, and no task of it.
-    try:
-        return asyncio.current_task() is not None
-    except RuntimeError:
-        return False
 
 
 def _unreachable(provider: str, error: OSError, patience_s: float) -> ProviderError:
