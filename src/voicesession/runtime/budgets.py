@@ -13,8 +13,7 @@ from ..core.ledger import LedgerEntry
 from ..core.meters import Meter, Number, audio_us
 from ..core.session import Session
 from ..core.windows import Window
-from ..ports.clock import Clock
-from ..ports.ledger import BudgetLedger
+from .services import Services
 
 __all__ = ("BudgetTracker", "accounts_of")
 
@@ -41,9 +40,9 @@ class BudgetTracker:
     Every method raises StoreError where the ledger cannot do what it is asked.
     """
 
-    def __init__(self, ledger: BudgetLedger, clock: Clock, tenant_id: TenantId) -> None:
-        self._ledger = ledger
-        self._clock = clock
+    def __init__(self, services: Services, tenant_id: TenantId) -> None:
+        self._ledger = services.storage.ledger
+        self._clock = services.clock
         self._tenant_id = tenant_id
 
     def account(self, scope: str, account_id: str | None = None) -> Account:

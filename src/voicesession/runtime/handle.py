@@ -7,12 +7,14 @@ A session in the hands of its host: for those with their own pipeline, and for o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from ..core.audio import AudioFormat
 from ..core.errors import SessionNotActive
 from ..core.events import (
     BudgetRaised,
     ConsentChanged,
+    DetailsChanged,
     PauseRequested,
     ReplyFinished,
     ResumeRequested,
@@ -28,10 +30,12 @@ from ..core.meters import Meter, Number, audio_us
 from ..core.redaction import Redaction
 from ..core.session import Session
 from ..core.states import EndReason, SessionState
+from ..core.tasks import Task
 from ..core.text import storable_text
 from ..core.timeline import Track
 from ..core.utterance import Speaker, Utterance, storable_utterance
 from .happenings import Listener, UtteranceStored
+from .jobs import new_task
 from .ownership import Ownership
 from .services import Services
 
@@ -47,6 +51,7 @@ class SessionHandle:
     """
 
     def __init__(self, services: Services, ownership: Ownership) -> None:
+        self._services = services
         self._clock = services.clock
         self._redaction = Redaction(ownership.session.secrets_blurred)
         self._format = ownership.session.audio_format
@@ -200,6 +205,17 @@ class SessionHandle:
             used[Meter.AUDIO_US] = used.get(Meter.AUDIO_US, 0) + charged_us
             self.ownership.running.audio_used_us += charged_us
         await self.ownership.spending.charge(used)
+
+    async def add_task(self, kind: str, payload: Mapping[str, Any] | None = None) -> Task:
+        """Commit a task for this session; see `voicesession.runtime.jobs`.
+
+        Raises:
+            InvalidValue: The payload is no JSON object of at most 16 KiB.
+        """
+        task = new_task(self._services, self.session, kind, payload)
+        event = DetailsChanged(at=self._clock.now(), fields=("tasks",))
+        await self.ownership.apply(event, tasks=(task,))
+        return task
 
     def pause_recording(self) -> None:
         """Keep no audio from here on; the session goes on, and the file leaves this out."""

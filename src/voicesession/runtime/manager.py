@@ -30,6 +30,7 @@ from ..ports.storage import Order, Page, Scope, SessionQuery
 from .budgets import BudgetTracker
 from .erasure import erase
 from .handle import SessionHandle
+from .jobs import Jobs
 from .live import VoiceSession
 from .ownership import Ownership
 from .parameters import SessionFilters, SessionParameters
@@ -61,14 +62,14 @@ class SessionManager:
         self.tenant_id = TenantId(checked_id("tenant_id", tenant_id))
         self._scope = Scope(self.tenant_id)
         self._registry = Registry(self._services, self._scope, self._worker.orphans)
-        self.budgets = BudgetTracker(
-            self._services.storage.ledger, self._services.clock, self.tenant_id
-        )
-        """Limits and usage of this tenant, its users and its sessions."""
+        self.budgets = BudgetTracker(self._services, self.tenant_id)
+        """Limits and usage."""
         self.transcripts = Transcripts(self._services, self._scope)
         """What was said, as documents and captions, also over linked sessions."""
         self.templates = Templates(self._services, self.tenant_id)
         """What sessions of one kind begin with."""
+        self.jobs = Jobs(self._services, self._worker.jobs, self._scope)
+        """What is done in the background, and who does it."""
         self.rescuer = Rescuer(self._services, self._worker.orphans)
         """Makes whole what a crash has left, of all tenants."""
 
@@ -173,8 +174,8 @@ class SessionManager:
         if transcript_partial is not None:
             changes["transcript_partial"] = transcript_partial
         names = tuple(name.removesuffix("_json") for name in changes)
-        event = DetailsChanged(at=self._now(), fields=names)
-        return await self._command(session_id, event, **changes)
+        changed = DetailsChanged(at=self._now(), fields=names)
+        return await self._command(session_id, changed, **changes)
 
     async def pause(self, session_id: str) -> Session:
         """Make a session stand still, wherever it runs; its owner follows within 5 s.

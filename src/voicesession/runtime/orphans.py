@@ -32,6 +32,7 @@ from ..ports.recording import Recorded
 from ..ports.storage import DueSession
 from .ending import Ending, recording_changes
 from .erasure import erase
+from .jobs import enhancement_of
 from .record import SessionRecord
 from .services import Services
 
@@ -109,7 +110,8 @@ class Orphans:
         """End a session that nobody runs, with the audio and the words that were kept."""
         ending, audio, error = await self._results(record.session)
         problems = "; ".join(filter(None, [event.error, error])) or None
-        ended = await record.apply(evolve(event, error=problems), **audio, **ending.changes)
+        changes = audio | ending.changes | enhancement_of(self._services, record.session)
+        ended = await record.apply(evolve(event, error=problems), **changes)
         await ending.forget_words()
         await self._give_back(ended)
         return ended
@@ -151,7 +153,8 @@ class Orphans:
         # It was ended from outside, and its worker died before it could finish it.
         ending, audio, error = await self._results(session)
         event = RecordingLinked(at=now, partial=audio.get("audio_partial", session.audio_partial))
-        await record.apply(event, error=error or session.error, **audio, **ending.changes)
+        changes = audio | ending.changes | enhancement_of(self._services, session)
+        await record.apply(event, error=error or session.error, **changes)
         await ending.forget_words()
         await self._give_back(session)
 

@@ -31,6 +31,7 @@ from ..core.states import EndReason, SessionState
 from ..ports.storage import Lease, RunningStats, Scope
 from .ending import Ending
 from .happenings import Failed, Listeners, SessionChanged
+from .jobs import enhancement_of
 from .record import Running, SessionRecord
 from .services import Services
 from .spending import Spending
@@ -203,6 +204,7 @@ class Ownership:
         await self.spending.settle()
         ending = await Ending.of(self._services, self.session, self.tape)
         changes = ending.changes | await self.spending.view()
+        changes |= enhancement_of(self._services, self.session)
         problems = "; ".join(filter(None, [error, ending.error])) or None
         at = self._services.clock.now()
         self.running.transcript_partial = None

@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 from ..core.errors import InvalidState, VoiceSessionError
 from ..core.identity import SessionId, shortened
 from ..core.states import EndReason
+from .jobs import JobRunner
 from .orphans import Orphans
 from .ownership import Ownership
 from .services import Services
@@ -33,6 +34,7 @@ class Worker:
     def __init__(self, services: Services) -> None:
         self._services = services
         self.orphans = Orphans(services, _log)
+        self.jobs = JobRunner(services, on_error=_log)
         self._supervisor = Supervisor(
             services.storage.sessions,
             services.clock,
@@ -62,6 +64,7 @@ class Worker:
             self._tasks = await stack.enter_async_context(anyio.create_task_group())
             self._tasks.start_soon(self._supervisor.run)
             self._tasks.start_soon(self.orphans.run)
+            self._tasks.start_soon(self.jobs.run)
             if self._services.recorder is not None:
                 self._tasks.start_soon(self._services.recorder.run)
             self._stack = stack.pop_all()
