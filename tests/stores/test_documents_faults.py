@@ -84,6 +84,7 @@ async def _is_whole(storage: Storage, session: Session) -> bool:
         ):
             with pytest.raises(SessionNotFound):
                 await read
+        assert list(await storage.tasks.claim(["enhancement"], duration=HOUR)) == []
         assert len(await tombstones_of(storage, HOME)) == 1
         assert (await storage.sessions.count_open(HOME, user_id=None))[1] == 1
         return False

@@ -119,10 +119,13 @@ class Commits(OnHeads):
         conditions: list[Write] = []
         if session.previous_session_id is not None:
             missing: StoreError = SessionNotFound(session.previous_session_id)
-            conditions.append(_standing(session, there["previous"], missing))
+            previous = _standing(session, there["previous"], missing)
+            # Written as it is, so that nobody deletes it who has not seen its new follower.
+            conditions.append(Head(previous).with_changes({}))
         if session.session_template_id is not None:
             missing = TemplateNotFound(session.session_template_id)
-            conditions.append(_standing(session, there["template"], missing))
+            template = _standing(session, there["template"], missing)
+            conditions.append(Check(template.key, template.revision))
         if session.room_name is not None:
             conditions.append(_claim(session, session.room_name, there["room"]))
         return None, conditions
@@ -170,11 +173,13 @@ def task_put(task: Task, root: str, expected: str) -> Put:
     return Put(layout.task_key(root, task.id), body, expected)
 
 
-def _standing(session: Session, stored: StoredDocument | None, missing: StoreError) -> Check:
-    """Return the condition that what *session* names is still there, and its tenant's."""
+def _standing(
+    session: Session, stored: StoredDocument | None, missing: StoreError
+) -> StoredDocument:
+    """Return what *session* names, if it is there and its tenant's; or raise *missing*."""
     if stored is None or stored.body["tenant_id"] != session.tenant_id:
         raise missing
-    return Check(stored.key, stored.revision)
+    return stored
 
 
 def _template_key(template_id: str) -> DocumentKey:
