@@ -30,7 +30,7 @@ def spools(tmp_path: Path) -> Path:
 
 
 async def recover(spools: Path, objects: FileObjectStore) -> list[RecoveryReport]:
-    return await Recovery(spools, objects, clock=None).finish(lambda _: True)
+    return await Recovery(spools, objects, clock=None).finish()
 
 
 async def leave_behind(spools: Path, objects: FileObjectStore, *session_ids: str) -> None:

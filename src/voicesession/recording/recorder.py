@@ -113,12 +113,12 @@ class SpoolRecorder:
         """See ``Recorder.recover``."""
         with _failing("what was left cannot be found"):
             await self._recovery.abort_uploads()
-            return await self._recovery.finish(lambda session_id: session_id not in spare)
+            return await self._recovery.finish(spare=spare)
 
     async def recover_only(self, session_ids: Collection[str], /) -> Sequence[RecoveryReport]:
         """See ``Recorder.recover_only``."""
         with _failing("what was left cannot be found"):
-            return await self._recovery.finish(lambda session_id: session_id in session_ids)
+            return await self._recovery.finish(session_ids)
 
     async def purge(self, session_id: str, /) -> None:
         """See ``Recorder.purge``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from ..core.audio import AudioFormat
 from ..core.errors import RecordingFailed, StoreError
-from ..core.results import SESSIONS
+from ..core.results import SESSIONS, session_folder
 from ..core.timeline import Track
 from ..ports.clock import Clock
 from ..ports.objects import ObjectStore, UnfinishedUploads
@@ -65,13 +65,19 @@ class Recovery:
                 found[session_id] = await self._left_in_store(session_id, here)
         return [left for _, left in sorted(found.items()) if left is not None]
 
-    async def finish(self, is_wanted: Callable[[str], bool]) -> list[RecoveryReport]:
-        """Finish what is wanted of it; see ``Recorder.recover``.
+    async def finish(
+        self, only: Collection[str] | None = None, *, spare: Collection[str] = ()
+    ) -> list[RecoveryReport]:
+        """Finish it, or *only* these, but for those to *spare*; see ``Recorder.recover``.
 
         Raises:
             StoreError: The object store could not be listed; nothing was done.
         """
-        leftovers = await self._leftovers()
+
+        def is_wanted(session_id: str) -> bool:
+            return session_id not in spare and (only is None or session_id in only)
+
+        leftovers = await self._leftovers(only)
         reports: dict[str, RecoveryReport | None] = {}
         await to_thread.run_sync(sweep, self._spools)
         for folder in await to_thread.run_sync(left_spools, self._spools):
@@ -170,19 +176,19 @@ class Recovery:
     def _ships(self) -> bool:
         return self._clock is not None
 
-    async def _leftovers(self) -> dict[str, _Leftover]:
+    async def _leftovers(self, only: Collection[str] | None = None) -> dict[str, _Leftover]:
         """Look through the listing of all sessions; in memory is only what is not finished."""
         found: dict[str, _Leftover] = {}
-        if not self._ships:
-            return found
-        async for kept in objects_below(self._objects, SESSIONS):
-            session_id, _, name = kept.key.removeprefix(SESSIONS).partition("/")
-            if name.startswith(SEGMENTS):
-                known = found.get(session_id, _Leftover())
-                found[session_id] = _Leftover(
-                    has_notes=known.has_notes or name == NOTES,
-                    kept_at=max(known.kept_at, kept.kept_at),
-                )
+        folders = [SESSIONS] if only is None else map(session_folder, only)
+        for folder in folders if self._ships else ():
+            async for kept in objects_below(self._objects, folder):
+                session_id, _, name = kept.key.removeprefix(SESSIONS).partition("/")
+                if name.startswith(SEGMENTS):
+                    known = found.get(session_id, _Leftover())
+                    found[session_id] = _Leftover(
+                        has_notes=known.has_notes or name == NOTES,
+                        kept_at=max(known.kept_at, kept.kept_at),
+                    )
         return found
 
     def _is_rubbish(self, leftover: _Leftover) -> bool:

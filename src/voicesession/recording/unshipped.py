@@ -14,6 +14,8 @@ __all__ = ("Batch", "Unshipped")
 
 _MAX_STRETCHES: Final = 64
 """Of each track; the last ones are joined: to ship more than is new does no harm."""
+_NEAR_FRAMES: Final = 8 * 1024
+"""What lies so near is joined, too: 16 KiB of silence cost less than another request."""
 
 
 @define
@@ -90,7 +92,7 @@ class Unshipped:
                 self._add(track, stretches)
 
     def _add(self, track: Track, stretches: tuple[range, ...]) -> None:
-        new = merged((*self._new[track], *stretches))
+        new = _joined(merged((*self._new[track], *stretches)))
         if len(new) > _MAX_STRETCHES:
             kept = _MAX_STRETCHES - 1
             new = (*new[:kept], range(new[kept].start, new[-1].stop))
@@ -99,6 +101,16 @@ class Unshipped:
 
 def _nothing() -> dict[Track, tuple[range, ...]]:
     return dict.fromkeys(Track, ())
+
+
+def _joined(stretches: tuple[range, ...]) -> tuple[range, ...]:
+    joined = list(stretches[:1])
+    for stretch in stretches[1:]:
+        if stretch.start - joined[-1].stop <= _NEAR_FRAMES:
+            joined[-1] = range(joined[-1].start, stretch.stop)
+        else:
+            joined.append(stretch)
+    return tuple(joined)
 
 
 def _without(stretches: tuple[range, ...], holes: tuple[range, ...]) -> tuple[range, ...]:
