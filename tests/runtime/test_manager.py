@@ -444,3 +444,35 @@ async def test_without_consent_no_byte_is_recorded_and_withdrawn_consent_purges_
         assert content[32_044:] == voice_of_the_caller
         await voice.delete(given_late.id)
     assert not holds(tmp_path, b"\x11\x22\x11\x22")
+
+
+async def test_what_is_masked_is_neither_in_the_recording_nor_in_the_words(
+    tmp_path: Path, clock: SteppedClock
+) -> None:
+    objects = FileObjectStore(tmp_path)
+    services = Services(
+        storage=MemoryStorage(),
+        clock=clock,
+        worker_id="w1",
+        recorder=SpoolRecorder(tmp_path / ".spool", objects),
+        objects=objects,
+    )
+    async with SessionManager(services) as voice:
+        session = await voice.create(store_audio=True, store_transcript=True)
+        async with voice.attach(session.id) as handle:
+            await handle.live()
+            loud = b"\x11\x22" * 16_000
+            handle.audio(Track.USER, loud)
+            await handle.final(an_utterance(0, "my card"))
+            await handle.mask(0, 2_000_000)
+            handle.audio(Track.USER, loud)
+            handle.audio(Track.USER, loud)
+            await handle.final(an_utterance(1, "is 1234"))
+            await handle.final(an_utterance(2, "thank you"))
+            ended = await handle.end()
+        texts = [said.text for said in (await voice.transcript(session.id)).utterances]
+    assert texts == ["██ ████", "██ ████", "thank you"]
+    assert ended.transcript_final == "██ ████ ██ ████ thank you"
+    audio = await objects.get(f"sessions/{session.id}/audio.wav", start=44)
+    assert audio == bytes(64_000) + loud
+    assert not holds(tmp_path, b"1234")

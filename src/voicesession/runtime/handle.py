@@ -26,13 +26,14 @@ from ..core.events import (
     WorkerReady,
 )
 from ..core.life import is_legal
+from ..core.masking import masked
 from ..core.meters import Meter, Number, audio_us
 from ..core.redaction import Redaction
 from ..core.session import Session
 from ..core.states import EndReason, SessionState
 from ..core.tasks import Task
 from ..core.text import storable_text
-from ..core.timeline import Track
+from ..core.timeline import Span, Track
 from ..core.utterance import Speaker, Utterance, storable_utterance
 from .happenings import Listener, UtteranceStored
 from .jobs import new_task
@@ -55,6 +56,7 @@ class SessionHandle:
         self._clock = services.clock
         self._redaction = Redaction(ownership.session.secrets_blurred)
         self._format = ownership.session.audio_format
+        self._masks: list[Span] = []
         self.ownership = ownership
         """For the runtime: the lease, the record and the tape behind this handle."""
 
@@ -185,6 +187,25 @@ class SessionHandle:
         """
         return await self.ownership.spending.afford(self.ownership.tape.moves_us(pcm))
 
+    async def mask(self, from_us: int, to_us: int) -> None:
+        """Take a stretch of media time out of the recording and out of the transcript.
+
+        Both voices are silent in it and its words are blurred, also what is stored already;
+        the time stays. It may end in the future: what is said until then is masked as well.
+
+        Raises:
+            InvalidValue: The stretch is empty, or begins before the session does.
+        """
+        mask = Span(from_us, to_us)
+        self.ownership.tape.mask(from_us, to_us)
+        self._masks.append(mask)
+        stored = await self._services.storage.transcripts.utterances(
+            self.session.id, self.ownership.scope
+        )
+        changed = [after for said in stored if (after := masked(said, [mask])) != said]
+        event = DetailsChanged(at=self._clock.now(), fields=("transcript",))
+        await self.ownership.apply(event, utterances=changed)
+
     async def charge(
         self, *, audio_minutes: Number = 0, counts: Mapping[str, int] | None = None
     ) -> None:
@@ -243,6 +264,7 @@ class SessionHandle:
             InvalidValue: It holds characters that no store can keep.
         """
         utterance = self._redaction.blur(storable_utterance(utterance))
+        utterance = masked(utterance, self._masks)
         if utterance.speaker is Speaker.USER:
             self.ownership.running.transcript_partial = None
         await self.ownership.apply(self._finished(utterance), utterances=(utterance,))
