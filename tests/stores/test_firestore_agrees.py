@@ -31,5 +31,5 @@ class FirestoreAgrees(DocumentsAgree):
 
 TestFirestoreAgrees = FirestoreAgrees.TestCase
 TestFirestoreAgrees.settings = settings(
-    max_examples=examples(4), stateful_step_count=30, deadline=None
+    max_examples=examples(3), stateful_step_count=30, deadline=None
 )

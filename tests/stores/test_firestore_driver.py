@@ -55,9 +55,11 @@ async def test_what_was_written_is_there_when_it_is_opened_again(running: Emulat
             await driver.write([Put(ONE, {"n": number + 1})])
 
 
-async def test_opening_asks_nothing_of_the_server(running: Emulator) -> None:
-    async with FirestoreDocumentDriver("test"):
-        pass
+async def test_no_work_is_no_call(running: Emulator) -> None:
+    async with FirestoreDocumentDriver("test") as driver:
+        assert list(await driver.get([])) == []
+        await driver.write([])
+        assert list(await driver.write_each([])) == []
     assert running.calls == []
 
 
@@ -180,7 +182,7 @@ def test_without_the_extra_the_import_names_it(missing: str) -> None:
 
 def test_the_file_that_people_deploy_holds_the_indexes_of_the_stores() -> None:
     deployed = files(firestore).joinpath("firestore.indexes.json").read_text()
-    assert deployed == index_definitions(INDEXES)
+    assert deployed == index_definitions(INDEXES), "print it anew, as the how-to shows"
 
 
 def test_an_index_is_deployed_for_each_direction_unless_firestore_has_it_by_itself() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from anyio import to_thread
 from anyio.lowlevel import checkpoint
@@ -18,8 +18,6 @@ from .library import AsyncClient, GoogleAuthError, message_in
 __all__ = ("Connection",)
 
 T = TypeVar("T")
-
-_CLIENT: Final = "the client of Firestore"
 
 
 @frozen(kw_only=True, eq=False)
@@ -42,47 +40,30 @@ class Connection:
 
     @classmethod
     async def open(
-        cls, *, project: str | None, database: str, answers_within_s: float
+        cls,
+        client: AsyncClient | None,
+        *,
+        project: str | None,
+        database: str,
+        answers_within_s: float,
     ) -> Connection:
-        """Open a client as the environment wants it; nothing is asked of the server yet.
+        """Return what a host's *client* is asked through, or a new one. Nothing is asked yet.
 
         Raises:
             WrongEventLoop: This is not asyncio.
-            StoreUnavailable: The credentials' server does not answer.
+            StoreUnavailable: Who gives out credentials does not answer.
             StoreError: There are no credentials, or no project.
         """
-        require_asyncio(_CLIENT)
-        try:
-            # To look for credentials may mean to read files, and to ask a server.
-            client = await to_thread.run_sync(
-                lambda: AsyncClient(project=project, database=database)
-            )
-        except GoogleAuthError as error:
-            raise calls.without_credentials(error) from error
-        except OSError as error:
-            raise StoreError("Firestore: the environment names no project") from error
-        return cls._of(client, answers_within_s=answers_within_s, is_ours=True)
-
-    @classmethod
-    def of(cls, client: AsyncClient, *, answers_within_s: float) -> Connection:
-        """Return what a host's own client is asked through.
-
-        Raises:
-            WrongEventLoop: This is not asyncio.
-        """
-        require_asyncio(_CLIENT)
-        return cls._of(client, answers_within_s=answers_within_s, is_ours=False)
-
-    @classmethod
-    def _of(cls, client: Any, *, answers_within_s: float, is_ours: bool) -> Connection:
+        require_asyncio("the client of Firestore")
+        opened: Any = client or await _new_client(project, database)
         # The client's own calls cannot replace a document at a known update time, nor write
         # several each for itself; what it makes them with can, and has no public name.
         return cls(
-            api=client._firestore_api,  # noqa: SLF001
-            database=client._database_string,  # noqa: SLF001
-            metadata=client._rpc_metadata,  # noqa: SLF001
+            api=opened._firestore_api,  # noqa: SLF001
+            database=opened._database_string,  # noqa: SLF001
+            metadata=opened._rpc_metadata,  # noqa: SLF001
             answers_within_s=answers_within_s,
-            is_ours=is_ours,
+            is_ours=client is None,
         )
 
     async def answer(self, rpc: Callable[..., Awaitable[Any]], request: Any) -> Any:
@@ -104,6 +85,16 @@ class Connection:
         """Close the client, if it was opened here."""
         if self.is_ours:
             await self.api.transport.close()
+
+
+async def _new_client(project: str | None, database: str) -> AsyncClient:
+    try:
+        # To look for credentials may mean to read files, and to ask a server.
+        return await to_thread.run_sync(lambda: AsyncClient(project=project, database=database))
+    except GoogleAuthError as error:
+        raise calls.without_credentials(error) from error
+    except OSError as error:
+        raise StoreError("Firestore: the environment names no project") from error
 
 
 async def _cancellable(call: Awaitable[T]) -> T:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
 from anyio import CancelScope
+from anyio.lowlevel import checkpoint
 from attrs import frozen
 
 from ....core.errors import InvalidValue, StoreError
@@ -80,13 +82,17 @@ class FirestoreDocumentDriver:
             raise InvalidValue("database", database, "(default), or the id of a database")
         if client is not None and project is not None:
             raise InvalidValue("project", project, "None: the client has its own")
-        self._project = project
-        self._database = database
-        self._prefix = prefix
         if answers_within <= timedelta():
             raise InvalidValue("answers_within", answers_within, "some time")
-        self._client = client
         self._answers_within_s = answers_within.total_seconds()
+        self._prefix = prefix
+        self._connect = partial(
+            Connection.open,
+            client,
+            project=project,
+            database=database,
+            answers_within_s=self._answers_within_s,
+        )
         self._declared: frozenset[Index] = frozenset()
         self._open: _Opened | None = None
 
@@ -107,14 +113,7 @@ class FirestoreDocumentDriver:
     async def __aenter__(self) -> Self:
         if self._open is not None:
             raise StoreError("the documents are open already")
-        if self._client is None:
-            connection = await Connection.open(
-                project=self._project,
-                database=self._database,
-                answers_within_s=self._answers_within_s,
-            )
-        else:
-            connection = Connection.of(self._client, answers_within_s=self._answers_within_s)
+        connection = await self._connect()
         filing = Filing(
             database=connection.database,
             prefix=self._prefix,
@@ -137,31 +136,37 @@ class FirestoreDocumentDriver:
                 await opened.connection.aclose()
 
     async def get(self, keys: Sequence[DocumentKey], /) -> Sequence[StoredDocument | None]:
+        await checkpoint()
         checked_keys(keys)
         with in_time(self._answers_within_s):
             return await self._opened().reader.documents(keys)
 
     async def write(self, writes: Sequence[Write], /) -> None:
+        await checkpoint()
         checked_writes(writes, _LARGEST_DOCUMENT_BYTES)
         with in_time(self._answers_within_s, shield=True):
             await self._opened().writer.commit(writes)
 
     async def write_each(self, writes: Sequence[Write], /) -> Sequence[bool]:
+        await checkpoint()
         checked_writes(writes, _LARGEST_DOCUMENT_BYTES, most=MAX_BATCH)
         with in_time(self._answers_within_s, shield=True):
             return await self._opened().writer.each(writes)
 
     async def find(self, query: DocumentQuery, /) -> Sequence[StoredDocument]:
+        await checkpoint()
         checked_query(query, self._declared)
         with in_time(self._answers_within_s):
             return await self._opened().reader.page(query)
 
     async def count(self, index: Index, equal: Mapping[str, Any], /) -> int:
+        await checkpoint()
         checked_count(index, equal, self._declared)
         with in_time(self._answers_within_s):
             return await self._opened().reader.count(index, equal)
 
     async def now(self) -> datetime:
+        await checkpoint()
         reader = self._opened().reader
         if not reader.time.is_known:
             with in_time(self._answers_within_s):

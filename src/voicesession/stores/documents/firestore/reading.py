@@ -32,6 +32,8 @@ class Reader:
 
     async def messages(self, keys: Sequence[DocumentKey]) -> list[Any]:
         """Return Firestore's own documents under *keys*; None where there is none."""
+        if not keys:
+            return []
         names = [self._filing.name(key) for key in keys]
         request = types.BatchGetDocumentsRequest(
             database=self._connection.database, documents=list(dict.fromkeys(names))

@@ -20,7 +20,7 @@ from .filing import Filing, drawn_stamp, is_revision, stamp_of
 from .library import exceptions, types
 from .reading import Reader
 
-__all__ = ("Writer", "may_be_as_expected")
+__all__ = ("Writer",)
 
 # What a batch says of each write: the numbers of the errors in `calls`.
 _DONE: Final = 0
@@ -46,9 +46,11 @@ class Writer:
             StoreTimeout: Whether it was written is unknown.
             StoreError: It is refused.
         """
-        for write in writes:
-            if not may_be_as_expected(write):
-                raise RevisionConflict(write.key.collection, write.key.id)
+        if not writes:
+            return
+        impossible = next((write for write in writes if not _may_be_as_expected(write)), None)
+        if impossible is not None:
+            raise RevisionConflict(impossible.key.collection, impossible.key.id)
         stamp = drawn_stamp()
         request = types.CommitRequest(
             database=self._connection.database,
@@ -84,7 +86,7 @@ class Writer:
             StoreError: One is refused.
         """
         done: dict[DocumentKey, bool] = dict.fromkeys((write.key for write in writes), False)
-        left = [write for write in writes if may_be_as_expected(write)]
+        left = [write for write in writes if _may_be_as_expected(write)]
         async for _ in calls.tries():
             if left:
                 left = await self._batch(left, done)
@@ -148,7 +150,7 @@ class Writer:
         raise calls.refused(error) from error
 
 
-def may_be_as_expected(write: Write) -> bool:
+def _may_be_as_expected(write: Write) -> bool:
     """Return whether any document could be as *write* expects."""
     return write.expected in (ABSENT, ANY) or is_revision(write.expected)
 
