@@ -53,6 +53,7 @@ class Emulator:
         self._meanwhile: dict[str, Callable[[], object]] = {}
         self._server: grpc.aio.Server | None = None
         self._port = 0
+        self._restarting = asyncio.Lock()
         self._cutting: set[asyncio.Task[None]] = set()
 
     @property
@@ -95,8 +96,9 @@ class Emulator:
 
     async def restart(self) -> None:
         """Break all connections, and listen again."""
-        await self.stop()
-        await self.start()
+        async with self._restarting:
+            await self.stop()
+            await self.start()
 
     async def aclose(self) -> None:
         """Stop, for good."""
@@ -156,22 +158,19 @@ class Emulator:
         self.calls.append(rpc)
         self._meanwhile.pop(rpc, lambda: None)()
         trouble = self._trouble(rpc)
-        responses: Sequence[Message] = ()
+        told: Sequence[Message] = ()
         try:
             if trouble is None or trouble.is_done or trouble.is_half_told:
                 check_request(message)
-                responses = do(message)
+                told = do(message)
         except Refusal as refusal:
             await context.abort(refusal.code, refusal.message)
-        if trouble is not None and trouble.is_half_told:
-            responses = responses[: len(responses) // 2]
-            for response in responses:
-                yield response
+        if trouble is not None:
+            told = told[: len(told) // 2] if trouble.is_half_told else ()
+        for response in told:
+            yield response
         if trouble is not None and trouble is not Trouble.CUT_SHORT:
             await self._go_wrong(trouble, context)
-        if trouble is None:
-            for response in responses:
-                yield response
 
     def _trouble(self, rpc: str) -> Trouble | None:
         for place, fault in enumerate(self._faults):
