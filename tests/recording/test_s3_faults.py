@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import anyio
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 from tests.servers.proxy import Fault, FaultyProxy, Harm, Way
 from tests.servers.s3 import S3Server
 
 from voicesession.core.backoff import Backoff
-from voicesession.core.errors import StoreTimeout, StoreUnavailable
+from voicesession.core.errors import StoreError, StoreTimeout, StoreUnavailable
 from voicesession.core.segments import MIN_PART_BYTES
-from voicesession.recording.s3 import S3Limits, S3ObjectStore
+from voicesession.recording.s3 import Checksums, S3Limits, S3ObjectStore, S3Options
 
 KEY = "sessions/sess_1/audio.wav"
 UP, DOWN = Way.TO_SERVER, Way.TO_CLIENT
@@ -27,6 +29,10 @@ IMPATIENT = S3Limits(
 )
 SMALL = bytes(range(256)) * 800
 LARGE = SMALL * (MIN_PART_BYTES // len(SMALL) + 1)
+
+
+HASTY = S3Limits(request_us=400_000, backoff=Backoff(retries=1, first_us=1_000, longest_us=1_000))
+EXAMPLES = 150 if settings.get_current_profile_name() == "proof" else 3
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +123,69 @@ async def test_an_object_that_breaks_off_while_it_is_read_is_never_returned_in_p
     proxy.harm(fault, forever=True)
     with pytest.raises(StoreUnavailable):
         await store.get(KEY)
+
+
+async def test_an_object_with_a_checksum_is_not_returned_damaged(
+    s3_environment: pytest.MonkeyPatch, proxy: FaultyProxy, bucket: str, place: str
+) -> None:
+    options = S3Options(checksums=Checksums.WHEN_SUPPORTED)
+    damaged = Fault(harm=CORRUPT, way=DOWN, at_byte=100_000, once_seen=b"GET ")
+    async with S3ObjectStore(
+        bucket,
+        place,
+        endpoint_url=proxy.url,
+        region="us-east-1",
+        options=options,
+        limits=LIMITS,
+    ) as store:
+        await store.put(KEY, SMALL)
+        proxy.harm(damaged)
+        assert await store.get(KEY) == SMALL
+        proxy.harm(damaged, forever=True)
+        with pytest.raises(StoreUnavailable, match="damaged"):
+            await store.get(KEY)
+
+
+HARMS = st.builds(
+    Fault,
+    harm=st.sampled_from([CUT, STALL, DELAY]),
+    way=st.sampled_from(Way),
+    at_byte=st.integers(0, 2_000) | st.integers(0, len(LARGE) + 2_000),
+    once_seen=st.sampled_from([b"", b"PUT ", b"POST ", b"GET ", b"HEAD ", b"DELETE "]),
+)
+
+
+@settings(
+    max_examples=EXAMPLES,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.lists(HARMS, min_size=1, max_size=4), st.booleans())
+async def test_whatever_happens_an_object_is_whole_or_as_it_was_and_errors_are_ours(
+    client_by_proxy: Any,
+    beside: S3ObjectStore,
+    proxy: FaultyProxy,
+    bucket: str,
+    place: str,
+    faults: list[Fault],
+    forever: bool,
+) -> None:
+    hasty = S3ObjectStore(bucket, place, client=client_by_proxy, limits=HASTY)
+    await beside.put(KEY, b"before")
+    proxy.harm(*faults, forever=forever)
+    done = True
+    try:
+        await hasty.put_pieces(KEY, in_pieces(LARGE))
+    except StoreError:
+        done = False
+    with suppress(StoreError):
+        assert await hasty.get(KEY) in (b"before", LARGE)
+    with suppress(StoreError):
+        assert [found.key for found in await hasty.find()] == [KEY]
+    proxy.harm()
+    kept = await beside.get(KEY)
+    assert kept == LARGE or (kept == b"before" and not done)
+    for left in await beside.unfinished_uploads(begun_before=EVER):
+        await beside.abort_upload(left)
 
 
 async def test_a_store_that_hangs_is_told_in_bounded_time(

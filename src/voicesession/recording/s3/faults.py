@@ -14,6 +14,7 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     CredentialRetrievalError,
     EndpointConnectionError,
+    FlexibleChecksumError,
     HTTPClientError,
     IncompleteReadError,
     NoCredentialsError,
@@ -69,6 +70,7 @@ _BY_CODE: Final[Mapping[str, Callable[[str], StoreError]]] = MappingProxyType(
 )
 """What S3 answers, by its codes:
 https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
+_BROKEN_OFF: Final = (HTTPClientError, IncompleteReadError, FlexibleChecksumError, BrokenOff)
 _ABSENT: Final = frozenset({"NoSuchKey", "NoSuchVersion", "404"})
 _DENIED: Final = frozenset({401, 403})
 _TOO_MANY_REQUESTS: Final = 429
@@ -94,8 +96,8 @@ def telling(bucket: str, key: str) -> Generator[None]:
         raise StoreUnavailable(f"{bucket}: {error}") from error
     except EndpointConnectionError as error:
         raise _unreached(error, bucket, key) from error
-    except (HTTPClientError, IncompleteReadError, BrokenOff) as error:
-        raise StoreTimeout(f"{bucket}: the answer for {key} broke off") from error
+    except _BROKEN_OFF as error:
+        raise StoreTimeout(f"{bucket}: the answer for {key} broke off, or was damaged") from error
     except BotoCoreError as error:
         raise StoreError(f"{bucket}: {error}") from error
     except (ResponseParserError, LookupError, ValueError) as error:

@@ -32,8 +32,8 @@ class Checksums(Vocabulary):
     """When a CRC goes along with what is sent.
 
     Without one, the hash in the request's signature tells the server what arrived damaged.
-    A CRC is kept with the object as well; it costs a fifth more CPU, and some stores that
-    speak S3 refuse it.
+    A CRC is kept with the object as well, and compared when it is read as a whole; it costs
+    a fifth more CPU, and some stores that speak S3 refuse it.
     """
 
     WHEN_REQUIRED = "when_required"

@@ -144,11 +144,13 @@ class S3ObjectStore:
         """See ``ObjectStore.get``."""
         check_key(key)
         check_range(start, end)
-        if end is None:
-            return await self._read(key, f"bytes={start}-")
-        # S3 knows no empty range: that of one byte tells whether there is such an object.
-        found = await self._read(key, f"bytes={start}-{max(end - 1, start)}")
-        return found[: end - start]
+        if end is not None:
+            # S3 knows no empty range: that of one byte tells whether there is such an object.
+            found = await self._read(key, Range=f"bytes={start}-{max(end - 1, start)}")
+            return found[: end - start]
+        if start:
+            return await self._read(key, Range=f"bytes={start}-")
+        return await self._read(key)  # no range: so a CRC that was kept is compared
 
     async def find(
         self, prefix: str = "", /, *, after: str = "", limit: int = 1_000
@@ -255,10 +257,10 @@ class S3ObjectStore:
             said["ContentType"] = _CONTENT_TYPES[suffix]
         return Upload(self._bucket, key, self._object_key(key), said)
 
-    async def _read(self, key: str, byte_range: str) -> bytes:
+    async def _read(self, key: str, **byte_range: str) -> bytes:
         async def request(client: S3Client) -> bytes:
             found = await client.get_object(
-                Bucket=self._bucket.name, Key=self._object_key(key), Range=byte_range
+                Bucket=self._bucket.name, Key=self._object_key(key), **byte_range
             )
             async with found["Body"] as body:
                 read: bytes = await body.read()
