@@ -9,13 +9,18 @@ from voicesession.core.floor.effects import (
     CancelReply,
     CommitReply,
     FlushRecogniser,
+    PartialHeard,
     ReplyEnded,
     ReplyId,
     StartSpeech,
     TurnCommitted,
+    TurnReopened,
+    TurnTooLong,
     UtteranceHeard,
 )
+from voicesession.core.heard import SpeechMark
 from voicesession.core.states import TurnState
+from voicesession.core.utterance import Word
 
 TEXT = "It is noon in Rome. And in Paris, too."
 
@@ -116,3 +121,54 @@ def test_each_flush_is_waited_for(begin: Any) -> None:
     talk.answers_flush()
     assert talk.last(TurnCommitted).text == "Hello"
     assert not talk.all(CommitReply)
+
+
+def test_words_confidence_and_marks_come_out_as_they_came_in(begin: Any) -> None:
+    talk = begin()
+    words = (Word(text="Hello", start_us=0, end_us=400_000),)
+    talk.at_us = 500_000
+    talk.tell("interim", "Hello", 0, 400_000, list(words))
+    assert talk.last(PartialHeard).words == words
+    talk.tell("final", "Hello", 0, 400_000, 0.7, list(words))
+    assert (talk.last(UtteranceHeard).confidence, talk.last(UtteranceHeard).words) == (0.7, words)
+    talk.tell("interrupt")
+    talk.tell("say", "One two three")
+    reply_id = talk.last(BeginSay).reply_id
+    assert talk.last(BeginSay).interruptible
+    talk.tell("speech_made", reply_id, 13, 3_000_000, [SpeechMark(3, 2_900_000)])
+    talk.plays(reply_id, 2.95)
+    talk.tell("interrupt")
+    assert talk.last(ReplyEnded).spoken_text == "One"
+
+
+def test_a_report_of_playout_that_comes_late_counts_as_of_now(begin: Any) -> None:
+    talk = begin()
+    talk.says("What time is it?")
+    talk.agent_says(TEXT, seconds=1)
+    talk.plays(1, 0.5)
+    talk.quiet(0.5)
+    now_us, talk.at_us = talk.at_us, talk.at_us - 200_000
+    talk.plays(1, 1)
+    assert talk.last(ReplyEnded).end_us == now_us
+
+
+def test_a_report_about_another_reply_says_nothing_of_the_one_that_is_spoken(begin: Any) -> None:
+    talk = begin()
+    talk.says("What time is it?")
+    talk.agent_says(TEXT, seconds=1)
+    talk.plays(1, 0.5)
+    assert talk.tell("playout", 7, 1_000_000) == ()
+    talk.tell("interrupt")
+    assert talk.last(ReplyEnded).interrupted
+
+
+def test_a_turn_is_too_long_and_opened_again_at_the_time_it_is(begin: Any) -> None:
+    talk = begin(max_turn_us=2_000_000)
+    talk.loud(1)
+    talk.hears("To begin with")
+    talk.loud(1)
+    assert talk.last(TurnTooLong).at_us == talk.last(UtteranceHeard).start_us + 2_000_000
+    again = begin()
+    again.says("Book a flight")
+    again.loud(0.5)
+    assert again.last(TurnReopened).at_us == again.at_us
