@@ -69,7 +69,7 @@ class Backlog:
         self._pieces: deque[tuple[int, bytes]] = deque()
         self._first_place = 0
         self._held_bytes = 0
-        self._asked: deque[Asked] = deque()
+        self._asked: list[Asked] = []
         self.voice = False
         self.words = False
         self.unheard_from_us: int | None = None
@@ -78,6 +78,11 @@ class Backlog:
     def questions(self) -> tuple[Asked, ...]:
         """What is not answered yet, in the order in which it was asked."""
         return tuple(self._asked)
+
+    @property
+    def is_asked(self) -> bool:
+        """An answer is owed."""
+        return bool(self._asked)
 
     @property
     def oldest_flush(self) -> Asked | None:
@@ -93,8 +98,9 @@ class Backlog:
         """Take audio that was pushed."""
         self._pieces.append((at_us, pcm))
         self._held_bytes += len(pcm)
-        counts = not self.is_settled
-        while self._held_bytes > (self._most_bytes if counts else self._silence_bytes):
+        counts = self.voice or self.words or bool(self._asked)
+        most_bytes = self._most_bytes if counts else self._silence_bytes
+        while self._held_bytes > most_bytes:
             dropped_us = self._drop()
             if counts and self.unheard_from_us is None:
                 self.unheard_from_us = dropped_us
@@ -132,13 +138,13 @@ class Backlog:
 
     def begin_anew(self, stream: RecognitionStream, now_us: int) -> None:
         """Give all of it to *stream*, in the order in which it was given before."""
-        asked = deque(self._asked)
+        asked = list(self._asked)
         for place, (at_us, pcm) in enumerate(self._pieces, self._first_place):
             while asked and asked[0].place <= place:
-                self._ask_again(stream, asked.popleft(), now_us)
+                self._ask_again(stream, asked.pop(0), now_us)
             stream.push(pcm, at_us)
         while asked:
-            self._ask_again(stream, asked.popleft(), now_us)
+            self._ask_again(stream, asked.pop(0), now_us)
         self.unheard_from_us = None
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-import anyio
+from .bell import Bell
 
 __all__ = ("Busy",)
 
@@ -15,23 +15,20 @@ class Busy:
 
     def __init__(self) -> None:
         self._count = 0
-        self._idle = anyio.Event()
-        self._idle.set()
+        self._idle = Bell()
 
     def __bool__(self) -> bool:
         return self._count > 0
 
     def begin(self) -> None:
         """Note that something was asked for."""
-        if self._count == 0:
-            self._idle = anyio.Event()
         self._count += 1
 
     def done(self) -> None:
         """Note that it was answered, or never will be."""
         self._count -= 1
         if self._count == 0:
-            self._idle.set()
+            self._idle.ring()
 
     @contextmanager
     def resting(self) -> Generator[None]:

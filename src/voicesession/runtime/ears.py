@@ -29,6 +29,7 @@ class Ears:
         at_us: int,
     ) -> None:
         self._format = audio_format
+        self._is_plain = audio_format == AudioFormat(sample_rate=audio_format.sample_rate)
         self._activity = activity
         self._suppression = suppression
         self._begin_us = at_us
@@ -67,7 +68,8 @@ class Ears:
         if self._suppression is not None:
             pcm, at_us = self._cleaned(self._suppression.push(pcm))
         self.recogniser.push(pcm, at_us)
-        for probability in self._activity.push(to_s16_mono(pcm, self._format)):
+        plain = pcm if self._is_plain else to_s16_mono(pcm, self._format)
+        for probability in self._activity.push(plain):
             self._window_end_us += self._activity.window_us
             yield self._window_end_us, probability
 

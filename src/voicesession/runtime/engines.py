@@ -9,7 +9,6 @@ will not pass by itself (``retryable`` is false) is not asked for again.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
 from itertools import takewhile
@@ -139,7 +138,7 @@ class Attempts(Generic[E]):
     def __init__(self, engines: Engines[E], busy: Busy | None) -> None:
         self._engines = engines
         self._busy = busy
-        self._left = deque(engines.chain.links)
+        self._left = list(engines.chain.links)
         self._useless: set[Link[E]] = set()
         self._busy_until_us: dict[Link[E], int] = {}
         self._rounds = 0
@@ -156,7 +155,7 @@ class Attempts(Generic[E]):
         """
         while True:
             while self._left:
-                link = self._left.popleft()
+                link = self._left.pop(0)
                 if link not in self._useless and self._admits(link):
                     return link
             await self._wait(self._delay_us())
@@ -166,7 +165,7 @@ class Attempts(Generic[E]):
     def first(self, link: Link[E]) -> None:
         """Ask *link* before all others in this round: it is at work already."""
         self._left.remove(link)
-        self._left.appendleft(link)
+        self._left.insert(0, link)
 
     def failed(self, link: Link[E], error: Exception) -> None:
         """Take that *link*, which was asked, has failed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 __all__ = ("Framing",)
 
@@ -20,13 +20,17 @@ class Framing:
         self._piece_bytes = max(frame_bytes, piece_bytes - piece_bytes % frame_bytes)
         self._torn = b""
 
-    def cut(self, audio: bytes) -> Iterator[bytes]:
-        """Yield *audio* behind what was torn last time, in pieces of whole frames.
+    def cut(self, audio: bytes) -> Sequence[bytes]:
+        """Return *audio* behind what was torn last time, in pieces of whole frames.
 
         There is always one, which may be empty.
         """
         pcm = self._torn + audio
-        whole = len(pcm) - len(pcm) % self._frame_bytes
+        torn = len(pcm) % self._frame_bytes
+        if not torn and len(pcm) <= self._piece_bytes:
+            self._torn = b""
+            return (pcm,)
+        whole = len(pcm) - torn
         self._torn = pcm[whole:]
-        for start in range(0, max(1, whole), self._piece_bytes):
-            yield pcm[start : min(start + self._piece_bytes, whole)]
+        starts = range(0, max(1, whole), self._piece_bytes)
+        return [pcm[start : min(start + self._piece_bytes, whole)] for start in starts]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 
 from ..core.utterance import Speaker, Utterance, UtteranceId
@@ -18,17 +17,19 @@ class History:
     """
 
     def __init__(self, size: int) -> None:
-        self._said: deque[Utterance] = deque(maxlen=size)
+        self._size = size
+        self._said: list[Utterance] = []
         self._present: set[UtteranceId] = set()
         self._asked: set[UtteranceId] = set()
 
     def add(self, utterances: Iterable[Utterance]) -> None:
         """Remember utterances that belong to no turn that waits for an answer."""
         self._said.extend(utterances)
+        del self._said[: -self._size]
 
     def heard(self, utterance: Utterance) -> None:
         """Remember what the user has just said: a part of their present turn."""
-        self._said.append(utterance)
+        self.add([utterance])
         self._present.add(utterance.id)
 
     def turn_committed(self) -> None:

@@ -65,6 +65,7 @@ class VoiceSession:
         self._services = services
         self._config = config
         self._framing = Framing(handle.audio_format.frame_bytes, config.ingest_chunk_bytes)
+        self._unshared_bytes = 0
         self._thread: int | None = None
         self._stack: AsyncExitStack | None = None
         self._tasks: TaskGroup
@@ -197,10 +198,11 @@ class VoiceSession:
     # --- the user's side ------------------------------------------------------------------
 
     async def process_audio(self, frame: bytes) -> None:
-        """Take audio of the caller: any size, in the session's format. Always a checkpoint.
+        """Take audio of the caller: any size, in the session's format.
 
-        While the session is paused it is dropped. The call waits only where finished
-        words wait for the store and there is no more room for them.
+        While the session is paused it is dropped. The call waits where finished words wait
+        for the store and there is no more room for them; and it lets others have their
+        turn once in ``ingest_chunk_bytes``, for those who have all the audio at once.
 
         Raises:
             SessionExpired: It is over because its time was.
@@ -214,9 +216,12 @@ class VoiceSession:
                 self._conductor.hear(pcm, at_us)
             if self._conductor.outbox.is_full:
                 await self._conductor.outbox.room()
-            await checkpoint()
-            if self.is_over:
-                break
+            self._unshared_bytes += len(pcm)
+            if self._unshared_bytes >= self._config.ingest_chunk_bytes:
+                self._unshared_bytes = 0
+                await checkpoint()
+                if self.is_over:
+                    break
 
     def send_text(self, text: str) -> None:
         """Take a typed turn; it is answered as if it had been spoken."""
@@ -287,7 +292,7 @@ class VoiceSession:
         self._open_stack()
         if self._thread != threading.get_ident():
             raise WrongThread(f"session {self.session.id} belongs to another thread")
-        if self.session.end_reason is EndReason.EXPIRED:
-            raise SessionExpired(f"session {self.session.id} expired")
         if self._handle.is_over:
+            if self.session.end_reason is EndReason.EXPIRED:
+                raise SessionExpired(f"session {self.session.id} expired")
             raise SessionNotActive(f"session {self.session.id} is over: {self.session.status}")

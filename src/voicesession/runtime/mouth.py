@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Protocol
 
-import anyio
 from anyio.abc import TaskGroup
 
 from ..core.errors import ProviderError
@@ -14,6 +13,7 @@ from ..core.floor.effects import Effects, ReplyId
 from ..core.heard import SpeechMark
 from ..ports.agent import Prompt, ToolCall
 from ..ports.clock import Clock
+from .bell import Bell
 from .busy import Busy
 from .crew import Crew
 from .handle import SessionHandle
@@ -59,7 +59,7 @@ class Mouth:
         self._making: dict[ReplyId, Reply] = {}
         self._hanging_up: set[ReplyId] = set()
         self._unheard: ReplyId | None = None
-        self._changed = anyio.Event()
+        self._changed = Bell()
         self.silent_since_us: int | None = None
         """When the user fell silent, on the clock; None where nobody waits for an answer."""
         self.busy = Busy()
@@ -215,5 +215,4 @@ class Mouth:
 
     def note_change(self) -> None:
         """Wake whoever waits for a change."""
-        changed, self._changed = self._changed, anyio.Event()
-        changed.set()
+        self._changed.ring()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import anyio
 from anyio.abc import TaskGroup
 
 from ..core.errors import LeaseLost, StoreUnavailable, VoiceSessionError
 from ..core.utterance import Utterance
 from ..ports.clock import Clock
+from .bell import Bell
 
 __all__ = ("Outbox",)
 
@@ -42,8 +41,8 @@ class Outbox:
         self._tasks = tasks
         self._capacity = capacity
         self._on_error = on_error
-        self._waiting: deque[Utterance] = deque()
-        self._changed = anyio.Event()
+        self._waiting: list[Utterance] = []
+        self._changed = Bell()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -72,8 +71,8 @@ class Outbox:
     async def _store_all(self) -> None:
         while self._waiting:
             await self._store_first()
-            self._waiting.popleft()
-            self._note_change()
+            del self._waiting[0]
+            self._changed.ring()
 
     async def _store_first(self) -> None:
         while True:
@@ -90,7 +89,3 @@ class Outbox:
                 return
             else:
                 return
-
-    def _note_change(self) -> None:
-        changed, self._changed = self._changed, anyio.Event()
-        changed.set()

@@ -75,7 +75,7 @@ class Recogniser:
         self._stream: RecognitionStream | None = None
         self._marks: MarksProgress | None = None
         self._results: AsyncIterator[Recognition]
-        self._reading = anyio.CancelScope()
+        self._reading: anyio.CancelScope | None = None
         self._cut_us: int | None = None
         self._opened_us = 0
         self._longest_us: int | None = None
@@ -98,7 +98,8 @@ class Recogniser:
         self._backlog.push(pcm, at_us)
         if self._stream is not None:
             self._stream.push(pcm, at_us)
-            self._look_at_the_time()
+            if self._backlog.is_asked or self._longest_us is not None:
+                self._look_at_the_time()
 
     def voice(self, *, is_on: bool) -> None:
         """Take that somebody begins to speak, or has stopped."""
@@ -187,15 +188,19 @@ class Recogniser:
     def _look_at_the_time(self) -> None:
         """Notice an engine that does not answer, and a stream that gets too old."""
         if self._has_lived(_OLD if self._backlog.is_settled else _TOO_OLD):
-            self._reading.cancel()
+            self._break_off()
         flush = self._backlog.oldest_flush
         if flush is None:
             return
         waited_us = self._engines.now_us - flush.at_us
         if waited_us >= self._limit_us:
-            self._reading.cancel()
+            self._break_off()
         elif not flush.is_late:
             flush.is_late = self._engines.waited(self._link, waited_us)
+
+    def _break_off(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
 
     def _has_lived(self, share: float) -> bool:
         """Whether the stream has lived for such a share of what its engine allows."""

@@ -55,11 +55,13 @@ class Timekeeper:
         )
         self._alive_us = self._clock.monotonic_us()
         self._look_us = 0
-        self._sleep = anyio.CancelScope()
+        self._sleep: anyio.CancelScope | None = None
 
     def follow(self, happening: object) -> None:
         """Look at the time sooner, where the session has changed so that something is due."""
-        if isinstance(happening, SessionChanged) and self._next_look_us() < self._look_us:
+        if self._sleep is None or not isinstance(happening, SessionChanged):
+            return
+        if self._next_look_us() < self._look_us:
             self._sleep.cancel()
 
     async def run(self) -> None:

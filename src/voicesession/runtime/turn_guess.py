@@ -40,7 +40,7 @@ class TurnGuess:
         self._language = language
         self._take = take
         self._tell = tell
-        self._asking = anyio.CancelScope()
+        self._asking: anyio.CancelScope | None = None
 
     def more_was_said(self, interim: str = "") -> None:
         """Ask about the present turn, with *interim* words behind its final ones."""
@@ -60,7 +60,8 @@ class TurnGuess:
 
     def forget(self) -> None:
         """Take that the last question does not matter any more."""
-        self._asking.cancel()
+        if self._asking is not None:
+            self._asking.cancel()
 
     async def _ask(self, detector: TurnDetector, turn: TurnSoFar, scope: anyio.CancelScope) -> None:
         with scope:
