@@ -3,8 +3,15 @@ from __future__ import annotations
 import pytest
 from tests.providers.wire.deepgram import DeepgramServer
 
-from voicesession.providers.deepgram import DeepgramSpeechToText
+from voicesession.providers.deepgram import DeepgramSpeechToText, listening
 from voicesession.testing.contracts.speech import SpeechToTextContract
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our server answers every flush, but perhaps late: this machine may have other things to do."""
+    monkeypatch.setattr(listening, "FLUSH_S", 30.0)
+    monkeypatch.setattr(listening, "SETTLED_FLUSH_S", 30.0)
 
 
 class TestDeepgramSpeechToText(SpeechToTextContract):

@@ -26,13 +26,16 @@ KEY = "k-secret-1"
 
 
 @pytest.fixture
-def deepgram(server: DeepgramServer) -> DeepgramSpeechToText:
+def deepgram(server: DeepgramServer, monkeypatch: pytest.MonkeyPatch) -> DeepgramSpeechToText:
+    # The server answers every flush, but perhaps late.
+    monkeypatch.setattr(listening, "FLUSH_S", 10.0)
+    monkeypatch.setattr(listening, "SETTLED_FLUSH_S", 10.0)
     return DeepgramSpeechToText(api_key=KEY, base_url=server.url, vocabulary=["Ada", "Zürich"])
 
 
 async def heard_until(stream: RecognitionStream, kind: type[Recognition]) -> list[Recognition]:
     heard: list[Recognition] = []
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         async for result in stream:
             heard.append(result)
             if isinstance(result, kind):
@@ -163,6 +166,71 @@ async def test_a_flush_without_an_answer_is_answered_all_the_same(
     await stream.aclose()
 
 
+@pytest.mark.parametrize(("unheard_us", "answered"), [(500_000, True), (5_000_000, False)])
+async def test_a_flush_behind_a_pause_that_deepgram_has_heard_waits_shortly(
+    server: DeepgramServer,
+    monkeypatch: pytest.MonkeyPatch,
+    unheard_us: int,
+    answered: bool,
+) -> None:
+    monkeypatch.setattr(listening, "SETTLED_FLUSH_S", 0.0)
+    monkeypatch.setattr(listening, "FLUSH_S", 30.0)
+    server.answers_finalize = False
+    stream = await DeepgramSpeechToText(
+        api_key=KEY, base_url=server.url, patience=timedelta(seconds=60)
+    ).open(FORMAT, language="en")
+    stream.push(server.lexicon.speech("one"), 0)
+    await heard_until(stream, Interim)
+    said = Interim(text="one", start_us=0, end_us=240_000)
+    server.tell(results(said, 240_000, is_final=True, speech_final=True))
+    await heard_until(stream, Endpoint)
+    stream.push(server.lexicon.silence(unheard_us), 240_000)
+    stream.flush()
+    heard: list[Recognition] = []
+    with anyio.move_on_after(5 if answered else 0.2):
+        heard = await heard_until(stream, Flushed)
+    assert heard == ([Flushed()] if answered else [])
+    await stream.aclose()
+
+
+async def test_only_the_answer_to_a_flush_answers_it(
+    server: DeepgramServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answers_finalize = False
+    monkeypatch.setattr(listening, "FLUSH_S", 30.0)
+    stream = await DeepgramSpeechToText(
+        api_key=KEY, base_url=server.url, patience=timedelta(seconds=60)
+    ).open(FORMAT, language="en")
+    stream.push(server.lexicon.speech("one"), 0)
+    await heard_until(stream, Interim)
+    stream.flush()
+    await server.until(lambda: {"type": "Finalize"} in server.said)
+    first = Interim(text="one", start_us=0, end_us=120_000)
+    second = Interim(text="two", start_us=120_000, end_us=240_000)
+    server.tell(results(first, 120_000, is_final=True))
+    server.tell(results(second, 240_000, is_final=True, from_finalize=True))
+    heard = await heard_until(stream, Flushed)
+    assert [getattr(result, "text", "flushed") for result in heard] == ["one", "two", "flushed"]
+    await stream.aclose()
+
+
+async def test_a_stream_whose_audio_was_answered_may_be_silent_for_ever(
+    server: DeepgramServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "KEEP_ALIVE_S", 0.2)
+    impatient = DeepgramSpeechToText(
+        api_key=KEY, base_url=server.url, patience=timedelta(milliseconds=500)
+    )
+    stream = await impatient.open(FORMAT, language="en")
+    stream.push(server.lexicon.speech("one two three"), 0)
+    await heard_until(stream, Interim)
+    async with anyio.create_task_group() as group:
+        group.start_soon(heard_until, stream, Flushed)
+        await server.until(lambda: server.said.count({"type": "KeepAlive"}) >= 3)
+        group.cancel_scope.cancel()
+    await stream.aclose()
+
+
 async def test_an_idle_stream_is_kept_alive(
     deepgram: DeepgramSpeechToText, server: DeepgramServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,15 +343,3 @@ def test_a_setting_that_cannot_be_is_refused_without_being_shown(settings: dict[
 async def test_another_event_loop_is_refused(server: DeepgramServer, anyio_backend: str) -> None:
     with pytest.raises(WrongEventLoop):
         await DeepgramSpeechToText(api_key=KEY, base_url=server.url).open(FORMAT, language="en")
-
-
-async def test_an_impatient_recogniser_waits_for_audio_and_not_for_silence(
-    server: DeepgramServer,
-) -> None:
-    impatient = DeepgramSpeechToText(
-        api_key=KEY, base_url=server.url, patience=timedelta(milliseconds=20)
-    )
-    stream = await impatient.open(FORMAT, language="en")
-    with anyio.move_on_after(0.2):
-        await heard_until(stream, Flushed)
-    await stream.aclose()

@@ -33,7 +33,7 @@ async def test_the_sdk_understands_every_message_of_the_server(server: DeepgramS
         await connection.send_media(server.lexicon.speech("hello world"))
         await connection.send_keep_alive()
         await connection.send_finalize()
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             async for message in connection:
                 heard.append(message)
                 if getattr(message, "from_finalize", False):

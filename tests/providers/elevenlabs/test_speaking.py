@@ -89,6 +89,14 @@ async def test_marks_count_from_the_start_of_the_text_over_all_pieces(
     )
 
 
+async def test_a_sample_that_is_torn_between_two_pieces_is_mended(
+    speaker: ElevenLabsTextToSpeech, server: ElevenLabsServer
+) -> None:
+    server.odd_pieces = True
+    pcm = b"".join(piece.pcm for piece in await spoken(speaker, "word " * 30))
+    assert pcm == b"\x00\x08" * (len("word " * 30 + " ") * 320)
+
+
 async def test_without_alignment_there_is_audio_and_no_mark(
     speaker: ElevenLabsTextToSpeech, server: ElevenLabsServer
 ) -> None:

@@ -91,7 +91,7 @@ class VendorServer(ABC):
 
         def wait() -> None:
             with self._news:
-                assert self._news.wait_for(condition, timeout=10)
+                assert self._news.wait_for(condition, timeout=60)
 
         await to_thread.run_sync(wait)
 

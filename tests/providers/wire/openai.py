@@ -87,11 +87,10 @@ class OpenAIServer:
                 raise AssertionError(path)
 
     def _chat(self) -> Iterator[bytes]:
-        yield b": awake\n\n"
         calls = 0
         for part in self.replies.pop(0):
             if isinstance(part, str):
-                yield _chunk({"content": part})
+                yield b": awake\n\n" + _chunk({"content": part})
             else:
                 yield from _call(part, calls)
                 calls += 1

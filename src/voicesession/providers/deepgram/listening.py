@@ -40,6 +40,8 @@ FLUSH_S: Final = 2.0
 """A Finalize may stay without an answer where nothing was left to recognise."""
 SETTLED_FLUSH_S: Final = 0.25
 """The same where Deepgram has heard the pause by itself, and no word since."""
+SETTLED_US: Final = 1_000_000
+"""So much audio, as yet unheard, may lie behind a pause that Deepgram has heard."""
 
 _WIRE_NAMES: Final = {
     Encoding.PCM_S16LE: "linear16",
@@ -135,6 +137,7 @@ class DeepgramStream:
         self._patience_s = patience_s
         self._times = MediaTimes(audio_format, audio_format.sample_rate)
         self._sent_frames = 0
+        self._heard_frames = 0
         self._unanswered_frames = 0
         self._unanswered_since = 0.0
         self._waiting: deque[tuple[bytes, int] | None] = deque()
@@ -207,7 +210,9 @@ class DeepgramStream:
 
     def _finalize(self) -> None:
         self._link.send(messages.FINALIZE)
-        patience_s = SETTLED_FLUSH_S if self._is_settled else FLUSH_S
+        unheard_us = self._format.time_of(self._sent_frames - self._heard_frames)
+        is_settled = self._is_settled and unheard_us <= SETTLED_US
+        patience_s = SETTLED_FLUSH_S if is_settled else FLUSH_S
         self._flushes.append(self._clock() + min(patience_s, self._patience_s))
         self._link.wake()  # whoever waits has an earlier date now
 
@@ -256,6 +261,7 @@ class DeepgramStream:
             self._results.append(speech.Endpoint(self._times.at(told.last_word_end)))
 
     def _hear(self, told: messages.Result) -> None:
+        self._heard_frames = max(self._heard_frames, min(told.end, self._sent_frames))
         if told.text:
             self._results.append(self._final(told) if told.is_final else self._interim(told))
             self._is_settled = told.is_final and told.is_endpoint

@@ -80,7 +80,6 @@ class VoicedTrack:
                 end_us=self._times.at(min(self._voiced_until, self._pushed)),
             )
         self._forget_before(self._pushed)
-        self._times.forget_position()
         return utterance
 
     def _bound(self) -> None:
