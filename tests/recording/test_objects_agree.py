@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from attrs import frozen
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, example, given, settings, strategies as st
 from tests.servers.s3 import S3Server
 
 from voicesession.core.errors import VoiceSessionError
@@ -94,6 +94,7 @@ async def said(store: ObjectStore, step: Step) -> object:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(STEPS, max_size=15))
+@example([Get(".a", 1, 0)])
 async def test_whatever_is_asked_of_them_all_stores_say_the_same(
     tmp_path: Path, client: Any, bucket: str, steps: list[Step]
 ) -> None:

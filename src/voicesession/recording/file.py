@@ -43,14 +43,16 @@ class FileObjectStore:
 
     async def put(self, key: str, data: bytes, /) -> str:
         """See ``ObjectStore.put``. The URI is a ``file:`` one."""
-        return await to_thread.run_sync(self._put, key, (data,))
+        return await self.put_pieces(key, (data,))
 
     async def put_pieces(self, key: str, pieces: Iterable[bytes], /) -> str:
         """See ``ObjectStore.put_pieces``."""
+        check_key(key)
         return await to_thread.run_sync(self._put, key, pieces)
 
     async def get(self, key: str, /, *, start: int = 0, end: int | None = None) -> bytes:
         """See ``ObjectStore.get``."""
+        check_key(key)
         check_range(start, end)
         return await to_thread.run_sync(self._get, key, start, end)
 
@@ -63,6 +65,7 @@ class FileObjectStore:
 
     async def delete(self, key: str, /) -> None:
         """See ``ObjectStore.delete``. Folders that become empty are removed, too."""
+        check_key(key)
         await to_thread.run_sync(self._delete, key)
 
     # --- in a worker thread ------------------------------------------------------------------
@@ -130,7 +133,6 @@ class FileObjectStore:
                 folder.rmdir()
 
     def _path(self, key: str) -> Path:
-        check_key(key)
         path = self._root.joinpath(*key.split("/"))
         # Not Path.resolve(), which takes a loop of links for a RuntimeError.
         folder, root = realpath(path.parent), realpath(self._root)
