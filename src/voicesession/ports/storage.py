@@ -28,7 +28,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Protocol, Self, runtime_checkable
 
 from attrs import field, frozen
 
@@ -310,6 +310,7 @@ class SessionStore(Protocol):
         ...
 
 
+@runtime_checkable
 class TombstoneReader(Protocol):
     """The capability of a session store to show what is left of deleted sessions."""
 
