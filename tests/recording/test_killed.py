@@ -142,8 +142,12 @@ def see_that_each_sample_is_at_its_place(wav: bytes, safe_chunks: int) -> None:
         if chunk < safe_chunks:
             assert (heard_left, heard_right) == (said, spoken)
         else:
-            assert heard_left in (said, silence)
-            assert heard_right in (spoken, silence)
+            assert heard_left == said or all(map(is_it_or_silence, heard_left, said))
+            assert heard_right == spoken or all(map(is_it_or_silence, heard_right, spoken))
+
+
+def is_it_or_silence(heard: int, said: int) -> bool:
+    return heard in (said, 0)
 
 
 @pytest.mark.timeout(1_200)

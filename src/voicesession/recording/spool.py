@@ -111,17 +111,17 @@ class Spool:
 
     def read(self, track: Track, frames: range) -> bytes:
         """Return *frames* of *track*; holes, and what lies beyond its end, are silence."""
-        size = len(frames) * FRAME_BYTES
-        if track not in self._files:
-            return bytes(size)
-        found = bytearray()
-        while len(found) < size:
-            offset = frames.start * FRAME_BYTES + len(found)
-            more = os.pread(self._files[track], size - len(found), offset)
+        offset, left = frames.start * FRAME_BYTES, len(frames) * FRAME_BYTES
+        found: list[bytes] = []
+        while left and track in self._files:
+            more = os.pread(self._files[track], left, offset)
             if not more:
                 break
-            found += more
-        return bytes(found.ljust(size, b"\0"))
+            found.append(more)
+            offset, left = offset + len(more), left - len(more)
+        if left:
+            found.append(bytes(left))
+        return b"".join(found)
 
     def pause(self, at_us: int) -> None:
         """Begin a cut; wipe what lies behind it already."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ...core.audio import AudioFormat
-from ...core.errors import RecordingFailed
+from ...core.errors import InvalidValue, RecordingFailed
 from ...core.timeline import Span, Track
 from ...ports.objects import ObjectStore
 from ...ports.recording import Gap, Recorder
@@ -142,6 +142,44 @@ class RecorderOwnershipContract(RecorderSuite):
         reports = await successor.recover(spare={"s1"})
         assert [report.session_id for report in reports] == ["s2"]
         assert successor.open("s1", FORMAT).kept_until_us == 20 * MS
+        await successor.aclose()
+
+    async def test_what_was_left_can_be_looked_at_before_some_of_it_is_finished(
+        self, recorder: Recorder, objects: ObjectStore
+    ) -> None:
+        for number in (1, 2, 3):
+            recorder.open(f"s{number}", FORMAT).write(USER, 0, steady(1, 20 * number))
+        assert await recorder.find_left() == []
+        await recorder.aclose()
+        successor = self.make(objects)
+        left = await successor.find_left()
+        assert [(one.session_id, one.duration_us) for one in left] == [
+            *(("s1", 20 * MS), ("s2", 40 * MS), ("s3", 60 * MS)),
+        ]
+        assert await successor.find_left() == left
+        reports = await successor.recover_only({"s2", "never-seen"})
+        assert [report.session_id for report in reports] == ["s2"]
+        assert [one.session_id for one in await successor.find_left()] == ["s1", "s3"]
+        await successor.aclose()
+
+    async def test_of_a_purged_session_nothing_is_left_in_whatever_state_it_was(
+        self, recorder: Recorder, objects: ObjectStore
+    ) -> None:
+        await recorder.open("finished", FORMAT).close(20 * MS)
+        for session_id in ("open", "released", "another"):
+            recorder.open(session_id, FORMAT).write(USER, 0, steady(1, 20))
+        released = recorder.open("released", FORMAT)
+        released.release()
+        for session_id in ("finished", "open", "released", "unknown"):
+            await recorder.purge(session_id)
+            await recorder.purge(session_id)
+        await recorder.aclose()
+        successor = self.make(objects)
+        assert [one.session_id for one in await successor.recover()] == ["another"]
+        keys = [found.key for found in await objects.find()]
+        assert keys == ["sessions/another/audio.wav"]
+        with pytest.raises(InvalidValue):
+            await successor.purge("../another")
         await successor.aclose()
 
     async def test_what_is_finished_is_never_written_over(
