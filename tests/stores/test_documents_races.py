@@ -1,11 +1,12 @@
 """What happens between reading and writing: whoever is overtaken decides anew."""
 
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from attrs import evolve
+from tests.stores.overtaken import Overtaken
 
 from voicesession.core.accounts import Account, HoldId, Limit, Scope as AccountScope
 from voicesession.core.errors import (
@@ -24,9 +25,8 @@ from voicesession.core.meters import Meter
 from voicesession.core.states import EndReason
 from voicesession.core.templates import TemplateId
 from voicesession.core.windows import Window
-from voicesession.ports.documents import Write
 from voicesession.ports.storage import Change, RunningStats, Storage
-from voicesession.stores.documents import DocumentStorage, MemoryDocumentDriver
+from voicesession.stores.documents import DocumentStorage
 from voicesession.testing.contracts.storage.examples import (
     HOME,
     START,
@@ -42,29 +42,6 @@ from voicesession.testing.contracts.storage.examples import (
 )
 
 HOUR = timedelta(hours=1)
-
-
-class Overtaken(MemoryDocumentDriver):
-    """A medium on which somebody else is faster, once.
-
-    Attributes:
-        meanwhile: What is done before the next write.
-    """
-
-    meanwhile: Callable[[], Coroutine[Any, Any, object]] | None = None
-
-    async def write(self, writes: Sequence[Write], /) -> None:
-        await self._let_others()
-        await super().write(writes)
-
-    async def write_each(self, writes: Sequence[Write], /) -> Sequence[bool]:
-        await self._let_others()
-        return await super().write_each(writes)
-
-    async def _let_others(self) -> None:
-        meanwhile, self.meanwhile = self.meanwhile, None
-        if meanwhile is not None:
-            await meanwhile()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ The books over documents.
 
 * An ``accounts`` document holds the zone and the limits of one account: what is read with every
   entry and seldom written.
-* A ``balances`` document holds what stands in one line.
+* ``balances`` documents hold what stands in one line; see `balances`.
 * A ``holds`` document is one open hold.
 
 An entry is decided by the core on what was read, and written in one batch that names the
@@ -34,14 +34,13 @@ from ...ports.documents import Body, DocumentDriver, DocumentKey, DocumentQuery
 from ..bookkeeping import changes_of, holds_named, holds_of, lines_shown, shown, zone_named
 from ..records import (
     account_document,
-    balance_document,
     hold_document,
     limit_document,
-    parse_balance,
     parse_hold,
     parse_limit,
 )
 from . import layout
+from .balances import Balances, account_name
 from .contention import persistently
 from .transactions import Transaction
 
@@ -55,8 +54,9 @@ _HOLDS_AT_ONCE: Final = 50  # with five lines each they fit into one batch
 class DocumentLedger:
     """See `BudgetLedger`. An entry may touch at most 500 accounts, lines and holds."""
 
-    def __init__(self, driver: DocumentDriver) -> None:
+    def __init__(self, driver: DocumentDriver, *, shards: int) -> None:
         self._driver = driver
+        self._balances = Balances(shards)
 
     async def post(self, entry: LedgerEntry, /) -> Posted:
         async def book(books: Transaction) -> Posted:
@@ -65,9 +65,9 @@ class DocumentLedger:
             stored = await books.get(names)
             held = holds_of(entry, (parse_hold(one.body) for one in stored if one is not None))
             before = await _books(books, accounts_of(entry, held), held)
-            before = await _with_balances(books, before, lines_of(entry, before))
+            before = await self._with_balances(books, before, lines_of(entry, before))
             after, posted = post(before, entry)
-            _write(books, before, after)
+            self._write(books, before, after)
             return posted
 
         return await self._transact(book)
@@ -88,7 +88,7 @@ class DocumentLedger:
         accounts, meters = tuple(accounts), tuple(meters)
         reading = Transaction(self._driver)
         books = await _books(reading, accounts)
-        books = await _with_balances(reading, books, lines_shown(books, accounts, meters, at))
+        books = await self._with_balances(reading, books, lines_shown(books, accounts, meters, at))
         return shown(books, accounts, meters, at)
 
     async def set_limit(self, limit: Limit, /, *, at: datetime) -> Sequence[Standing]:
@@ -150,7 +150,7 @@ class DocumentLedger:
         async def arm(books: Transaction) -> Sequence[Standing]:
             before = await _books(books, [account])
             lines = lines_shown(before, [account], [meter], at)
-            posting = armed(await _with_balances(books, before, lines))
+            posting = armed(await self._with_balances(books, before, lines))
             _write_account(books, account, posting.books)
             return posting.risen
 
@@ -166,16 +166,35 @@ class DocumentLedger:
             stored = await books.get([document.key for document in found])
             holds = [parse_hold(one.body) for one in stored if one is not None]
             lines = {line for hold in holds for line in hold.lines}
-            before = await _with_balances(books, _holding(holds), lines)
+            before = await self._with_balances(books, _holding(holds), lines)
             after = before
             for hold in holds:
                 after = budget.release(after, hold.id)
-            _write(books, before, after)
+            self._write(books, before, after)
             return len(holds)
 
         while some := await self._transact(release):
             released += some
         return released
+
+    async def _with_balances(
+        self, reading: Transaction, books: Books, lines: Iterable[Line]
+    ) -> Books:
+        return evolve(books, balances=await self._balances.read(reading, lines))
+
+    def _write(self, writing: Transaction, before: Books, after: Books) -> None:
+        changes = changes_of(before, after)
+        limited = {account for account, _, _ in after.limits}
+        revisions = {
+            account: stored.revision
+            for account in limited
+            if (stored := writing.seen(_account_key(account))) is not None
+        }
+        self._balances.write(writing, before, after, revisions)
+        for hold_id in changes.closed:
+            writing.delete(_hold_key(hold_id))
+        for hold in changes.opened:
+            writing.put(_hold_key(hold.id), hold_document(hold))
 
 
 async def _books(
@@ -196,23 +215,6 @@ def _holding(held: Iterable[Hold]) -> Books:
     return Books(holds={hold.id: hold for hold in held})
 
 
-async def _with_balances(reading: Transaction, books: Books, lines: Iterable[Line]) -> Books:
-    documents = await reading.get(map(_line_key, lines))
-    return evolve(
-        books, balances=dict(parse_balance(one.body) for one in documents if one is not None)
-    )
-
-
-def _write(writing: Transaction, before: Books, after: Books) -> None:
-    changes = changes_of(before, after)
-    for line, balance in changes.balances.items():
-        writing.put(_line_key(line), balance_document(line, balance))
-    for hold_id in changes.closed:
-        writing.delete(_hold_key(hold_id))
-    for hold in changes.opened:
-        writing.put(_hold_key(hold.id), hold_document(hold))
-
-
 def _write_account(writing: Transaction, account: Account, after: Books) -> None:
     limits = [limit_document(limit) for limit in after.limits.values()]
     zone = after.zones.get(account)
@@ -224,17 +226,8 @@ def _write_account(writing: Transaction, account: Account, after: Books) -> None
     writing.put(_account_key(account), body)
 
 
-def _account_name(account: Account) -> str:
-    return layout.digest(account.tenant_id, account.scope, account.id)
-
-
 def _account_key(account: Account) -> DocumentKey:
-    return DocumentKey("accounts", _account_name(account))
-
-
-def _line_key(line: Line) -> DocumentKey:
-    name = _account_name(line.account)
-    return DocumentKey("balances", f"{name}~{line.meter}~{line.window}~{line.period}")
+    return DocumentKey("accounts", account_name(account))
 
 
 def _hold_key(hold_id: HoldId) -> DocumentKey:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
+from ...core.errors import InvalidValue
 from ...ports.documents import DocumentDriver
 from .erasures import Erasures
 from .layout import INDEXES
@@ -16,6 +17,9 @@ from .transcripts import DocumentTranscripts
 
 __all__ = ("DocumentStorage",)
 
+_MOST_SHARDS: Final = 50
+"""An entry may touch several lines of a tenant, and a batch holds 500 documents."""
+
 
 class DocumentStorage:
     """Keeps everything in documents of *driver*, which it opens and closes.
@@ -26,16 +30,28 @@ class DocumentStorage:
     entry, utterance and task is one, and so is the session. A larger one is refused and
     nothing of it is written. So is whatever the driver's largest document cannot hold, except
     the final transcript, which is split.
+
+    Args:
+        shards: Over how many documents each line of a tenant's budget is spread. One is best
+            where documents are written quickly. On Firestore, which writes a document about
+            once a second, a tenant with many live sessions needs more. Near a limit all of
+            them are written together, so that the limit holds exactly. It may be raised
+            later while nobody has the storage open, and never lowered.
+
+    Raises:
+        InvalidValue: *shards* is not 1 to 50.
     """
 
-    def __init__(self, driver: DocumentDriver) -> None:
+    def __init__(self, driver: DocumentDriver, *, shards: int = 1) -> None:
+        if not 1 <= shards <= _MOST_SHARDS:
+            raise InvalidValue("shards", shards, f"1 to {_MOST_SHARDS}")
         driver.declare(INDEXES)
         self._driver = driver
         self.sessions = DocumentSessions(driver)
         self.transcripts = DocumentTranscripts(driver)
         self.templates = DocumentTemplates(driver)
         self.tasks = DocumentTasks(driver)
-        self.ledger = DocumentLedger(driver)
+        self.ledger = DocumentLedger(driver, shards=shards)
 
     async def __aenter__(self) -> Self:
         """Open the driver, and erase what was deleted by somebody who then died."""

@@ -43,6 +43,10 @@ class Transaction:
             self._read.update(zip(some, await self._driver.get(some), strict=True))
         return [self._read[key] for key in keys]
 
+    def seen(self, key: DocumentKey) -> StoredDocument | None:
+        """Return the document under *key*, which was read before."""
+        return self._read[key]
+
     def put(self, key: DocumentKey, body: Body) -> None:
         """Store *body* in place of what was read."""
         self._writes[key] = body
