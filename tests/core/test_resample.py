@@ -141,7 +141,10 @@ def test_half_a_sample_is_refused() -> None:
         Resampler(8_000, 16_000).push(b"\0")
 
 
-@pytest.mark.parametrize(("from_hz", "to_hz"), [(7_999, 16_000), (16_000, 48_001)])
-def test_a_rate_out_of_range_is_refused(from_hz: int, to_hz: int) -> None:
-    with pytest.raises(InvalidValue, match="8000 to 48000"):
+@pytest.mark.parametrize(
+    ("from_hz", "to_hz", "named"),
+    [(7_999, 16_000, "from_hz is 7999"), (16_000, 48_001, "to_hz is 48001")],
+)
+def test_a_rate_out_of_range_is_refused(from_hz: int, to_hz: int, named: str) -> None:
+    with pytest.raises(InvalidValue, match=f"^{named}; allowed: 8000 to 48000"):
         Resampler(from_hz, to_hz)
