@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import PurePosixPath
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
@@ -19,9 +18,11 @@ from ...core.instants import as_utc
 from ...ports.objects import StoredObject, UnfinishedUpload
 from ..keys import check_key, check_page, check_range, is_key
 from .bucket import Bucket, HostsClient, OwnClient, S3Client
+from .deletion import delete
 from .faults import BeyondTheEnd, UploadLost
 from .location import Location, parsed
 from .settings import S3Limits, S3Options
+from .unfinished import unfinished_uploads
 from .upload import Upload, parts_of
 
 __all__ = ("S3ObjectStore",)
@@ -29,7 +30,6 @@ __all__ = ("S3ObjectStore",)
 _PAGE: Final = 1_000
 """S3 lists no more at once."""
 _LONGEST_SIGNED: Final = timedelta(days=7)
-_RANGE_NOT_SATISFIABLE: Final = 416
 _CONTENT_TYPES: Final = MappingProxyType({".wav": "audio/wav", ".json": "application/json"})
 
 
@@ -67,7 +67,7 @@ class S3ObjectStore:
                 *client* and a place for another one are given.
         """
         if client is not None and (endpoint_url or region):
-            raise InvalidConfig("client", "one beside endpoint_url or region", "one or the other")
+            raise InvalidConfig("client", "given beside a place for another", "one or the other")
         self._place = Location(
             bucket=bucket, prefix=prefix, endpoint_url=endpoint_url, region=region
         )
@@ -173,15 +173,7 @@ class S3ObjectStore:
     async def delete(self, key: str, /) -> None:
         """See ``ObjectStore.delete``. Markers of former deletions go, too."""
         check_key(key)
-        done = await self._bucket.write(
-            key,
-            lambda client: client.delete_object(
-                Bucket=self._bucket.name, Key=self._object_key(key)
-            ),
-        )
-        # Only a bucket with versions names the one that it has made to mark the deletion.
-        if done.get("VersionId"):
-            await self._delete_versions(key)
+        await delete(self._bucket, key, self._object_key(key))
 
     # --- SignedUrls --------------------------------------------------------------------------
 
@@ -209,26 +201,9 @@ class S3ObjectStore:
     ) -> Sequence[UnfinishedUpload]:
         """See ``UnfinishedUploads.unfinished_uploads``."""
         check_page(prefix, 1)
-        before, root = as_utc(begun_before), self._place.root
-        found: list[UnfinishedUpload] = []
-        marks: dict[str, str] = {}
-        is_more = True
-        while is_more:
-            page = await self._uploads(prefix, marks)
-            for one in page.get("Uploads", ()):
-                key = one["Key"].removeprefix(root)
-                if is_key(key) and one["Initiated"] < before:
-                    found.append(
-                        UnfinishedUpload(
-                            key=key, upload_id=one["UploadId"], begun_at=one["Initiated"]
-                        )
-                    )
-            is_more = page["IsTruncated"]
-            marks = {
-                "KeyMarker": page.get("NextKeyMarker", ""),
-                "UploadIdMarker": page.get("NextUploadIdMarker", ""),
-            }
-        return found
+        before = as_utc(begun_before)
+        listed = unfinished_uploads(self._bucket, self._place.root, prefix)
+        return [upload async for upload in listed if upload.begun_at < before]
 
     async def abort_upload(self, upload: UnfinishedUpload, /) -> None:
         """See ``UnfinishedUploads.abort_upload``."""
@@ -281,39 +256,6 @@ class S3ObjectStore:
                 MaxKeys=limit,
             ),
         )
-
-    async def _uploads(self, prefix: str, marks: dict[str, str]) -> dict[str, Any]:
-        return await self._bucket.read(
-            prefix,
-            lambda client: client.list_multipart_uploads(
-                Bucket=self._bucket.name, Prefix=self._place.root + prefix, **marks
-            ),
-        )
-
-    async def _delete_versions(self, key: str) -> None:
-        while versions := await self._versions(key):
-            for version_id in versions:
-                request = partial(self._delete_version, key, version_id)
-                await self._bucket.write(key, request)
-
-    async def _delete_version(self, key: str, version_id: str, client: S3Client) -> None:
-        await client.delete_object(
-            Bucket=self._bucket.name, Key=self._object_key(key), VersionId=version_id
-        )
-
-    async def _versions(self, key: str) -> list[str]:
-        """Some of the versions and deletion markers of *key*; none when there are no more."""
-        object_key = self._object_key(key)
-        listed = await self._bucket.read(
-            key,
-            lambda client: client.list_object_versions(Bucket=self._bucket.name, Prefix=object_key),
-        )
-        # Those of the key itself come before those of longer ones.
-        return [
-            one["VersionId"]
-            for one in (*listed.get("Versions", ()), *listed.get("DeleteMarkers", ()))
-            if one["Key"] == object_key
-        ]
 
 
 def _attachment(filename: str) -> str:
