@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
+from functools import cache
 from typing import Any, Final
 
 import anyio
@@ -47,6 +49,7 @@ class Connection:
             base_url=self._account.base_url,
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=patience_s,
+            verify=_trusted(),
         )
 
     @asynccontextmanager
@@ -77,6 +80,12 @@ class Connection:
     async def aclose(self) -> None:
         """Close the pool. Twice is harmless."""
         await self._client.aclose()
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    # Whom to trust is read from the disk: once, and not for every engine.
+    return httpx2.create_ssl_context()
 
 
 async def pieces_of(response: httpx2.Response) -> AsyncGenerator[bytes]:
