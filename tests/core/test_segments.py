@@ -1,18 +1,15 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, strategies as st
 
-from voicesession.core.errors import InvalidValue
 from voicesession.core.segments import (
-    MAX_PARTS,
-    MIN_PART_BYTES,
     Segment,
     SegmentRead,
     durable,
     first_checkpoint,
-    missing,
-    plan_parts,
     plan_reads,
     plan_segments,
     segment_named,
@@ -56,14 +53,14 @@ def test_a_foreign_name_is_no_segment(name: str) -> None:
     assert segment_named(name) is None
 
 
-@given(st.lists(segments(), max_size=12), st.sampled_from(Track), st.integers(0, 120))
-def test_durable_and_missing_share_the_time_between_them(
-    listing: list[Segment], track: Track, end: int
+@given(st.lists(segments(), max_size=12), st.sampled_from(Track))
+def test_durable_is_what_segments_of_the_track_hold_in_order_and_joined(
+    listing: list[Segment], track: Track
 ) -> None:
-    there = {at for stretch in durable(listing, track) for at in stretch}
-    gone = {at for stretch in missing(listing, track, end) for at in stretch}
-    assert there == {at for one in listing if one.track is track for at in one.frames}
-    assert gone == set(range(end)) - there
+    stretches = durable(listing, track)
+    there = {at for one in listing if one.track is track for at in one.frames}
+    assert [at for stretch in stretches for at in stretch] == sorted(there)
+    assert all(one.stop < other.start for one, other in pairwise(stretches))
 
 
 @given(
@@ -115,36 +112,6 @@ def test_a_new_owner_ships_behind_the_last_one_and_leaves_a_number_free(
 ) -> None:
     first = first_checkpoint(listing)
     assert first == (max(one.checkpoint for one in listing) + 2 if listing else 0)
-
-
-@given(st.integers(0, 10**12), st.integers(1, 10**9))
-def test_parts_are_the_whole_in_order_and_of_one_size(size_bytes: int, at_least: int) -> None:
-    at_least = max(at_least, size_bytes // 200)  # few enough to look at each
-    parts = plan_parts(size_bytes, at_least=at_least)
-    assert sum(map(len, parts)) == size_bytes
-    assert [part.start for part in parts[1:]] == [part.stop for part in parts[:-1]]
-    assert len({len(part) for part in parts[:-1]}) <= 1
-    assert all(len(part) >= at_least for part in parts[:-1])
-    assert all(0 < len(parts[-1]) <= len(part) for part in parts)
-
-
-def test_a_small_file_is_one_part_and_an_empty_one_none() -> None:
-    assert plan_parts(1) == (range(1),)
-    assert plan_parts(0) == ()
-
-
-def test_parts_are_five_mebibytes_until_there_would_be_too_many() -> None:
-    assert len(plan_parts(MIN_PART_BYTES * 3 + 1)[0]) == MIN_PART_BYTES
-    parts = plan_parts(MIN_PART_BYTES * MAX_PARTS + 1)
-    assert len(parts) <= MAX_PARTS
-    assert len(parts[0]) == MIN_PART_BYTES + 1
-
-
-def test_a_negative_size_has_no_parts() -> None:
-    with pytest.raises(InvalidValue, match="size_bytes"):
-        plan_parts(-1)
-    with pytest.raises(InvalidValue, match="at_least"):
-        plan_parts(1, at_least=0)
 
 
 @pytest.mark.parametrize(("first", "end", "checkpoint"), [(-1, 5, 0), (5, 5, 0), (0, 5, -1)])

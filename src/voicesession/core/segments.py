@@ -17,7 +17,6 @@ from typing import Final
 from attrs import field, frozen
 from attrs.validators import ge, instance_of
 
-from .errors import InvalidValue
 from .timeline import Track, merged, without
 
 __all__ = (
@@ -27,8 +26,6 @@ __all__ = (
     "SegmentRead",
     "durable",
     "first_checkpoint",
-    "missing",
-    "plan_parts",
     "plan_reads",
     "plan_segments",
     "segment_named",
@@ -110,11 +107,6 @@ def durable(segments: Iterable[Segment], track: Track) -> tuple[range, ...]:
     return merged(segment.frames for segment in segments if segment.track is track)
 
 
-def missing(segments: Iterable[Segment], track: Track, end_frame: int) -> tuple[range, ...]:
-    """Return the media frames of *track* before *end_frame* that no segment holds."""
-    return tuple(without(range(end_frame), durable(segments, track)))
-
-
 def plan_reads(segments: Iterable[Segment], track: Track, frames: range) -> Iterator[SegmentRead]:
     """Yield what to read, in order and without a hole, to have *frames* of *track*."""
     left = [frames]
@@ -134,23 +126,3 @@ def plan_reads(segments: Iterable[Segment], track: Track, frames: range) -> Iter
         left = after
     reads.extend(SegmentRead(None, stretch) for stretch in left if stretch)
     yield from sorted(reads, key=lambda read: read.frames.start)
-
-
-def plan_parts(size_bytes: int, *, at_least: int = MIN_PART_BYTES) -> tuple[range, ...]:
-    """Return the parts of a multipart upload as byte ranges: one after the other, no gap.
-
-    All parts but the last have the same size, which is *at_least* unless that would take
-    more than 10 000; the last has what remains. No bytes, no parts.
-
-    Raises:
-        InvalidValue: *size_bytes* is negative, or *at_least* is not positive.
-    """
-    if size_bytes < 0:
-        raise InvalidValue("size_bytes", size_bytes, "0 or more")
-    if at_least < 1:
-        raise InvalidValue("at_least", at_least, "1 or more")
-    part_bytes = max(at_least, -(-size_bytes // MAX_PARTS))
-    return tuple(
-        range(start, min(start + part_bytes, size_bytes))
-        for start in range(0, size_bytes, part_bytes)
-    )
