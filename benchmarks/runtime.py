@@ -11,7 +11,9 @@ latencies more than the rest.
 ==============================  ==========================================================
 real-time sessions a core       50 frames a second each, paced by the clock; by CPU time
 speech end → first frame        from the frame that ends the turn to the first of the reply
-barge-in → silence              from the frame that interrupts to the reply's being cleared
+barge-in → silence              from the frame that interrupts to the reply's being cleared;
+                                both on the wall, and as CPU of the loop's thread in between
+                                (its other sessions' too): on an idle core that is the same
 frames after barge-in           pieces of a reply that came out after that
 idle session                    Python memory and tasks, once started and after 1 s of audio
 start                           CPU of bringing a created session to LIVE
@@ -61,7 +63,10 @@ from voicesession.testing.scripted import CallbackAgent
 
 FRAME_S: Final = 0.02
 FRAME: Final = bytes(640)
-TURNS: Final = 10
+TURNS: Final = 5
+SPOKEN_FRAMES: Final = 50
+LISTENED_S: Final = 0.5
+TURN_S: Final = SPOKEN_FRAMES * FRAME_S + LISTENED_S
 HURRIED: Final = FloorConfig(
     voice=VoiceActivityConfig(min_speech_us=20_000, min_silence_us=20_000),
     endpointing=EndpointingConfig(min_delay_us=0, max_delay_us=0),
@@ -72,7 +77,8 @@ HURRIED: Final = FloorConfig(
 
 
 def answer(_prompt: Prompt) -> Iterable[ReplyPart]:
-    yield "here is an answer of some words to talk about. "
+    yield "Here is the answer. "
+    yield "And here is more about it."
 
 
 class InstantVoiceActivityDetector:
@@ -185,16 +191,38 @@ async def sessions_a_core(sessions: int, seconds: float) -> dict[str, float]:
 # --- latencies --------------------------------------------------------------------------------
 
 
+Times = tuple[float, float]
+"""On the wall, and of the CPU in this thread; in seconds."""
+
+
+def now() -> Times:
+    return time.perf_counter(), time.thread_time()
+
+
+def since(then: Times) -> Times:
+    wall, cpu = now()
+    return wall - then[0], cpu - then[1]
+
+
+def percentiles(name: str, times: list[Times]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for unit, values in zip(("ms", "cpu_ms"), zip(*times, strict=True), strict=True):
+        hundredths = quantiles(values, n=100)
+        found[f"{name}_{unit}_p50"] = hundredths[49] * 1e3
+        found[f"{name}_{unit}_p99"] = hundredths[98] * 1e3
+    return found
+
+
 class Caller:
     """Speaks, waits for the first of the answer, interrupts it, and notes how long both took."""
 
     def __init__(self, call: VoiceSession) -> None:
         self._call = call
-        self._sent = 0.0
+        self._sent = (0.0, 0.0)
         self._heard = asyncio.Event()
         self._cleared = False
-        self.to_first_frame: list[float] = []
-        self.to_silence: list[float] = []
+        self.to_first_frame: list[Times] = []
+        self.to_silence: list[Times] = []
         self.frames_after = 0
         call.subscribe(self._follow)
 
@@ -203,47 +231,48 @@ class Caller:
             if self._cleared:
                 self.frames_after += 1
             if not self._heard.is_set():
-                self.to_first_frame.append(time.perf_counter() - self._sent)
+                self.to_first_frame.append(since(self._sent))
                 self._heard.set()
             self._call.played(piece)
 
-    async def talk(self) -> None:
+    async def talk(self, begin_s: float) -> None:
+        await asyncio.sleep(begin_s)
         listening = asyncio.create_task(self.listen())
         for _ in range(TURNS):
             self._heard.clear()
             self._cleared = False
-            for _ in range(10):
+            for _ in range(SPOKEN_FRAMES):
                 await self._send(VOICE)
             # One frame of silence: the voice is off, the flush is answered, the turn over.
             await self._send(FRAME)
             await self._heard.wait()
-            await asyncio.sleep(5 * FRAME_S)
+            await asyncio.sleep(LISTENED_S)
             while not self._cleared:
                 await self._send(VOICE)
         listening.cancel()
 
     async def _send(self, frame: bytes) -> None:
-        self._sent = time.perf_counter()
+        self._sent = now()
         await self._call.process_audio(frame)
         await asyncio.sleep(FRAME_S)
 
     def _follow(self, happening: object) -> None:
         if isinstance(happening, ReplyCleared):
             self._cleared = True
-            self.to_silence.append(time.perf_counter() - self._sent)
+            self.to_silence.append(since(self._sent))
 
 
 async def latencies(sessions: int) -> dict[str, float]:
     async with AsyncExitStack() as stack:
         callers = [Caller(call) for call in await opened(stack, sessions, INSTANT)]
-        await asyncio.gather(*(caller.talk() for caller in callers))
-    first = [ms * 1e3 for caller in callers for ms in caller.to_first_frame]
-    silence = [ms * 1e3 for caller in callers for ms in caller.to_silence]
+        # As in life, their turns do not end at the same moment.
+        begins = (TURN_S * number / sessions for number in range(sessions))
+        await asyncio.gather(*map(Caller.talk, callers, begins))
+    first = [times for caller in callers for times in caller.to_first_frame]
+    silence = [times for caller in callers for times in caller.to_silence]
     return {
-        "speech_end_to_first_frame_ms_p50": quantiles(first, n=100)[49],
-        "speech_end_to_first_frame_ms_p99": quantiles(first, n=100)[98],
-        "barge_in_to_silence_ms_p50": quantiles(silence, n=100)[49],
-        "barge_in_to_silence_ms_p99": quantiles(silence, n=100)[98],
+        **percentiles("speech_end_to_first_frame", first),
+        **percentiles("barge_in_to_silence", silence),
         "frames_after_barge_in": sum(caller.frames_after for caller in callers),
         "turns": len(first),
         "barge_ins": len(silence),

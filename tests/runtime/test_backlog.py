@@ -145,3 +145,18 @@ def test_a_question_put_again_has_just_been_asked() -> None:
     flush = log.oldest_flush
     assert flush is not None
     assert flush.at_us == 70
+
+
+def test_a_stream_may_be_left_when_no_words_are_owed_whatever_else_is() -> None:
+    log = backlog()
+    assert not log.is_settled
+    log.voice = False
+    assert log.is_settled
+    log.ask(Question.FLUSH, 0)
+    log.ask(Question.MARK, 0)
+    assert log.awaits_words
+    assert not log.is_settled
+    log.answered(Question.FLUSH)
+    assert log.is_settled
+    log.words = True
+    assert not log.is_settled

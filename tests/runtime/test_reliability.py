@@ -62,7 +62,7 @@ async def said(stage: Stage, call: VoiceSession, speaker: Speaker = Speaker.USER
 # --- the recogniser -------------------------------------------------------------------------
 
 
-@settings(max_examples=8 if settings.get_current_profile_name() != "proof" else 500)
+@settings(max_examples=4 if settings.get_current_profile_name() != "proof" else 500)
 @given(pieces=st.integers(0, 80), times=st.integers(1, 4), backup=st.booleans())
 async def test_wherever_a_stream_breaks_every_word_is_kept_once(
     pieces: int, times: int, *, backup: bool

@@ -49,8 +49,8 @@ class Asked:
 class Backlog:
     """What one track's recogniser still owes us.
 
-    As long as there is a voice, a word or a question, all audio counts. Else the last moment
-    of it is enough, because nothing was said in what was before.
+    As long as there is a voice, a word or a flush, all audio counts. Else the last moment of
+    it is enough, because nothing was said in what was before.
 
     Attributes:
         voice: Somebody is speaking.
@@ -70,6 +70,7 @@ class Backlog:
         self._first_place = 0
         self._held_bytes = 0
         self._asked: list[Asked] = []
+        self._flushes = 0
         self.voice = False
         self.words = False
         self.unheard_from_us: int | None = None
@@ -80,9 +81,9 @@ class Backlog:
         return tuple(self._asked)
 
     @property
-    def is_asked(self) -> bool:
-        """An answer is owed."""
-        return bool(self._asked)
+    def awaits_words(self) -> bool:
+        """A flush was not answered yet."""
+        return self._flushes > 0
 
     @property
     def oldest_flush(self) -> Asked | None:
@@ -91,14 +92,14 @@ class Backlog:
 
     @property
     def is_settled(self) -> bool:
-        """Nothing is owed: a stream may be left here without a loss."""
-        return not (self.voice or self.words or self._asked)
+        """Nothing that counts is owed: a stream may be left here without a loss."""
+        return not (self.voice or self.words or self._flushes)
 
     def push(self, pcm: bytes, at_us: int) -> None:
         """Take audio that was pushed."""
         self._pieces.append((at_us, pcm))
         self._held_bytes += len(pcm)
-        counts = self.voice or self.words or bool(self._asked)
+        counts = self.voice or self.words or self._flushes > 0
         most_bytes = self._most_bytes if counts else self._silence_bytes
         while self._held_bytes > most_bytes:
             dropped_us = self._drop()
@@ -108,6 +109,7 @@ class Backlog:
     def ask(self, question: Question, at_us: int) -> None:
         """Take that a question was asked at *at_us* on the clock."""
         self._asked.append(Asked(question, self._next_place, at_us))
+        self._flushes += question is Question.FLUSH
 
     def answered(self, question: Question) -> bool:
         """Take the answer to the oldest question of its kind; tell whether there was one."""
@@ -116,6 +118,7 @@ class Backlog:
             return False
         self._asked.remove(asked)
         if question is Question.FLUSH:
+            self._flushes -= 1
             self._settle(asked.place)
         return True
 

@@ -98,7 +98,7 @@ class Recogniser:
         self._backlog.push(pcm, at_us)
         if self._stream is not None:
             self._stream.push(pcm, at_us)
-            if self._backlog.is_asked or self._longest_us is not None:
+            if self._backlog.awaits_words or self._longest_us is not None:
                 self._look_at_the_time()
 
     def voice(self, *, is_on: bool) -> None:
