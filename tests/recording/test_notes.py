@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings, strategies as st
 
 from voicesession.core.errors import RecordingFailed
@@ -32,6 +33,20 @@ ENTRIES = st.one_of(
     st.tuples(st.just("lost"), LOST),
     st.tuples(st.just("closed"), st.one_of(st.none(), st.integers(0, 10**9))),
     st.tuples(st.just("keys"), st.lists(st.text(min_size=1))),
+    st.tuples(st.just("cut"), SPANS.map(lambda span: [span.from_us, span.to_us])),
+    st.tuples(st.sampled_from(["first_frame", "checkpoint"]), st.integers(0, 10**9)),
+    st.tuples(
+        st.just("made"),
+        st.fixed_dictionaries(
+            {
+                "uris": st.lists(st.text(min_size=1), min_size=1),
+                "duration_us": st.integers(0, 10**9),
+                "size_bytes": st.integers(0, 10**9),
+                "channels": st.sampled_from((1, 2)),
+                "is_partial": st.booleans(),
+            }
+        ),
+    ),
 )
 
 
@@ -46,6 +61,18 @@ def test_whole_lines_say_what_was_noted_and_a_torn_one_says_nothing(
     torn = line(*data.draw(ENTRIES))
     torn = torn[: data.draw(st.integers(0, len(torn) - 1))]
     assert read_notes(content + torn) == (notes, len(content))
+
+
+@settings(deadline=None)
+@given(st.lists(ENTRIES, max_size=8))
+def test_the_log_for_others_says_all_but_what_concerns_this_spool(
+    entries: list[tuple[str, object]],
+) -> None:
+    notes = START
+    for name, value in entries:
+        notes = notes.after(name, value)
+    theirs, _ = read_notes(notes.log())
+    assert theirs == evolve(notes, first_frame=None, checkpoint=None)
 
 
 def test_a_pause_and_its_end_are_a_cut_and_an_empty_one_is_none() -> None:

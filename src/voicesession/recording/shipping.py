@@ -151,12 +151,13 @@ class Shipment:
     async def _ship(self, batch: Batch, checkpoint: int) -> None:
         keeper = self.feed.keeper
         notes = keeper.spool.notes
-        if batch.is_empty and (self._noted is None or self._noted == notes.log()):
+        log = notes.log()
+        if batch.is_empty and self._noted in (None, log):
             return
         self._checkpoint = checkpoint + 2
-        if self._noted != notes.log():
+        if self._noted != log:
             await self.folder.note(notes)
-            self._noted = notes.log()
+            self._noted = log
         if batch.wiped:
             await self.folder.wipe(batch.wiped, checkpoint)
             batch.wiped = ()
@@ -233,13 +234,15 @@ class Shipper:
             self._is_running = False
 
     async def ship_the_rest(self) -> None:
-        """Ship what is left of all recordings, for some seconds at most."""
+        """Ship what is left of all recordings, for some seconds at most, and then no more."""
         shipments, self._shipments = tuple(self._shipments.values()), {}
         with anyio.move_on_after(_LAST_CHANCE_S):
             async with anyio.create_task_group() as group:
                 for shipment in shipments:
                     shipment.let_go = _nothing
                     group.start_soon(self._ship, shipment)
+        for shipment in shipments:
+            await shipment.stop()
 
     async def _ship(self, shipment: Shipment) -> None:
         try:
