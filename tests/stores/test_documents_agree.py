@@ -224,7 +224,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
 
 TestDocumentsAgree = DocumentsAgree.TestCase
 TestDocumentsAgree.settings = settings(
-    max_examples=examples(12), stateful_step_count=40, deadline=None
+    max_examples=examples(8), stateful_step_count=40, deadline=None
 )
 TestRedisAgrees = RedisAgrees.TestCase
 TestRedisAgrees.settings = settings(max_examples=examples(4), stateful_step_count=30, deadline=None)

@@ -31,6 +31,11 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
 def driver() -> MemoryDocumentDriver:
     return MemoryDocumentDriver(largest_document_bytes=LARGEST)
 
