@@ -51,6 +51,8 @@ class OpenAIServer:
     url: str = ""
     replies: list[list[str | Call]] = field(factory=list)
     """What to answer to the next chats, piece by piece."""
+    after_tools: list[str | Call] | None = None
+    """What to answer to a chat that ends with what a tool said, if that is not the next."""
     fault: Fault | None = None
     refusal: Refusal | None = None
     ends: bool = True
@@ -78,7 +80,10 @@ class OpenAIServer:
         """Return the kind of the answer and its pieces."""
         match asked.path.removeprefix("/v1"):
             case "/chat/completions":
-                return "text/event-stream", self._chat()
+                is_told = asked.body["messages"][-1]["role"] == "tool"
+                if is_told and self.after_tools is not None:
+                    return "text/event-stream", self._chat(self.after_tools)
+                return "text/event-stream", self._chat(self.replies.pop(0))
             case "/audio/speech":
                 return "audio/pcm", self._speak(asked.body["input"])
             case "/audio/transcriptions":
@@ -86,9 +91,9 @@ class OpenAIServer:
             case path:
                 raise AssertionError(path)
 
-    def _chat(self) -> Iterator[bytes]:
+    def _chat(self, parts: list[str | Call]) -> Iterator[bytes]:
         calls = 0
-        for part in self.replies.pop(0):
+        for part in parts:
             if isinstance(part, str):
                 yield b": awake\n\n" + _chunk({"content": part})
             else:
