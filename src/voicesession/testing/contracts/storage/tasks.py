@@ -140,7 +140,7 @@ class TaskContract(OnStorage):
         assert claimed.id == "t2"
         assert list(await storage.tasks.claim([], duration=_HOUR)) == []
 
-    async def test_those_that_have_waited_longest_come_first(self, storage: Storage) -> None:
+    async def test_tasks_that_have_waited_longest_are_claimed_first(self, storage: Storage) -> None:
         waiting = [a_task(f"t{n}", due_at=START - n * _SOON) for n in range(5)]
         await _with(storage, *waiting)
         assert [task.id for task in await _claim(storage, limit=3)] == ["t4", "t3", "t2"]
