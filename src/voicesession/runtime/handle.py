@@ -182,10 +182,11 @@ class SessionHandle:
     async def afford(self, pcm: bytes) -> bool:
         """Wait until the budget has room for *pcm*; return False if it has none.
 
-        For audio that comes faster than it was spoken, such as from a file: `audio` does not
+        It has none at once while the session is not LIVE. For audio that comes faster than it was spoken, such as from a file: `audio` does not
         wait, and the ledger is asked in good time only for what comes as it is spoken.
         """
-        return await self.ownership.spending.afford(self.ownership.tape.moves_us(pcm))
+        wanted_us = self.ownership.tape.moves_us(pcm)
+        return self.is_live and await self.ownership.spending.afford(wanted_us)
 
     async def mask(self, from_us: int, to_us: int) -> None:
         """Take a stretch of media time out of the recording and out of the transcript.

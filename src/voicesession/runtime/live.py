@@ -93,6 +93,11 @@ class VoiceSession:
         """Whether the session has ended, or is another worker's now."""
         return self._handle.is_over
 
+    @property
+    def handle(self) -> SessionHandle:
+        """The session in its owner's hand: to charge it, to mask it, to pause its recording."""
+        return self._handle
+
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call *listener* with whatever happens; see `voicesession.runtime.happenings`."""
         return self._handle.subscribe(listener)
@@ -201,7 +206,8 @@ class VoiceSession:
         """Take audio of the caller: any size, in the session's format.
 
         While the session is paused it is dropped. The call waits where finished words wait
-        for the store and there is no more room for them; and it lets others have their
+        for the store and there is no more room for them, and where more audio comes than was
+        reserved of the budget; without any budget the session pauses. And it lets others have their
         turn once in ``ingest_chunk_bytes``, for those who have all the audio at once.
 
         Raises:
@@ -212,6 +218,8 @@ class VoiceSession:
         self._check()
         for pcm in self._framing.cut(frame):
             at_us = self.media_us
+            # It waits only for those who bring audio faster than it was spoken.
+            await self._handle.afford(pcm)
             if self._handle.audio(Track.USER, pcm):
                 self._conductor.hear(pcm, at_us)
             if self._conductor.outbox.is_full:
