@@ -3,9 +3,13 @@
 import pytest
 from google.cloud.firestore import AsyncClient
 from hypothesis import settings
+from hypothesis.stateful import rule
 from tests.firestore_emulator.server import Emulator
-from tests.stores.test_documents_agree import DocumentsAgree
+from tests.stores.test_documents_agree import ENTRIES, DocumentsAgree
 
+from voicesession.core.errors import InvalidValue
+from voicesession.core.ledger import LedgerEntry
+from voicesession.ports.storage import Storage
 from voicesession.stores.documents import INDEXES
 from voicesession.stores.documents.firestore import FirestoreDocumentDriver, index_definitions
 from voicesession.testing.effort import examples
@@ -27,6 +31,16 @@ class FirestoreAgrees(DocumentsAgree):
         self.runner.run(self.client._firestore_api.transport.close())
         self.runner.run(self.emulator.aclose())
         self.runner.close()
+
+    @rule(entry=ENTRIES)
+    def post(self, entry: LedgerEntry) -> None:
+        async def post(store: Storage) -> object:
+            try:
+                return await store.ledger.post(entry)
+            except InvalidValue as error:
+                return error.field  # of several holds that are not held, any may be named
+
+        self.both(post)
 
 
 TestFirestoreAgrees = FirestoreAgrees.TestCase
