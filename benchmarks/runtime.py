@@ -265,8 +265,8 @@ class Caller:
 async def latencies(sessions: int) -> dict[str, float]:
     async with AsyncExitStack() as stack:
         callers = [Caller(call) for call in await opened(stack, sessions, INSTANT)]
-        # As in life, their turns do not end at the same moment.
-        begins = (TURN_S * number / sessions for number in range(sessions))
+        # As in life, neither their turns nor their frames come at the same moment.
+        begins = ((TURN_S + FRAME_S) * number / sessions for number in range(sessions))
         await asyncio.gather(*map(Caller.talk, callers, begins))
     first = [times for caller in callers for times in caller.to_first_frame]
     silence = [times for caller in callers for times in caller.to_silence]

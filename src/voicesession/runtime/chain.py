@@ -14,6 +14,7 @@ from typing import Generic, Protocol, TypeVar
 from ..core.breaker import Breaker, BreakerPolicy, BreakerState, Outcome, admit, record
 from ..core.errors import InvalidConfig
 from ..ports.agent import HoldsConnections
+from ..ports.speech import DeclaresLimits, EngineLimits
 
 __all__ = ("Chain", "Link")
 
@@ -29,10 +30,15 @@ E_co = TypeVar("E_co", bound=Engine, covariant=True)
 
 
 class Link(Generic[E_co]):
-    """One engine of a chain, and how it has been doing. All of one event loop."""
+    """One engine of a chain, and how it has been doing. All of one event loop.
+
+    Attributes:
+        limits: What the engine takes; it is asked once.
+    """
 
     def __init__(self, engine: E_co, policy: BreakerPolicy) -> None:
         self.engine = engine
+        self.limits = _limits_of(engine)
         self._breaker = Breaker(policy=policy)
         self._ailing_until_us: int | None = None
 
@@ -91,3 +97,7 @@ class Chain(Generic[E_co]):
         for link in reversed(self.links):
             if isinstance(link.engine, HoldsConnections):
                 await link.engine.aclose()
+
+
+def _limits_of(engine: object) -> EngineLimits:
+    return engine.limits if isinstance(engine, DeclaresLimits) else EngineLimits()

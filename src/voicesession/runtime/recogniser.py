@@ -17,7 +17,6 @@ import anyio
 from ..core.audio import AudioFormat
 from ..core.errors import ProviderUnavailable, VoiceSessionError
 from ..ports.speech import (
-    DeclaresLimits,
     Final as FinalWords,
     Flushed,
     Interim,
@@ -271,10 +270,7 @@ class Recogniser:
         self._link, self._stream, self._results = link, stream, aiter(stream)
         self._marks = stream if isinstance(stream, MarksProgress) else None
         self._opened_us = self._engines.now_us
-        engine = link.engine
-        self._longest_us = (
-            engine.limits.longest_stream_us if isinstance(engine, DeclaresLimits) else None
-        )
+        self._longest_us = link.limits.longest_stream_us
         self._engines.took_over(link)
         if backlog.unheard_from_us is not None and backlog.from_us is not None:
             lost = AudioUnheard(start_us=backlog.unheard_from_us, end_us=backlog.from_us)

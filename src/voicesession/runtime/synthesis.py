@@ -16,7 +16,7 @@ from anyio import to_thread
 from ..core.errors import VoiceSessionError
 from ..core.heard import SpeechMark
 from ..core.resample import Resampler
-from ..ports.speech import DeclaresLimits, TextToSpeech
+from ..ports.speech import TextToSpeech
 from .busy import Busy
 from .chain import Link
 from .engines import Attempts, Engines, as_provider_error
@@ -71,7 +71,7 @@ class Synthesis:
             except VoiceSessionError as error:
                 raise as_provider_error(self._engines.chain.name, error) from error
             try:
-                await self._speak_with(link, _at_once(link.engine, rest))
+                await self._speak_with(link, _at_once(rest, link.limits.longest_text))
             except Exception as error:  # noqa: BLE001 - an adapter may be the host's own
                 attempts.failed(link, error)
             else:
@@ -129,9 +129,8 @@ class Synthesis:
         return await to_thread.run_sync(self._resampler.push, pcm)
 
 
-def _at_once(engine: TextToSpeech, text: str) -> str:
+def _at_once(text: str, longest: int | None) -> str:
     """Return as much of *text* as one call may speak; where that is not all, whole words."""
-    longest = engine.limits.longest_text if isinstance(engine, DeclaresLimits) else None
     if longest is None or len(text) <= longest:
         return text
     cut = text.rfind(" ", 1, longest + 1)
