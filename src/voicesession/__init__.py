@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from .core.accounts import Limit as Limit
     from .core.admission import AdmissionPolicy as AdmissionPolicy
     from .core.audio import AudioFormat as AudioFormat, Encoding as Encoding
     from .core.deadlines import LifePolicy as LifePolicy
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         InvalidState as InvalidState,
         InvalidValue as InvalidValue,
         LeaseLost as LeaseLost,
+        ProviderBusy as ProviderBusy,
         ProviderError as ProviderError,
         ProviderUnavailable as ProviderUnavailable,
         QuotaExceeded as QuotaExceeded,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
         StoreError as StoreError,
         StoreTimeout as StoreTimeout,
         StoreUnavailable as StoreUnavailable,
+        TemplateNotFound as TemplateNotFound,
         VersionConflict as VersionConflict,
         VoiceSessionError as VoiceSessionError,
         WrongEventLoop as WrongEventLoop,
@@ -67,6 +70,7 @@ if TYPE_CHECKING:
 _HOME_OF: Final = {
     name: module
     for module, names in {
+        "core.accounts": ("Limit",),
         "core.admission": ("AdmissionPolicy",),
         "core.audio": ("AudioFormat", "Encoding"),
         "core.deadlines": ("LifePolicy",),
@@ -78,6 +82,7 @@ _HOME_OF: Final = {
             "InvalidState",
             "InvalidValue",
             "LeaseLost",
+            "ProviderBusy",
             "ProviderError",
             "ProviderUnavailable",
             "QuotaExceeded",
@@ -90,6 +95,7 @@ _HOME_OF: Final = {
             "StoreError",
             "StoreTimeout",
             "StoreUnavailable",
+            "TemplateNotFound",
             "VersionConflict",
             "VoiceSessionError",
             "WrongEventLoop",

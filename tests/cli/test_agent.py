@@ -5,10 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from voicesession.cli.agent import STORY, DemoAgent, EchoAgent
+from voicesession.cli.desk import Desk
+from voicesession.core.accounts import Account, Limit, Line, Scope, Standing
 from voicesession.core.identity import SessionId
+from voicesession.core.meters import Meter
 from voicesession.core.session import Session
 from voicesession.core.utterance import Speaker, Utterance, UtteranceId
-from voicesession.ports.agent import Agent, HangUp, Prompt, ReplyPart
+from voicesession.core.windows import Window
+from voicesession.ports.agent import Agent, HangUp, Prompt, ReplyPart, ToolCall
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SESSION = Session(
@@ -97,8 +101,34 @@ async def test_polite_words_are_answered(text: str) -> None:
 
 
 async def test_what_the_agent_does_not_know_it_repeats() -> None:
-    (reply,) = await answer(DemoAgent(), "how much budget is left")
-    assert reply == "You said how much budget is left. I have no answer to that."
+    (reply,) = await answer(DemoAgent(), "what is the weather like")
+    assert reply == "You said what is the weather like. I have no answer to that."
+
+
+async def test_what_is_left_of_the_budget_is_what_the_books_say() -> None:
+    assert await answer(DemoAgent(), "how much budget is left") == [
+        "There is no limit to this call."
+    ]
+    account = Account(Scope.SESSION, "s1")
+    limit = Limit(account=account, meter=Meter.AUDIO_US, window=Window.SESSION, amount=90_000_000)
+    line = Line(account, Meter.AUDIO_US, Window.SESSION, "")
+
+    async def look() -> Standing:
+        return Standing(line=line, limit=limit, spent=20_000_000, held=9_000_000)
+
+    desk = Desk()
+    desk._look = look
+    assert await answer(DemoAgent(desk), "how much budget is left") == [
+        "1 minute and 1 second of this call are left."
+    ]
+
+
+@pytest.mark.parametrize("text", ["pause the recording", "continue the recording"])
+async def test_the_agent_asks_for_leave_before_it_touches_the_recording(text: str) -> None:
+    first, *words = await answer(DemoAgent(), text)
+    assert isinstance(first, ToolCall)
+    assert first.side_effects
+    assert "recording" in str(words)
 
 
 async def test_the_echo_repeats_everything() -> None:

@@ -144,8 +144,8 @@ def test_the_timeline_tells_who_had_the_floor_and_what_was_said(performed: Perfo
 async def test_its_journal_replays_to_the_session_that_was_stored(performed: Performed) -> None:
     store = SqliteStorage(performed.out / "voice.db")
     async with store:
-        (session,) = (await store.find(SessionQuery(), EVERYTHING)).sessions
-        journal = await store.journal(session.id, EVERYTHING)
+        (session,) = (await store.sessions.find(SessionQuery(), EVERYTHING)).sessions
+        journal = await store.sessions.journal(session.id, EVERYTHING)
     *_, replayed = replay(
         [decode(json.loads(json.dumps(encode(entry)))) for entry in journal],
         created_at=session.created_at,

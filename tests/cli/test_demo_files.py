@@ -225,3 +225,34 @@ def test_an_interrupted_demo_ends_its_session_and_keeps_what_there_is(
     with wave.open(str(Path(session["audio_uri"].removeprefix("file://")))) as file:
         recorded_s = file.getnframes() / file.getframerate()
     assert recorded_s == pytest.approx(session["audio_duration_seconds"], abs=0.02)
+
+
+def test_what_is_said_while_the_recording_is_paused_is_not_in_it(
+    command: Command, speech: Speech, tmp_path: Path
+) -> None:
+    # Each sentence takes four seconds, and the answers fall into the silence behind it.
+    said = ("hello", "pause the recording", "tell me a long story", "continue the recording")
+    audio = b"".join(speech(sentence, 16_000) for sentence in said)
+    wav = write_wav(tmp_path / "call.wav", audio)
+    ran = command("demo", "--wav", wav, "--out", "out", "--json")
+    assert ran.code == 0
+    answers = [turn["spoken"] for turn in ran.document["turns"]]
+    assert answers[1] == "The recording is paused."
+    with wave.open(ran.document["recording"]) as file:
+        recorded_s = file.getnframes() / file.getframerate()
+    # The story, at least, is missing.
+    assert recorded_s < ran.document["duration_s"] - 3
+
+
+def test_a_call_whose_budget_is_spent_pauses_is_given_more_and_goes_on(
+    command: Command, speech: Speech, tmp_path: Path
+) -> None:
+    audio = speech("what time is it", 16_000) + speech("goodbye", 16_000)
+    wav = write_wav(tmp_path / "call.wav", audio)
+    ran = command("demo", "--wav", wav, "--out", "out", "--budget", "4", "--json")
+    assert ran.code == 0
+    assert "LIVE → PAUSED, budget_exhausted" in ran.stderr
+    assert "PAUSED → LIVE" in ran.stderr
+    assert "is spent" in ran.stderr
+    assert ran.document["end_reason"] == "completed"
+    assert ran.document["turns"][0]["heard"] == "what time is it"

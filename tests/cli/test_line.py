@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
+from anyio.lowlevel import checkpoint
 
 from voicesession.cli.line import STEP_US, AsFastAsItComputes, Line, Pace, RealTime
 from voicesession.core.floor.effects import FloorChanged
@@ -45,18 +46,27 @@ class Reader:
         self.turns.append(turn)
         return next(self._pieces, None if self._hangs_up else bytes(STEP_BYTES))
 
+    def wait(self) -> None:
+        raise AssertionError("nothing pauses here")
 
-class WakingClock(SteppedClock):
-    """Sleeps by moving on, and writes down until when."""
+
+class WakingClock:
+    """Sleeps by turning the clock of all others, and writes down until when."""
 
     def __init__(self) -> None:
-        super().__init__(START)
+        self.of_others = SteppedClock(START)
         self.slept_until_us: list[int] = []
+
+    def now(self) -> datetime:
+        return self.of_others.now()
+
+    def monotonic_us(self) -> int:
+        return self.of_others.monotonic_us()
 
     async def sleep_until(self, monotonic_us: int, /) -> None:
         self.slept_until_us.append(monotonic_us)
-        self.advance(max(0, monotonic_us - self.monotonic_us()))
-        await super().sleep_until(monotonic_us)
+        self.of_others.advance(max(0, monotonic_us - self.monotonic_us()))
+        await checkpoint()
 
 
 def farewell(_prompt: Prompt) -> Iterator[ReplyPart]:
@@ -130,9 +140,8 @@ async def test_a_session_that_somebody_else_ends_is_let_go() -> None:
 
 async def test_in_real_time_a_step_ends_when_its_20_ms_are_over() -> None:
     clock = WakingClock()
-    async with a_call(clock, silence) as call:
+    async with a_call(clock.of_others, silence) as call:
         began_us = clock.monotonic_us()
-        clock.slept_until_us.clear()
         await Line(Reader(bytes(5 * STEP_BYTES), hangs_up=True), RealTime(clock)).hold(call)
     steps = [began_us + step * STEP_US for step in range(1, 6)]
     assert [at for at in clock.slept_until_us if at in steps] == steps
@@ -144,7 +153,7 @@ async def test_a_late_step_is_caught_up_with(late_us: int) -> None:
     pace: Pace = RealTime(clock)
     pace.begin()
     await pace.step()
-    clock.advance(late_us)
+    clock.of_others.advance(late_us)
     for _ in range(4):
         await pace.step()
     assert clock.monotonic_us() == 5 * STEP_US
@@ -154,7 +163,7 @@ async def test_both_ways_lead_through_the_same_conversation() -> None:
     told: list[list[TurnState]] = []
     for clock, pace in (
         ((fast := SteppedClock(START)), AsFastAsItComputes(fast)),
-        ((waking := WakingClock()), RealTime(waking)),
+        ((waking := WakingClock()).of_others, RealTime(waking)),
     ):
         states: list[TurnState] = []
 

@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from datetime import timedelta
 from typing import Final, TypeAlias
 
-from ..ports.agent import HangUp, Prompt, ReplyPart
+from ..ports.agent import HangUp, Prompt, ReplyPart, ToolCall
+from .desk import Desk
 
 __all__ = ("STORY", "DemoAgent", "EchoAgent")
 
@@ -23,18 +24,26 @@ STORY: Final = (
 
 _WORDS_TO_FIND_THE_PLACE: Final = 5
 
-_Answer: TypeAlias = Callable[[Prompt], Iterator[ReplyPart]]
+_Answer: TypeAlias = Callable[[Prompt, Desk], Iterator[ReplyPart]]
 
 
 class DemoAgent:
-    """Answers a few questions about the conversation itself."""
+    """Answers a few questions about the conversation itself.
+
+    Args:
+        desk: What of the call it has at hand.
+    """
 
     name = "demo"
+
+    def __init__(self, desk: Desk | None = None) -> None:
+        self._desk = desk or Desk()
 
     async def reply(self, prompt: Prompt, /) -> AsyncGenerator[ReplyPart]:
         said = set(prompt.text.lower().split())
         answer = next((answer for words, answer in _TOPICS if words & said), _shrug)
-        for part in answer(prompt):
+        await self._desk.look()
+        for part in answer(prompt, self._desk):
             yield part
 
 
@@ -47,21 +56,41 @@ class EchoAgent:
         yield f"You said {prompt.text}."
 
 
-def _say_goodbye(_prompt: Prompt) -> Iterator[ReplyPart]:
+def _say_goodbye(_prompt: Prompt, _desk: Desk) -> Iterator[ReplyPart]:
     yield "Goodbye. "
     yield "It was nice talking to you."
     yield HangUp()
 
 
-def _fall_silent(_prompt: Prompt) -> Iterator[ReplyPart]:
+def _pause_recording(_prompt: Prompt, desk: Desk) -> Iterator[ReplyPart]:
+    # Asked for before it is done: not for a turn that may yet turn out to be another.
+    yield ToolCall(id="pause", name="pause_recording", arguments="{}")
+    desk.pause_recording()
+    yield "The recording is paused."
+
+
+def _resume_recording(_prompt: Prompt, desk: Desk) -> Iterator[ReplyPart]:
+    yield ToolCall(id="resume", name="resume_recording", arguments="{}")
+    desk.resume_recording()
+    yield "The recording goes on."
+
+
+def _tell_budget(_prompt: Prompt, desk: Desk) -> Iterator[ReplyPart]:
+    if desk.left_us is None:
+        yield "There is no limit to this call."
+    else:
+        yield f"{_in_words(timedelta(microseconds=desk.left_us))} of this call are left.".capitalize()
+
+
+def _fall_silent(_prompt: Prompt, _desk: Desk) -> Iterator[ReplyPart]:
     yield "All right, I will stop here."
 
 
-def _tell_story(_prompt: Prompt) -> Iterator[ReplyPart]:
+def _tell_story(_prompt: Prompt, _desk: Desk) -> Iterator[ReplyPart]:
     yield from STORY
 
 
-def _go_on(prompt: Prompt) -> Iterator[ReplyPart]:
+def _go_on(prompt: Prompt, _desk: Desk) -> Iterator[ReplyPart]:
     heard = next((u.text for u in reversed(prompt.history) if u.interrupted), "")
     last_words = " ".join(heard.split()[-_WORDS_TO_FIND_THE_PLACE:])
     story = "".join(STORY)
@@ -70,29 +99,29 @@ def _go_on(prompt: Prompt) -> Iterator[ReplyPart]:
     yield f"Where was I? {story[place + len(last_words) if place >= 0 else 0 :].strip()}"
 
 
-def _tell_duration(prompt: Prompt) -> Iterator[ReplyPart]:
+def _tell_duration(prompt: Prompt, _desk: Desk) -> Iterator[ReplyPart]:
     yield f"We have been talking for {_in_words(prompt.elapsed)}."
 
 
-def _tell_time(prompt: Prompt) -> Iterator[ReplyPart]:
+def _tell_time(prompt: Prompt, _desk: Desk) -> Iterator[ReplyPart]:
     # As the clock on this computer's wall shows it.
     yield f"It is {prompt.at.astimezone():%H:%M}."
 
 
-def _greet(_prompt: Prompt) -> Iterator[ReplyPart]:
+def _greet(_prompt: Prompt, _desk: Desk) -> Iterator[ReplyPart]:
     yield "Hello. "
     yield "Ask me what time it is, or for a story."
 
 
-def _thank(_prompt: Prompt) -> Iterator[ReplyPart]:
+def _thank(_prompt: Prompt, _desk: Desk) -> Iterator[ReplyPart]:
     yield "You are welcome."
 
 
-def _hear(_prompt: Prompt) -> Iterator[ReplyPart]:
+def _hear(_prompt: Prompt, _desk: Desk) -> Iterator[ReplyPart]:
     yield "I can hear you."
 
 
-def _shrug(prompt: Prompt) -> Iterator[ReplyPart]:
+def _shrug(prompt: Prompt, _desk: Desk) -> Iterator[ReplyPart]:
     yield f"You said {prompt.text}. I have no answer to that."
 
 
@@ -107,6 +136,9 @@ def _in_words(elapsed: timedelta) -> str:
 _TOPICS: Final[tuple[tuple[frozenset[str], _Answer], ...]] = (
     (frozenset({"goodbye", "bye"}), _say_goodbye),
     (frozenset({"stop", "enough"}), _fall_silent),
+    (frozenset({"pause"}), _pause_recording),
+    (frozenset({"continue"}), _resume_recording),
+    (frozenset({"budget"}), _tell_budget),
     (frozenset({"go"}), _go_on),
     (frozenset({"story"}), _tell_story),
     (frozenset({"talking", "long"}), _tell_duration),

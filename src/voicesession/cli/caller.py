@@ -101,6 +101,10 @@ class ScriptedCaller:
         self._said += self._step_bytes
         return _mixed(voice, next(self._noise))
 
+    def wait(self) -> None:
+        if self._said < len(self._voice):
+            self._said = 0
+
     def _listen(self, turn: TurnState) -> None:
         if turn in _AGENT_HAS_THE_FLOOR:
             self._silence_us = 0
@@ -144,6 +148,9 @@ class FileCaller:
             return piece
         self._silence_us = 0 if turn in _AGENT_HAS_THE_FLOOR else self._silence_us + STEP_US
         return self._silence if self._silence_us <= self._LISTEN_US else None
+
+    def wait(self) -> None:
+        """A file stands still by itself."""
 
 
 async def rehearsed(

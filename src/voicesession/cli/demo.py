@@ -35,6 +35,14 @@ def demo(
     realtime: Annotated[
         bool, typer.Option("--realtime", help="At the speed of speech, not as fast as it computes.")
     ] = False,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            help="Seconds of audio that the call may use. When they are spent it pauses, is given "
+            "as much again, and goes on.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -61,7 +69,7 @@ def demo(
         from .report import as_document, print_summary
 
         console = Console(stderr=as_json)
-        request = Request(wav=wav, grammar=grammar, out=out, realtime=realtime)
+        request = Request(wav=wav, grammar=grammar, out=out, realtime=realtime, budget_s=budget)
         performance = anyio.run(perform, request, console)
         print_summary(performance, console)
         if as_json:

@@ -11,6 +11,7 @@ from ..core.errors import InvalidConfig, InvalidValue
 from ..ports.speech import SpeechToText, TextToSpeech
 from ..runtime.pipeline import Pipeline
 from .agent import DemoAgent, EchoAgent
+from .desk import Desk
 from .failures import WrongUse
 
 __all__ = ("callers_voice", "offline_pipeline")
@@ -21,10 +22,11 @@ _CALLERS_VOICE: Final = "en-us+f3"
 
 
 @asynccontextmanager
-async def offline_pipeline(grammar: Path | None) -> AsyncGenerator[Pipeline]:
+async def offline_pipeline(grammar: Path | None, desk: Desk) -> AsyncGenerator[Pipeline]:
     """Have engines that understand *grammar*, for the length of the block.
 
-    Without one they understand the demo's own, and the agent knows what to answer.
+    Without one they understand the demo's own, and the agent knows what to answer, and has
+    *desk* at hand.
 
     Raises:
         InvalidConfig: The extra ``offline`` is not installed.
@@ -37,7 +39,7 @@ async def offline_pipeline(grammar: Path | None) -> AsyncGenerator[Pipeline]:
         vad=SileroVoiceActivityDetector(),
         stt=_recogniser(grammar or _DEMO_GRAMMAR),
         tts=EspeakTextToSpeech(_AGENTS_VOICE),
-        agent=DemoAgent() if grammar is None else EchoAgent(),
+        agent=DemoAgent(desk) if grammar is None else EchoAgent(),
     )
     async with AsyncExitStack() as stack:
         for engine in (pipeline.vad, pipeline.stt, pipeline.tts):

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from anyio.lowlevel import checkpoint
 
-from ..core.states import EndReason, TurnState
+from ..core.states import EndReason, SessionState, TurnState
 from ..ports.clock import Clock
 from ..runtime.clock import SteppedClock
 from ..runtime.live import VoiceSession
@@ -33,6 +33,10 @@ class Caller(Protocol):
         Args:
             turn: Who has the floor, as far as somebody on the phone can tell.
         """
+        ...
+
+    def wait(self) -> None:
+        """Nobody hears them just now: say nothing, and begin again what was cut short."""
         ...
 
 
@@ -106,7 +110,11 @@ class Line:
         It is ``completed`` if the caller or the agent hung up, ``cancelled`` after `cut`.
         """
         self._pace.begin()
-        while call.turn not in _CLOSED and not self._is_cut:
+        while not self._is_over(call):
+            if call.session.state is SessionState.PAUSED:
+                await self._pace.step()
+                self._caller.wait()
+                continue
             pcm = self._caller.speak(call.turn)
             if pcm is None:
                 break
@@ -118,3 +126,7 @@ class Line:
                 await self._pace.settle(call)
             await self._pace.step()
         await call.stop(EndReason.CANCELLED if self._is_cut else EndReason.COMPLETED)
+
+    def _is_over(self, call: VoiceSession) -> bool:
+        is_closed = call.turn in _CLOSED and call.session.state is not SessionState.PAUSED
+        return self._is_cut or is_closed

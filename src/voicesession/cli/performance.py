@@ -18,6 +18,7 @@ from ..runtime.clock import SteppedClock, SystemClock
 from ..runtime.pipeline import Pipeline
 from ..wiring import open as open_voice
 from .caller import SCRIPT, FileCaller, ScriptedCaller, rehearsed
+from .desk import Desk, Sponsor
 from .engines import callers_voice, offline_pipeline
 from .line import AsFastAsItComputes, Line, Pace, RealTime
 from .outfolder import OutFolder, claimed
@@ -27,6 +28,7 @@ from .wavfile import open_wav
 
 __all__ = ("Performance", "Request", "perform")
 
+_US_PER_S = 1_000_000
 _SAMPLE_RATE_HZ = 16_000
 """Of a caller without a file: what the engines take as it is."""
 
@@ -38,12 +40,15 @@ class Request:
     Attributes:
         wav: The caller; None for one who speaks a script.
         grammar: What the caller may say; None for the demo's own sentences.
+        budget_s: How much audio the call may use before it has to be given more; None for
+            as much as it likes.
     """
 
     wav: Path | None
     grammar: Path | None
     out: Path
     realtime: bool
+    budget_s: float | None = None
 
 
 @frozen(kw_only=True)
@@ -70,6 +75,20 @@ class _Time:
     wall: Clock | None
 
 
+@frozen
+class _Call:
+    """Who speaks with whom, and what it may cost."""
+
+    caller: FileCaller | ScriptedCaller
+    pipeline: Pipeline
+    desk: Desk
+    budget_s: float | None
+
+    @property
+    def budget_us(self) -> int | None:
+        return None if self.budget_s is None else round(self.budget_s * _US_PER_S)
+
+
 async def perform(request: Request, console: Console) -> Performance:
     """Hold one call from beginning to end, printing on *console* what happens.
 
@@ -80,10 +99,12 @@ async def perform(request: Request, console: Console) -> Performance:
         VoiceSessionError: Something failed; a session that was begun has ended as ``error``.
     """
     with open_wav(request.wav) if request.wav else nullcontext() as file:
-        async with offline_pipeline(request.grammar) as pipeline:
+        desk = Desk()
+        async with offline_pipeline(request.grammar, desk) as pipeline:
             with claimed(request.out) as folder:
                 caller = FileCaller(file) if file else await _scripted_caller()
-                return await _hold_call(caller, pipeline, folder, _time(request), console)
+                call = _Call(caller, pipeline, desk, request.budget_s)
+                return await _hold(call, folder, _time(request), console)
 
 
 async def _scripted_caller() -> ScriptedCaller:
@@ -98,13 +119,8 @@ def _time(request: Request) -> _Time:
     return _Time(clock, AsFastAsItComputes(clock), wall)
 
 
-async def _hold_call(
-    caller: FileCaller | ScriptedCaller,
-    pipeline: Pipeline,
-    folder: OutFolder,
-    time: _Time,
-    console: Console,
-) -> Performance:
+async def _hold(planned: _Call, folder: OutFolder, time: _Time, console: Console) -> Performance:
+    caller = planned.caller
     line = Line(caller, time.pace)
     turns = TurnLog(None if time.wall is None else time.wall.monotonic_us)
     async with (
@@ -119,7 +135,15 @@ async def _hold_call(
             recording_consent=True,
         )
         folder.keep()
-        async with voice.converse(session.id, pipeline) as call:
+        sponsor = Sponsor(voice, session.id, time.clock)
+        if planned.budget_us is not None:
+            await sponsor.pay(planned.budget_us)
+        async with (
+            voice.converse(session.id, planned.pipeline) as call,
+            _sponsored(planned, sponsor),
+        ):
+            planned.desk.take(call, sponsor.standing)
+            call.subscribe(sponsor)
             timeline = Timeline(console, lambda: call.media_us)
             call.subscribe(turns)
             call.subscribe(timeline)
@@ -131,6 +155,18 @@ async def _hold_call(
             store_url=folder.store_url,
             signal=next(iter(caught), None),
         )
+
+
+@asynccontextmanager
+async def _sponsored(planned: _Call, sponsor: Sponsor) -> AsyncGenerator[None]:
+    """Have *sponsor* pay for the call, if it has a budget at all."""
+    if planned.budget_us is None:
+        yield
+        return
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(sponsor.run, planned.budget_us)
+        yield
+        tasks.cancel_scope.cancel()
 
 
 @asynccontextmanager

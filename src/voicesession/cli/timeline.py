@@ -13,7 +13,14 @@ from ..core.floor import effects as floor
 from ..core.session import Session
 from ..core.states import TurnState
 from ..core.utterance import Speaker, Utterance
-from ..runtime.happenings import Failed, ReplyCleared, ReplyStarted, SessionChanged, UtteranceStored
+from ..runtime.happenings import (
+    BudgetLevelPassed,
+    Failed,
+    ReplyCleared,
+    ReplyStarted,
+    SessionChanged,
+    UtteranceStored,
+)
 
 __all__ = ("Timeline", "clock_face")
 
@@ -53,7 +60,8 @@ class Timeline:
     def session_changed(self, change: SessionChanged) -> None:
         before, after = change.before, change.after
         if before.state is not after.state:
-            why = f", {after.end_reason}" if after.end_reason else ""
+            reasons = ", ".join(sorted(after.pause_reasons))
+            why = f", {after.end_reason or reasons}" if after.end_reason or reasons else ""
             self._print("session", f"{before.state} → [bold]{after.state}[/]{why}")
 
     def speech_started(self, _: floor.SpeechStarted) -> None:
@@ -99,6 +107,12 @@ class Timeline:
         else:
             self._print("agent", _heard_and_not(utterance))
 
+    def budget_passed(self, passed: BudgetLevelPassed) -> None:
+        standing = passed.standing
+        share = standing.utilization or 0
+        left = clock_face(standing.remaining or 0)
+        self._print("budget", f"[yellow]{float(share):.0%} is spent, {left} is left[/]")
+
     def failed(self, failure: Failed) -> None:
         self._print("problem", f"[red]{escape(str(failure.error))}[/]")
 
@@ -137,6 +151,7 @@ _SHOWN: Final[Mapping[type[Any], Callable[[Timeline, Any], None]]] = MappingProx
         ReplyCleared: Timeline.cleared,
         ReplyStarted: Timeline.reply_started,
         UtteranceStored: Timeline.stored,
+        BudgetLevelPassed: Timeline.budget_passed,
         Failed: Timeline.failed,
     }
 )

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 
 from ..core.accounts import Account, Scope, Standing
-from ..core.errors import StoreError, VoiceSessionError
+from ..core.errors import InvalidState, StoreError, VoiceSessionError
 from ..core.events import BudgetLevelReached, BudgetRaised, BudgetSpent, SessionEvent
 from ..core.ledger import LedgerEntry
 from ..core.life import is_legal
@@ -179,8 +179,13 @@ class Spending:
 
     async def _pause(self) -> None:
         spent = BudgetSpent(at=self._clock.now())
-        if is_legal(self._spender.session, spent):
-            await self._spender.apply(spent)
+        try:
+            if is_legal(self._spender.session, spent):
+                await self._spender.apply(spent)
+        except InvalidState:
+            # Another one who found nothing was faster, or somebody has ended the session.
+            if is_legal(self._spender.session, spent):
+                raise
 
     async def _report(self, risen: Sequence[Standing]) -> None:
         for standing in risen:

@@ -64,9 +64,10 @@ def changes_of(before: Books, after: Books) -> BookChanges:
     )
 
 
-def holds_named(entry: LedgerEntry) -> frozenset[HoldId]:
-    """Return every hold that *entry* names, open or not."""
-    return frozenset([*entry.settle, *entry.release, *(want.hold_id for want in entry.reserve)])
+def holds_named(entry: LedgerEntry) -> tuple[HoldId, ...]:
+    """Return every hold that *entry* names, open or not; sorted, so that all find the same first."""
+    wanted = (want.hold_id for want in entry.reserve)
+    return tuple(sorted({*entry.settle, *entry.release, *wanted}))
 
 
 def holds_of(entry: LedgerEntry, found: Iterable[Hold]) -> tuple[Hold, ...]:
