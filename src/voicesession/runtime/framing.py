@@ -19,6 +19,7 @@ class Framing:
         self._frame_bytes = frame_bytes
         self._piece_bytes = max(frame_bytes, piece_bytes - piece_bytes % frame_bytes)
         self._torn = b""
+        self._unshared_bytes = 0
 
     def cut(self, audio: bytes) -> Sequence[bytes]:
         """Return *audio* behind what was torn last time, in pieces of whole frames.
@@ -34,3 +35,11 @@ class Framing:
         self._torn = pcm[whole:]
         starts = range(0, max(1, whole), self._piece_bytes)
         return [pcm[start : min(start + self._piece_bytes, whole)] for start in starts]
+
+    def is_others_turn(self, piece: bytes) -> bool:
+        """Count *piece* as taken; tell, once for every long piece's worth, to let others work."""
+        self._unshared_bytes += len(piece)
+        if self._unshared_bytes < self._piece_bytes:
+            return False
+        self._unshared_bytes = 0
+        return True

@@ -44,6 +44,7 @@ __all__ = (
     "Stage",
     "ToolCalled",
     "UtteranceStored",
+    "new_states",
 )
 
 logger = logging.getLogger("voicesession")
@@ -224,3 +225,13 @@ class Listeners:
                 listener(happening)
             except Exception:  # somebody else's code must not stop the audio
                 logger.exception("a listener failed on %s", type(happening).__name__)
+
+
+def new_states(callback: Callable[[SessionState], object]) -> Listener:
+    """Return a listener that hands each new state of the session to *callback*."""
+
+    def listen(happening: object) -> None:
+        if isinstance(happening, SessionChanged) and happening.new_state is not None:
+            callback(happening.new_state)
+
+    return listen

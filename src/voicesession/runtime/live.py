@@ -28,7 +28,7 @@ from .crew import Crew
 from .event_stream import EventStream
 from .framing import Framing
 from .handle import SessionHandle
-from .happenings import Listener, SessionChanged
+from .happenings import Listener, new_states
 from .hooks import HookRunner
 from .pipeline import Pipeline, SessionConfig
 from .playout import AgentAudio
@@ -65,7 +65,6 @@ class VoiceSession:
         self._services = services
         self._config = config
         self._framing = Framing(handle.audio_format.frame_bytes, config.ingest_chunk_bytes)
-        self._unshared_bytes = 0
         self._thread: int | None = None
         self._stack: AsyncExitStack | None = None
         self._tasks: TaskGroup
@@ -104,12 +103,7 @@ class VoiceSession:
 
     def on_state_changed(self, callback: Callable[[SessionState], object]) -> Callable[[], None]:
         """Call *callback* with each new state of the session; what comes back stops that."""
-
-        def listen(happening: object) -> None:
-            if isinstance(happening, SessionChanged) and happening.new_state is not None:
-                callback(happening.new_state)
-
-        return self._handle.subscribe(listen)
+        return self._handle.subscribe(new_states(callback))
 
     def events(self, *, most: int = 1_000) -> EventStream:
         """Return an async iterator over what happens from now on; it ends with the session.
@@ -206,9 +200,9 @@ class VoiceSession:
         """Take audio of the caller: any size, in the session's format.
 
         While the session is paused it is dropped. The call waits where finished words wait
-        for the store and there is no more room for them, and where more audio comes than was
-        reserved of the budget; without any budget the session pauses. And it lets others have their
-        turn once in ``ingest_chunk_bytes``, for those who have all the audio at once.
+        for the store and there is no more room for them, and where audio comes faster than
+        the budget is reserved; without any the session pauses. It lets others have their
+        turn once in ``ingest_chunk_bytes``.
 
         Raises:
             SessionExpired: It is over because its time was.
@@ -218,18 +212,13 @@ class VoiceSession:
         self._check()
         for pcm in self._framing.cut(frame):
             at_us = self.media_us
-            # It waits only for those who bring audio faster than it was spoken.
             await self._handle.afford(pcm)
             if self._handle.audio(Track.USER, pcm):
                 self._conductor.hear(pcm, at_us)
             if self._conductor.outbox.is_full:
                 await self._conductor.outbox.room()
-            self._unshared_bytes += len(pcm)
-            if self._unshared_bytes >= self._config.ingest_chunk_bytes:
-                self._unshared_bytes = 0
+            if self._framing.is_others_turn(pcm):
                 await checkpoint()
-                if self.is_over:
-                    break
 
     def send_text(self, text: str) -> None:
         """Take a typed turn; it is answered as if it had been spoken."""
@@ -282,8 +271,7 @@ class VoiceSession:
     async def settled(self) -> None:
         """Return once every engine has answered and every word is stored.
 
-        Who feeds a session faster than real time waits for this between frames: then the
-        result is the same as with engines that take no time.
+        Who feeds a session faster than real time waits for this between frames.
         """
         await checkpoint()
         if self._stack is not None:

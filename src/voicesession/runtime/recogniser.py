@@ -203,12 +203,9 @@ class Recogniser:
 
     def _has_lived(self, share: float) -> bool:
         """Whether the stream has lived for such a share of what its engine allows."""
-        longest_us = self._longest_us
-        return longest_us is not None and self._age_us >= share * longest_us
-
-    @property
-    def _age_us(self) -> int:
-        return self._engines.now_us - self._opened_us
+        if self._longest_us is None:
+            return False
+        return self._engines.now_us - self._opened_us >= share * self._longest_us
 
     # --- one stream after the other -----------------------------------------------------------
 
