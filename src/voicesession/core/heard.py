@@ -44,6 +44,9 @@ _BEGINNING: Final = SpeechMark(0, 0)
 _ROUNDING_US: Final = 1_000
 """Clients count playout in whole milliseconds: all is heard when less than one is left."""
 
+_ENDLESS_US: Final = 1 << 62
+"""Longer than any audio."""
+
 _AT_US: Final = attrgetter("at_us")
 
 
@@ -83,6 +86,11 @@ class MadeSpeech:
         self._marks: list[SpeechMark] = []
         self._pieces = [_BEGINNING]
 
+    @property
+    def all_heard_from_us(self) -> int:
+        """Nothing is left when so much has been played; out of reach while more is made."""
+        return self.duration_us - _ROUNDING_US + 1 if self.is_complete else _ENDLESS_US
+
     def add(self, text_end: int, duration_us: int, marks: Sequence[SpeechMark] = ()) -> bool:
         """Take the totals so far; they never shrink. Marks that are known already are skipped.
 
@@ -105,10 +113,6 @@ class MadeSpeech:
             self.is_complete = True
             self._pieces.append(SpeechMark(self.text_end, self.duration_us))
             rate.learn(self.text_end, self.duration_us)
-
-    def is_heard_by(self, played_us: int) -> bool:
-        """Tell whether nothing is left when *played_us* has been played."""
-        return self.is_complete and played_us + _ROUNDING_US > self.duration_us
 
     def heard_of(self, text: str, played_us: int, rate: SpeakingRate) -> str:
         """Return the beginning of *text* that was heard when *played_us* had been played."""

@@ -37,13 +37,24 @@ _AGENT_HAS_FLOOR: Final = (TurnState.PROCESSING, TurnState.SPEAKING)
 class Conversation:
     """The turn-taking engine of one session. Times are microseconds of media time."""
 
-    __slots__ = ("_due_us", "_floor", "_loud_from", "_quiet_below", "_window_us", "state")
+    __slots__ = (
+        "_due_us",
+        "_floor",
+        "_loud_from",
+        "_played_news_us",
+        "_playing",
+        "_quiet_below",
+        "_window_us",
+        "state",
+    )
 
     def __init__(self, config: FloorConfig, *, replies_before: int = 0) -> None:
         self._floor = Floor(config, replies_before=replies_before)
         self._due_us = NEVER
         self._window_us = 0
         self._quiet_below, self._loud_from = self._floor.no_news
+        self._playing: Reply | None = None
+        self._played_news_us = 0
         self.state: TurnState = TurnState.INITIAL
         """Who has the floor."""
 
@@ -219,13 +230,14 @@ class Conversation:
 
     def playout(self, at_us: int, reply_id: ReplyId, played_us: int) -> Effects:
         """Take how much of a reply's audio has been played so far."""
-        floor = self._floor
-        if floor.now_us <= at_us and self._window_us <= at_us < self._due_us:
-            # Most reports end here: more of the same was played, and nothing is due.
-            current = floor.speaking.current
-            if current is not None and current.reply_id == reply_id:
-                floor.now_us = at_us
-                return self._settled() if current.heard(at_us, played_us) else NOTHING
+        # Most reports end here: more of the same was played, and nothing is due.
+        floor, playing = self._floor, self._playing
+        if playing is not None and playing.reply_id == reply_id:
+            no_news = playing.played_us < played_us < self._played_news_us
+            if no_news and floor.now_us <= at_us < self._due_us and self._window_us <= at_us:
+                floor.now_us = playing.last_heard_us = at_us
+                playing.played_us = played_us
+                return NOTHING
         reply = self._reply(at_us, reply_id)
         if reply is not None and reply.heard(floor.now_us, played_us):
             self._settle()
@@ -281,6 +293,8 @@ class Conversation:
             floor.out.append(FloorChanged(state=state, at_us=floor.now_us))
         self._due_us = next_deadline_us(floor)
         self._quiet_below, self._loud_from = floor.no_news
+        self._playing = current = floor.speaking.current
+        self._played_news_us = 0 if current is None else current.news_from_us
 
     def _settled(self) -> Effects:
         """Bring the floor to rest and hand out what is to be done."""

@@ -98,7 +98,13 @@ class Reply:
     @property
     def is_over(self) -> bool:
         """All that was written is spoken."""
-        return self.is_written and (self.made.is_heard_by(self.played_us) or not self.has_text)
+        is_spoken = self.played_us >= self.made.all_heard_from_us
+        return self.is_written and (is_spoken or not self.has_text)
+
+    @property
+    def news_from_us(self) -> int:
+        """Playout up to here or beyond is news: it is heard for the first time, or for the last."""
+        return self.made.all_heard_from_us if self.is_heard else 0
 
     def write(self, text: str) -> None:
         """Add *text*."""
@@ -109,16 +115,16 @@ class Reply:
         """Take that *played_us* of it had been played at *at_us*; the total never shrinks.
 
         Returns:
-            Whether that is news: it is heard for the first time, or for the last.
+            Whether that is news (see ``news_from_us``).
         """
         if played_us <= self.played_us or not self.is_started:
             return False
-        first = self.played_us == 0
-        if first:
+        is_news = played_us >= self.news_from_us
+        if not self.is_heard:
             self.first_heard_us = max(self.started_us, at_us - played_us)
         self.played_us = played_us
         self.last_heard_us = at_us
-        return first or self.made.is_heard_by(played_us)
+        return is_news
 
 
 class Speaking:
