@@ -92,7 +92,16 @@ def test_an_entry_that_was_granted_something_is_booked_once(
     after, posted = post(HELD, repeated)
     again, told = post(after, repeated)
     assert again == after
-    assert [grant.amount for grant in told.grants] == [grant.amount for grant in posted.grants]
+    assert [(grant.hold_id, grant.amount) for grant in told.grants] == [
+        (grant.hold_id, grant.amount) for grant in posted.grants
+    ]
+
+
+def test_a_hold_lapses_when_its_want_says() -> None:
+    soon = NOON + timedelta(minutes=1)
+    lapsing = Want(hold_id=H3, meter=AUDIO, amount=1, expires_at=soon)
+    after, _ = post(HELD, entry(reserve=[lapsing]))
+    assert after.holds[H3].expires_at == soon
 
 
 def test_a_want_is_for_one_or_more() -> None:

@@ -57,6 +57,11 @@ def test_a_text_that_does_not_match_its_words_is_blurred_whole() -> None:
     assert masked(torn, [Span(1_000, 1_001)]).text == "██ ██████ ████ ██ █████"
 
 
+def test_the_space_around_the_words_stays() -> None:
+    wide = evolve(SAID, text=" My card  is 1234. ")
+    assert masked(wide, [Span(1_000, 1_001)]).text == " ██ card  is 1234. "
+
+
 def test_what_the_agent_meant_to_say_is_blurred_with_what_was_heard() -> None:
     said = evolve(
         SAID,
