@@ -7,6 +7,7 @@ from typing import Final
 import typer
 
 from .budget import budget
+from .db import db
 from .demo import demo
 from .recover import recover
 from .sessions import sessions
@@ -28,3 +29,4 @@ app.command()(states)
 app.command()(recover)
 app.add_typer(sessions, name="sessions")
 app.add_typer(budget, name="budget")
+app.add_typer(db, name="db")

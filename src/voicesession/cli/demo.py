@@ -39,8 +39,7 @@ def demo(
         float | None,
         typer.Option(
             min=1,
-            help="Seconds of audio that the call may use. When they are spent it pauses, is given "
-            "as much again, and goes on.",
+            help="Seconds of audio to spend; then it pauses, is given as much again, and goes on.",
         ),
     ] = None,
     as_json: Annotated[

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..core.deadlines import LifePolicy
     from ..runtime.manager import SessionManager
 
-__all__ = ("Json", "Recordings", "Store", "Tenant", "ask", "print_json")
+__all__ = ("Json", "Recordings", "Store", "Tenant", "ask", "print_json", "require_file")
 
 _T = TypeVar("_T")
 
@@ -69,12 +69,17 @@ async def _opened(
     from ..wiring import open as open_voice
 
     voice = open_voice(store, recordings=recordings, tenant_id=tenant, life=life)
-    _require_file(store)
+    require_file(store)
     async with voice:
         yield voice
 
 
-def _require_file(store: str) -> None:
+def require_file(store: str) -> None:
+    """Do nothing if the store is no file, or one that is there.
+
+    Raises:
+        WrongUse: It is a file that is not there.
+    """
     # Who only looks does not make a database by a slip of the pen.
     parts = urlsplit(store)
     path = Path(unquote(parts.path).removeprefix("/"))

@@ -33,7 +33,7 @@ _SAMPLE_RATE_HZ = 16_000
 """Of a caller without a file: what the engines take as it is."""
 
 
-@frozen(kw_only=True)
+@frozen
 class Request:
     """What somebody asked of the demo.
 

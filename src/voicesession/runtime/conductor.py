@@ -15,6 +15,7 @@ from typing import Any, Final
 import anyio
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
+from attrs import evolve
 
 from ..core.errors import LeaseLost, StoreUnavailable
 from ..core.floor import effects as floor
@@ -209,9 +210,14 @@ class Conductor:
         for effect in wanted:
             kind = type(effect)
             if kind in _TOLD:
-                self._handle.tell(effect)
+                self._handle.tell(self._as_told(effect))
             if kind in _CARRIED_OUT:
                 _CARRIED_OUT[kind](self, effect)
+
+    def _as_told(self, effect: floor.Effect) -> floor.Effect:
+        if isinstance(effect, floor.PartialHeard | floor.TurnCommitted):
+            return evolve(effect, text=self._handle.redacted(effect.text))
+        return effect
 
     def begin_reply(self, effect: floor.BeginReply) -> None:
         prompt = Prompt(

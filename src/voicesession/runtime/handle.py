@@ -7,6 +7,7 @@ A session in the hands of its host: for those with their own pipeline, and for o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from ..core.audio import AudioFormat
@@ -38,6 +39,7 @@ from ..core.utterance import Speaker, Utterance, storable_utterance
 from .happenings import Listener, UtteranceStored
 from .jobs import new_task
 from .ownership import Ownership
+from .redacting import RedactionHook, Redactor
 from .services import Services
 
 __all__ = ("SessionHandle",)
@@ -51,12 +53,17 @@ class SessionHandle:
     store does not take the write.
     """
 
-    def __init__(self, services: Services, ownership: Ownership) -> None:
+    def __init__(
+        self,
+        services: Services,
+        ownership: Ownership,
+        *,
+        redaction_hook: RedactionHook | None = None,
+    ) -> None:
         self._services = services
         self._clock = services.clock
-        self._redaction = Redaction(ownership.session.secrets_blurred)
+        self._redactor = Redactor(Redaction(ownership.session.secrets_blurred), redaction_hook)
         self._format = ownership.session.audio_format
-        self._masks: list[Span] = []
         self.ownership = ownership
         """For the runtime: the lease, the record and the tape behind this handle."""
 
@@ -199,7 +206,7 @@ class SessionHandle:
         """
         mask = Span(from_us, to_us)
         self.ownership.tape.mask(from_us, to_us)
-        self._masks.append(mask)
+        self._redactor.mask(mask)
         stored = await self._services.storage.transcripts.utterances(
             self.session.id, self.ownership.scope
         )
@@ -253,7 +260,11 @@ class SessionHandle:
         Raises:
             InvalidValue: It holds characters that no store can keep.
         """
-        self.ownership.running.transcript_partial = self._redaction.blur_text(storable_text(text))
+        self.ownership.running.transcript_partial = self.redacted(storable_text(text))
+
+    def redacted(self, text: str) -> str:
+        """Return *text* as it may be stored and told: without what the session wants blurred."""
+        return self._redactor.text(text)
 
     async def final(self, utterance: Utterance) -> Utterance:
         """Make an utterance durable, and only then tell the listeners.
@@ -264,32 +275,31 @@ class SessionHandle:
             InvalidState: The session takes no more words.
             InvalidValue: It holds characters that no store can keep.
         """
-        utterance = self._redaction.blur(storable_utterance(utterance))
-        utterance = masked(utterance, self._masks)
+        utterance = storable_utterance(self._redactor.utterance(storable_utterance(utterance)))
         if utterance.speaker is Speaker.USER:
             self.ownership.running.transcript_partial = None
-        await self.ownership.apply(self._finished(utterance), utterances=(utterance,))
+        await self.ownership.apply(_finished(utterance, self._clock.now()), utterances=(utterance,))
         self.tell(UtteranceStored(utterance))
         return utterance
-
-    def _finished(self, utterance: Utterance) -> SessionEvent:
-        at = self._clock.now()
-        if utterance.speaker is Speaker.USER:
-            return UtteranceFinished(
-                at=at,
-                utterance_id=utterance.id,
-                start_us=utterance.start_us,
-                end_us=utterance.end_us,
-                word_count=len(utterance.words) or len(utterance.text.split()),
-            )
-        return ReplyFinished(
-            at=at,
-            utterance_id=utterance.id,
-            start_us=utterance.start_us,
-            heard_us=utterance.end_us - utterance.start_us,
-            interrupted=utterance.interrupted,
-        )
 
     def _record(self) -> None:
         if self.session.keeps_audio:
             self.ownership.tape.record()
+
+
+def _finished(utterance: Utterance, at: datetime) -> SessionEvent:
+    if utterance.speaker is Speaker.USER:
+        return UtteranceFinished(
+            at=at,
+            utterance_id=utterance.id,
+            start_us=utterance.start_us,
+            end_us=utterance.end_us,
+            word_count=len(utterance.words) or len(utterance.text.split()),
+        )
+    return ReplyFinished(
+        at=at,
+        utterance_id=utterance.id,
+        start_us=utterance.start_us,
+        heard_us=utterance.end_us - utterance.start_us,
+        interrupted=utterance.interrupted,
+    )

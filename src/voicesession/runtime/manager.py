@@ -64,7 +64,7 @@ class SessionManager:
         self._registry = Registry(self._services, self._scope, self._worker.orphans)
         self.budgets = BudgetTracker(self._services, self.tenant_id)
         """Limits and usage."""
-        self.transcripts = Transcripts(self._services, self._scope)
+        self.transcripts = Transcripts(self._services, self._worker, self._scope)
         """What was said, as documents and captions, also over linked sessions."""
         self.templates = Templates(self._services, self.tenant_id)
         """What sessions of one kind begin with."""
@@ -260,7 +260,8 @@ class SessionManager:
             raise SessionAlreadyActive(f"this worker runs session {session_id} already")
         ownership = await self._registry.take(session_id)
         async with self._worker.running(ownership):
-            yield SessionHandle(self._services, ownership)
+            hook = self._worker.redaction_hook
+            yield SessionHandle(self._services, ownership, redaction_hook=hook)
 
     @asynccontextmanager
     async def converse(

@@ -13,7 +13,9 @@ from ..core.merge import Leg, MergedTranscript, merge
 from ..core.session import Session
 from ..core.transcript import SessionTranscript, Transcript, transcript_document
 from ..ports.scope import Scope
+from .redacting import RedactionHook
 from .services import Services
+from .worker import Worker
 
 __all__ = ("Transcripts",)
 
@@ -30,10 +32,20 @@ class Transcripts:
     Every method raises SessionNotFound where the tenant has no session of the id.
     """
 
-    def __init__(self, services: Services, scope: Scope) -> None:
+    def __init__(self, services: Services, worker: Worker, scope: Scope) -> None:
+        self._worker = worker
         self._sessions = services.storage.sessions
         self._utterances = services.storage.transcripts
         self._scope = scope
+
+    def redact_with(self, hook: RedactionHook) -> None:
+        """Let *hook* have every utterance before it is stored or told, on this worker.
+
+        It comes after what ``secrets_blurred`` names, and is for all tenants. Texts that are
+        not final yet go through it as well, as utterances without words and times. What it
+        raises on is blurred whole.
+        """
+        self._worker.redaction_hook = hook
 
     async def so_far(self, session_id: str) -> Transcript:
         """Return the words of a session, as far as they are final."""

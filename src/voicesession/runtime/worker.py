@@ -17,6 +17,7 @@ from ..core.states import EndReason
 from .jobs import JobRunner
 from .orphans import Orphans
 from .ownership import Ownership
+from .redacting import RedactionHook
 from .services import Services
 from .supervisor import Supervisor
 from .unwrapping import unwrapped
@@ -44,6 +45,7 @@ class Worker:
         )
         self._stack: AsyncExitStack | None = None
         self._tasks: TaskGroup
+        self.redaction_hook: RedactionHook | None = None
         self.owned: dict[SessionId, Ownership] = {}
 
     async def open(self) -> None:
