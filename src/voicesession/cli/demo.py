@@ -44,10 +44,7 @@ def demo(
     ] = None,
     as_json: Annotated[
         bool,
-        typer.Option(
-            "--json",
-            help="End with one JSON object on one line; the timeline goes to stderr.",
-        ),
+        typer.Option("--json", help="End with one line of JSON; the timeline goes to stderr."),
     ] = False,
     debug: Debug = False,
 ) -> None:
@@ -56,9 +53,8 @@ def demo(
     Shows what happens while it happens, and leaves behind a session in a SQLite file, a
     recording (WAV) and a transcript (JSON).
 
-    Latency runs from the caller's last sound to the agent's first. As fast as it computes,
-    the clock of the session stands still while engines work; the time that they took from the
-    end of the turn to the first sound is added to it.
+    Latency runs from the caller's last sound to the agent's first, with the time that the
+    engines took added where the clock of the session stands still while they work.
     """
     with reported(debug=debug):
         import anyio
