@@ -255,6 +255,15 @@ def test_typing_before_the_answer_is_heard_adds_to_the_turn(begin: Any) -> None:
     assert talk.last(TurnCommitted).text == "Hello Ada"
 
 
+def test_typing_into_an_answer_that_is_written_but_not_heard_adds_to_the_turn(begin: Any) -> None:
+    talk = begin()
+    talk.tell("typed", "What time is it")
+    talk.tell("reply_text", 1, "It is noon.")
+    talk.tell("typed", "in Rome?")
+    assert talk.names[:3] == ["StopSpeech", "CancelReply", "TurnReopened"]
+    assert talk.last(TurnCommitted).text == "What time is it in Rome?"
+
+
 def test_what_the_host_says_is_spoken_at_once_and_in_order(begin: Any) -> None:
     talk = begin()
     talk.tell("say", "Welcome.", True)

@@ -146,6 +146,17 @@ def test_an_agent_that_fails_early_is_asked_again_when_the_turn_is_over(begin: A
     assert talk.last(BeginReply).reply_id == 2
 
 
+def test_an_agent_that_fails_early_is_not_asked_again_before_the_turn_is_over(begin: Any) -> None:
+    talk = begun_early(begin, "use_if_same", "book a flight")
+    talk.tell("reply_failed", 1)
+    talk.loud(1)
+    talk.seems("book a flight to paris")
+    talk.quiet(0.2)
+    assert len(talk.all(BeginReply)) == 1
+    finished(talk, "Book a flight to Paris.")
+    assert [reply.speculative for reply in talk.all(BeginReply)] == [True, False]
+
+
 @pytest.mark.parametrize("fact", ["pause", "interrupt", "end"])
 def test_it_is_thrown_away_with_all_other_replies(begin: Any, fact: str) -> None:
     talk = begun_early(begin, "use_if_same")
@@ -165,6 +176,12 @@ def test_similarity_has_a_threshold() -> None:
     judge = Preemption(PreemptionConfig(strategy="use_if_similar", similarity=18 / 19))
     assert judge.holds(words, " ".join([*words, "x"]))
     assert not judge.holds(words, " ".join([*words, "x", "y"]))
+
+
+@pytest.mark.parametrize("strategy", ["discard", "use_if_same"])
+def test_similarity_counts_only_where_the_strategy_asks_for_it(strategy: str) -> None:
+    judge = Preemption(PreemptionConfig(strategy=strategy, similarity=0.5))
+    assert not judge.holds(("book", "a", "flight"), "book a flight to Paris")
 
 
 def test_while_the_recogniser_is_asked_nothing_is_begun_on_words_that_may_grow(begin: Any) -> None:

@@ -171,6 +171,63 @@ def test_dynamic_endpointing_learns_the_pauses_of_the_user(begin: Any) -> None:
     assert talk.last(TurnCommitted).text == "I would like a flight"
 
 
+def test_dynamic_endpointing_learns_from_a_pause_that_a_detector_expected(begin: Any) -> None:
+    mode = EndpointingConfig(mode=EndpointingMode.DYNAMIC, pause_weight=0.5)
+    talk = begin(endpointing=mode)
+    talk.loud(1)
+    talk.tell("turn_probability", 0.1)
+    talk.quiet(0.55)
+    talk.hears("I would like", seconds_ago=0.55)
+    talk.answers_flush()
+    talk.quiet(0.95)
+    talk.says("a flight")
+    talk.quiet(0.44)
+    assert not talk.all(TurnCommitted)
+    talk.quiet(0.01)
+    assert talk.last(TurnCommitted).text == "I would like a flight"
+
+
+def test_dynamic_endpointing_learns_from_a_word_that_opens_the_turn_again(begin: Any) -> None:
+    mode = EndpointingConfig(mode=EndpointingMode.DYNAMIC, pause_weight=0.5)
+    talk = begin(endpointing=mode)
+    talk.says("I would like")
+    talk.quiet(0.95)
+    talk.loud(0.2)
+    talk.seems("a flight")
+    assert talk.names == ["PartialHeard", "CancelReply", "TurnReopened", "FloorChanged"]
+    talk.quiet(0.55)
+    talk.hears("a flight", seconds_ago=0.55)
+    talk.answers_flush()
+    talk.quiet(0.44)
+    assert len(talk.all(TurnCommitted)) == 1
+    talk.quiet(0.01)
+    assert talk.last(TurnCommitted).text == "I would like a flight"
+
+
+def test_dynamic_endpointing_learns_nothing_from_the_silence_between_two_turns(
+    begin: Any,
+) -> None:
+    talk = begin(endpointing=EndpointingConfig(mode=EndpointingMode.DYNAMIC))
+    talk.says("Good morning")
+    talk.plays(talk.agent_says("Good morning, Ada.", seconds=2), 2)
+    talk.quiet(3)
+    talk.says("What time is it?")
+    assert talk.last(TurnCommitted).text == "What time is it?"
+
+
+def test_words_that_come_late_do_not_shorten_the_pause_after_later_ones(begin: Any) -> None:
+    talk = begin()
+    talk.at_us = 2_000_000
+    talk.tell("typed", "Book it")
+    talk.at_us = 2_100_000
+    talk.hears("please", seconds_ago=1)
+    assert talk.all(TurnReopened)
+    assert talk.conversation.next_timer_us == 2_500_000
+    talk.at_us = 2_500_000
+    talk.tell("tick")
+    assert talk.last(TurnCommitted).text == "Book it please"
+
+
 # --- the longest turn -------------------------------------------------------------------------
 
 

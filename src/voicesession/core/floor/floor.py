@@ -133,7 +133,7 @@ class Floor:
     def clear(self) -> None:
         """Stop all that the agent says or was going to."""
         self.waste_speculation()
-        self.speaking.drop_all(self.now_us)
+        self.speaking.drop_all()
 
     def interim(self, partial: PartialHeard) -> None:
         """Take what the recogniser thinks so far."""
@@ -173,7 +173,7 @@ class Floor:
 
     def reopen_turn(self) -> None:
         """Take back the answer that was not heard yet: its turn goes on."""
-        turn = self.speaking.withdraw(self.now_us)
+        turn = self.speaking.withdraw()
         if turn is not None:
             hearing = self.hearing
             hearing.turn.reopen(turn)
@@ -190,7 +190,7 @@ class Floor:
             self.reopen_turn()
         for reply in (speaking.current, *speaking.waiting):
             if reply is not None and reply.interruptible:
-                speaking.drop(reply, self.now_us)
+                speaking.drop(reply)
 
     def waste_speculation(self) -> bool:
         """Throw away the reply that was begun too early, and count it; tell if there was one."""

@@ -246,28 +246,28 @@ class Speaking:
             self._out.append(CancelReply(reply_id=reply.reply_id, wasted=True))
         return reply
 
-    def withdraw(self, at_us: int) -> Turn | None:
+    def withdraw(self) -> Turn | None:
         """Drop the answer that was not heard yet and return the turn that it answered."""
         answer, turn = self.unheard_answer, self._answered
         if answer is None:
             return None
-        self.drop(answer, at_us)
+        self.drop(answer)
         return turn
 
-    def drop(self, reply: Reply, at_us: int) -> None:
+    def drop(self, reply: Reply) -> None:
         """Stop *reply* before its end: it was interrupted if it was heard, else it never was."""
         if reply.is_started:
             self._out.append(StopSpeech(reply.reply_id))
         if reply.is_heard:
-            self._end(reply, at_us, interrupted=True)
+            self._end(reply, reply.last_heard_us, interrupted=True)
         else:
             self._forget(reply)
             self._out.append(CancelReply(reply_id=reply.reply_id, wasted=False))
 
-    def drop_all(self, at_us: int) -> None:
+    def drop_all(self) -> None:
         """Stop whatever is spoken or would be; there is no speculation."""
         for reply in list(self._alive.values()):
-            self.drop(reply, at_us)
+            self.drop(reply)
 
     def finish(self, reply: Reply, at_us: int) -> None:
         """End a reply that has come to its own end."""
