@@ -11,4 +11,4 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for locks and answers no longer than a test may take."""
-    monkeypatch.setattr("voicesession.stores.sql.connections._WAITS_FOR_LOCK_S", 0.02)
+    monkeypatch.setattr("voicesession.stores.sql.sqlite.connections._WAITS_FOR_LOCK_S", 0.02)

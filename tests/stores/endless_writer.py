@@ -15,7 +15,7 @@ async def main(path: Path) -> None:
         for number in count():
             session = await live(storage, f"s{number}")
             said = [an_utterance(f"u{n}") for n in range(20)]
-            await storage.commit(change_of(session, *map(heard, said), utterances=said))
+            await storage.sessions.commit(change_of(session, *map(heard, said), utterances=said))
             sys.stdout.write(f"{session.id}\n")
             sys.stdout.flush()
 

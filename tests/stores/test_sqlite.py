@@ -45,7 +45,7 @@ class TestSqliteStorage(StorageContract):
     ) -> AsyncGenerator[SqliteStorage]:
         # The contract is not about power cuts: not to wait for the disk makes it ten times faster.
         monkeypatch.setattr(
-            "voicesession.stores.sql.connections._WRITER_SETTINGS",
+            "voicesession.stores.sql.sqlite.connections._WRITER_SETTINGS",
             ("synchronous = OFF", "foreign_keys = ON"),
         )
         async with SqliteStorage(path) as storage:
@@ -58,9 +58,9 @@ def writer_of(storage: SqliteStorage) -> sqlite3.Connection:
 
 async def is_whole(storage: SqliteStorage, session_id: str) -> None:
     """A session, its journal and its words belong to the same commit."""
-    session = await storage.load(SessionId(session_id), EVERYTHING)
-    journal = await storage.journal(session.id, EVERYTHING)
-    utterances = await storage.utterances(session.id, EVERYTHING)
+    session = await storage.sessions.load(SessionId(session_id), EVERYTHING)
+    journal = await storage.sessions.journal(session.id, EVERYTHING)
+    utterances = await storage.transcripts.utterances(session.id, EVERYTHING)
     assert [entry.seq for entry in journal] == list(range(1, session.seq + 1))
     assert len(utterances) == session.utterance_count
 
@@ -74,7 +74,7 @@ async def test_what_was_stored_is_there_when_the_file_is_opened_again(path: Path
         session = await live(storage)
     for opened_again in (storage, SqliteStorage(path)):
         async with opened_again:
-            assert await opened_again.load(session.id, HOME) == session
+            assert await opened_again.sessions.load(session.id, HOME) == session
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
@@ -93,9 +93,9 @@ async def test_every_acknowledged_commit_survives_a_kill_and_none_is_there_by_ha
     writer.stdout.close()
     async with SqliteStorage(path) as storage:
         for session_id in acknowledged:
-            session = await storage.load(SessionId(session_id), EVERYTHING)
+            session = await storage.sessions.load(SessionId(session_id), EVERYTHING)
             assert session.utterance_count == 20
-        page = await storage.find(SessionQuery(limit=100), EVERYTHING)
+        page = await storage.sessions.find(SessionQuery(limit=100), EVERYTHING)
         for session in page.sessions:
             await is_whole(storage, session.id)
     with sqlite3.connect(path) as database:
@@ -124,13 +124,13 @@ async def test_it_is_durable_and_checks_its_references(path: Path) -> None:
 async def test_two_processes_of_one_file_see_each_other_and_only_one_wins(path: Path) -> None:
     async with SqliteStorage(path) as one, SqliteStorage(path) as other:
         session = await live(one)
-        assert await other.load(session.id, HOME) == session
+        assert await other.sessions.load(session.id, HOME) == session
         lost: list[VersionConflict] = []
 
         async def write(storage: SqliteStorage, number: int) -> None:
             said = an_utterance(f"u{number}")
             try:
-                await storage.commit(change_of(session, heard(said), utterances=[said]))
+                await storage.sessions.commit(change_of(session, heard(said), utterances=[said]))
             except VersionConflict as conflict:
                 lost.append(conflict)
 
@@ -150,7 +150,7 @@ async def test_many_may_make_the_same_file_at_the_same_time(path: Path) -> None:
         for number in range(8):
             group.start_soon(open_and_create, number)
     async with SqliteStorage(path) as storage:
-        assert await storage.count_open(HOME, user_id=None) == (8, 8)
+        assert await storage.sessions.count_open(HOME, user_id=None) == (8, 8)
 
 
 async def test_cancelled_callers_leave_the_store_whole(path: Path) -> None:
@@ -160,7 +160,7 @@ async def test_cancelled_callers_leave_the_store_whole(path: Path) -> None:
                 group.start_soon(live, storage, f"s{number}")
             await anyio.lowlevel.checkpoint()
             group.cancel_scope.cancel()
-        page = await storage.find(SessionQuery(limit=100), HOME)
+        page = await storage.sessions.find(SessionQuery(limit=100), HOME)
         for session in page.sessions:
             await is_whole(storage, session.id)
         await put(storage, a_session("afterwards"))
@@ -174,14 +174,14 @@ async def test_a_task_that_asyncio_cancels_harms_nobody_behind_it(path: Path) ->
         for number in range(20):
             said = an_utterance(f"u{number}")
             change = change_of(session, heard(said), utterances=[said])
-            writing = asyncio.create_task(storage.commit(change))
+            writing = asyncio.create_task(storage.sessions.commit(change))
             for _ in range(number % 5):
                 await asyncio.sleep(0)
             writing.cancel()
             await put(storage, a_session(f"behind_{number}"))
             await asyncio.wait([writing])
             await is_whole(storage, session.id)
-            session = await storage.load(session.id, HOME)
+            session = await storage.sessions.load(session.id, HOME)
 
 
 # --- when the medium fails ------------------------------------------------------------------
@@ -199,7 +199,7 @@ async def test_a_file_that_another_process_holds_is_unavailable_and_then_free_ag
             await put(storage, a_session("s2"))
         assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
         assert caught.value.retryable
-        assert await storage.load(session.id, HOME) == session
+        assert await storage.sessions.load(session.id, HOME) == session
         holder.execute("ROLLBACK")
         holder.close()
         await put(storage, a_session("s2"))
@@ -214,11 +214,11 @@ async def test_a_full_disk_is_unavailable_and_nothing_is_half_written(path: Path
         said = [an_utterance(f"u{n}", text="y" * 5_000) for n in range(20)]
         change = change_of(session, *map(heard, said), utterances=said)
         with pytest.raises(StoreUnavailable, match="full"):
-            await storage.commit(change)
-        assert await storage.load(session.id, HOME) == session
+            await storage.sessions.commit(change)
+        assert await storage.sessions.load(session.id, HOME) == session
         await is_whole(storage, session.id)
         writer.execute("PRAGMA max_page_count = 100000")
-        await storage.commit(change)
+        await storage.sessions.commit(change)
 
 
 async def test_an_answer_that_takes_too_long_is_not_waited_for(
@@ -234,24 +234,28 @@ async def test_an_answer_that_takes_too_long_is_not_waited_for(
 
         writer_of(storage).create_function("hang", 0, hang)
         async with anyio.create_task_group() as group:
-            monkeypatch.setattr("voicesession.stores.sql.connections._ANSWERS_WITHIN_S", 0.05)
+            monkeypatch.setattr(
+                "voicesession.stores.sql.sqlite.connections._ANSWERS_WITHIN_S", 0.05
+            )
             with pytest.raises(StoreTimeout):
                 await storage._connections.write(lambda db: db.execute("SELECT hang()").fetchone())
             monkeypatch.undo()
             assert hangs.is_set()
             # Who comes next waits until it is over, and is not confused by what is left of it.
-            group.start_soon(storage.commit, Change(session=a_session("s2"), expected_seq=None))
+            group.start_soon(
+                storage.sessions.commit, Change(session=a_session("s2"), expected_seq=None)
+            )
             await anyio.lowlevel.checkpoint()
             may_go_on.set()
-        assert await storage.load(session.id, HOME) == session
-        assert await storage.load(SessionId("s2"), HOME) == a_session("s2")
+        assert await storage.sessions.load(session.id, HOME) == session
+        assert await storage.sessions.load(SessionId("s2"), HOME) == a_session("s2")
 
 
 async def test_who_waits_behind_what_hangs_is_told_in_time(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with SqliteStorage(path) as storage:
-        monkeypatch.setattr("voicesession.stores.sql.connections._ANSWERS_WITHIN_S", 0.05)
+        monkeypatch.setattr("voicesession.stores.sql.sqlite.connections._ANSWERS_WITHIN_S", 0.05)
         line = storage._connections.writer
         line._alone.acquire()
         with pytest.raises(StoreTimeout):
@@ -267,25 +271,31 @@ async def test_a_row_that_cannot_be_read_is_an_error_and_not_left_out(path: Path
     async with SqliteStorage(path) as storage:
         session = await live(storage)
         said = an_utterance()
-        await storage.commit(change_of(session, heard(said), utterances=[said]))
+        await storage.sessions.commit(change_of(session, heard(said), utterances=[said]))
         reads: list[tuple[str, Callable[[], Awaitable[Any]]]] = [
             (
                 "UPDATE voice_utterances SET words = '{'",
-                lambda: storage.utterances(session.id, HOME),
+                lambda: storage.transcripts.utterances(session.id, HOME),
             ),
-            ("UPDATE voice_journal SET entry = '{}'", lambda: storage.journal(session.id, HOME)),
-            ("UPDATE voice_sessions SET state = '?'", lambda: storage.load(session.id, HOME)),
+            (
+                "UPDATE voice_journal SET entry = '{}'",
+                lambda: storage.sessions.journal(session.id, HOME),
+            ),
+            (
+                "UPDATE voice_sessions SET state = '?'",
+                lambda: storage.sessions.load(session.id, HOME),
+            ),
         ]
         for damage, read in reads:
             writer_of(storage).execute(damage)
             with pytest.raises(StoreError, match="cannot be read"):
                 await read()
         with pytest.raises(StoreError, match="cannot be read"):
-            await storage.find(SessionQuery(), HOME)
+            await storage.sessions.find(SessionQuery(), HOME)
 
 
 async def test_a_lease_of_no_possible_number_is_refused(path: Path) -> None:
     async with SqliteStorage(path) as storage:
         for session_id, epoch in (("s1", 2**70), ("\ud800", 1)):
             with pytest.raises(StoreError, match="cannot hold"):
-                await storage.release_lease(SessionId(session_id), epoch=epoch)
+                await storage.sessions.release_lease(SessionId(session_id), epoch=epoch)

@@ -10,8 +10,8 @@ import pytest
 from voicesession.core.errors import InvalidValue, StoreError
 from voicesession.core.identity import SessionId
 from voicesession.stores.sql import SqliteStorage
-from voicesession.stores.sql.connections import Connections
 from voicesession.stores.sql.schema import METADATA
+from voicesession.stores.sql.sqlite.connections import Connections
 from voicesession.testing.contracts.storage.examples import (
     HOME,
     a_session,
@@ -46,9 +46,9 @@ async def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(
 async def test_a_database_of_a_newer_library_is_refused(path: Path) -> None:
     await open_and_close(path)
     with sqlite3.connect(path) as database:
-        database.execute("UPDATE voice_schema SET version = 99")
+        database.execute("UPDATE voice_revision SET version_num = '0099'")
     database.close()
-    with pytest.raises(StoreError, match=r"schema 99 .* upgrade the library"):
+    with pytest.raises(StoreError, match=r"revision 0099 .* upgrade the library"):
         await open_and_close(path)
 
 
@@ -91,7 +91,9 @@ async def test_a_path_with_a_nul_character_is_refused() -> None:
 async def test_a_file_that_was_made_in_vain_is_removed_again(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voicesession.stores.sql.sqlite.VERSION", "no number")
+    monkeypatch.setattr(
+        "voicesession.stores.sql.sqlite.files.making_of_sqlite_tables", lambda: ("CREATE no table",)
+    )
     with pytest.raises(StoreError):
         await open_and_close(path)
     assert files_beside(path) == {}
@@ -139,14 +141,14 @@ def test_who_opens_a_new_file_together_with_others_tries_again_for_a_while(
 async def test_it_is_opened_once_at_a_time_and_used_only_while_it_is_open(path: Path) -> None:
     storage = SqliteStorage(path)
     with pytest.raises(StoreError, match="async with"):
-        await storage.load(SessionId("s1"), HOME)
+        await storage.sessions.load(SessionId("s1"), HOME)
     assert files_beside(path) == {}
     async with storage:
         with pytest.raises(StoreError, match="open already"):
             await storage.__aenter__()
         await put(storage, a_session())
     with pytest.raises(StoreError, match="async with"):
-        await storage.load(SessionId("s1"), HOME)
+        await storage.sessions.load(SessionId("s1"), HOME)
     await storage._connections.aclose()  # twice is harmless
 
 
@@ -163,10 +165,10 @@ async def test_deleted_words_are_in_no_file_any_more(path: Path) -> None:
             session = await live(storage, session_id, transcript_partial=WORDS * 100)
             said = an_utterance(text=WORDS * 100)
             change = change_of(session, heard(said), utterances=[said], transcript_partial=None)
-            await storage.commit(change)
+            await storage.sessions.commit(change)
         assert files_with_the_words(path)
-        await storage.delete(SessionId("s1"), HOME, tombstone=a_tombstone())
-        await storage.delete_utterances(SessionId("s2"), HOME)
+        await storage.sessions.delete(SessionId("s1"), HOME, tombstone=a_tombstone())
+        await storage.transcripts.delete_utterances(SessionId("s2"), HOME)
         assert files_with_the_words(path) == []
 
 
@@ -175,11 +177,11 @@ async def test_words_are_deleted_although_somebody_reads_old_pages(path: Path) -
     async with SqliteStorage(path) as storage:
         session = await live(storage)
         said = an_utterance(text=WORDS)
-        await storage.commit(change_of(session, heard(said), utterances=[said]))
+        await storage.sessions.commit(change_of(session, heard(said), utterances=[said]))
         reader = sqlite3.connect(path, isolation_level=None)
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM voice_utterances").fetchall()
-        await storage.delete_utterances(session.id, HOME)
-        assert await storage.utterances(session.id, HOME) == ()
+        await storage.transcripts.delete_utterances(session.id, HOME)
+        assert await storage.transcripts.utterances(session.id, HOME) == ()
         reader.close()
     assert files_with_the_words(path) == []

@@ -9,7 +9,9 @@ import pytest
 from voicesession.core.states import SessionState, SessionStatus
 from voicesession.ports.storage import EVERYTHING, Order, SessionQuery
 from voicesession.stores.pages import position_of
-from voicesession.stores.sql import SqliteStorage, lists, statements
+from voicesession.stores.sql import SqliteStorage, lists
+from voicesession.stores.sql.sqlite.dialect import SqliteDialect
+from voicesession.stores.sql.statement import Statement
 from voicesession.testing.contracts.storage.examples import HOME, START, a_session, put
 
 
@@ -22,7 +24,7 @@ def anyio_backend() -> str:
 async def test_every_list_is_read_through_an_index_in_its_order(path: Path, order: Order) -> None:
     async with SqliteStorage(path) as storage:
         await put(storage, a_session("s1"), a_session("s2"))
-        page = await storage.find(SessionQuery(limit=1, order=order), HOME)
+        page = await storage.sessions.find(SessionQuery(limit=1, order=order), HOME)
         filters: list[dict[str, Any]] = [
             {},
             {"state": SessionState.LIVE},
@@ -42,18 +44,19 @@ async def test_every_list_is_read_through_an_index_in_its_order(path: Path, orde
 async def test_open_sessions_are_counted_through_their_own_index(path: Path) -> None:
     async with SqliteStorage(path) as storage:
         values = {"of_tenant": "default", "of_user": "ada"}
-        for statement in (statements.COUNT_OPEN, statements.COUNT_ALL_OPEN):
+        for statement in (lists.COUNT_OPEN, lists.COUNT_ALL_OPEN):
             plan = explained(storage, statement, values)
             assert any("voice_sessions_open" in step for step in plan), plan
 
 
-def explained(storage: SqliteStorage, statement: str, values: dict[str, Any]) -> list[str]:
-    rows = storage._connections.writer.opened().execute(f"EXPLAIN QUERY PLAN {statement}", values)
+def explained(storage: SqliteStorage, statement: Statement, values: dict[str, Any]) -> list[str]:
+    text = SqliteDialect().compiled(statement).text
+    rows = storage._connections.writer.opened().execute(f"EXPLAIN QUERY PLAN {text}", values)
     return [row["detail"] for row in rows]
 
 
 def assert_is_read_through_an_index(
-    storage: SqliteStorage, statement: str, values: dict[str, Any]
+    storage: SqliteStorage, statement: Statement, values: dict[str, Any]
 ) -> None:
     plan = explained(storage, statement, values)
     assert any("USING INDEX voice_sessions_" in step for step in plan), (statement, plan)
@@ -63,7 +66,7 @@ def assert_is_read_through_an_index(
 async def test_a_deep_page_asks_for_nothing_that_lies_before_it(path: Path) -> None:
     async with SqliteStorage(path) as storage:
         await put(storage, a_session("s1"), a_session("s2"))
-        page = await storage.find(SessionQuery(limit=1), HOME)
+        page = await storage.sessions.find(SessionQuery(limit=1), HOME)
         query = SessionQuery(cursor=page.next_cursor)
         statement, values = lists.page(query, position_of(query), HOME)
         (step,) = explained(storage, statement, values)

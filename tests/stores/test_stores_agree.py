@@ -31,7 +31,8 @@ from voicesession.ports.storage import (
     Storage,
 )
 from voicesession.stores.memory import MemoryStorage
-from voicesession.stores.sql import SqliteStorage, connections
+from voicesession.stores.sql import SqliteStorage
+from voicesession.stores.sql.sqlite import connections
 from voicesession.testing.contracts.storage.examples import (
     START,
     a_session,

@@ -1,4 +1,4 @@
-"""The statement behind a page of sessions: one text for each set of filters, compiled once."""
+"""Pages of sessions, and how many are open: one statement for each set of filters."""
 
 from __future__ import annotations
 
@@ -9,44 +9,27 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     ColumnElement,
+    Select,
     and_,
     bindparam,
-    exists,
     func,
-    literal_column,
     or_,
     select,
+    text,
 )
 
 from ...core.instants import to_us
 from ...ports.storage import Scope, SessionQuery
 from ..pages import Position, is_ascending
-from .schema import SESSIONS
-from .statements import DIALECT
+from .schema import IS_OPEN, SESSIONS
+from .statement import SqlDialect, Statement, all_of
 
-__all__ = ("page",)
+__all__ = ("COUNT_ALL_OPEN", "COUNT_OPEN", "page")
 
 _S: Final = SESSIONS.c
-
-
-def _has_metadata() -> ColumnElement[bool]:
-    """No wanted pair is missing: whatever stands in a key, it is no path and no pattern."""
-    wanted = func.json_each(bindparam("metadata")).table_valued("key", "value", name="wanted")
-    held = func.json_each(_S.metadata).table_valued("key", "type", "value", name="held")
-    is_held = (
-        exists()
-        .select_from(held)
-        .where(
-            held.c.key == wanted.c.key,
-            held.c.type == literal_column("'text'"),
-            held.c.value == wanted.c.value,
-        )
-        .correlate(SESSIONS, wanted)
-    )
-    return ~exists().select_from(wanted).where(~is_held).correlate(SESSIONS)
-
 
 _FILTERS: Final[Mapping[str, ColumnElement[bool]]] = MappingProxyType(
     {
@@ -57,19 +40,32 @@ _FILTERS: Final[Mapping[str, ColumnElement[bool]]] = MappingProxyType(
         "mode": _S.mode == bindparam("mode"),
         "since": _S.listed_at >= bindparam("since"),
         "until": _S.listed_at < bindparam("until"),
-        "metadata": _has_metadata(),
     }
 )
-_AT: Final[BindParameter[Any]] = bindparam("beside_at")
-_ID: Final[BindParameter[Any]] = bindparam("beside_id")
+_METADATA: Final = "metadata"  # the one that every database says in its own way
+_AT: Final[BindParameter[Any]] = bindparam("beside_at", type_=BigInteger())
+_ID: Final[BindParameter[Any]] = bindparam("beside_id", type_=_S.id.type)
 # Written out, because a comparison of rows keeps SQLite from using the index for both.
 _AFTER: Final = and_(_S.listed_at >= _AT, or_(_S.listed_at > _AT, _S.id > _ID))
 _BEFORE: Final = and_(_S.listed_at <= _AT, or_(_S.listed_at < _AT, _S.id < _ID))
 
 
+def _counted(*conditions: ColumnElement[bool]) -> Statement:
+    def build(_: SqlDialect) -> Select[int, int]:
+        of_user = func.count().filter(_S.user_id.is_not_distinct_from(bindparam("of_user")))
+        counts = (of_user.label("of_user"), func.count().label("of_all"))
+        return select(*counts).where(text(IS_OPEN), *conditions)
+
+    return Statement(build)
+
+
+COUNT_OPEN: Final = _counted(_S.tenant_id == bindparam("of_tenant"))
+COUNT_ALL_OPEN: Final = _counted()
+
+
 def page(
     query: SessionQuery, position: Position | None, scope: Scope
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[Statement, dict[str, Any]]:
     """Return the statement for a page of *query* and its values.
 
     It reads one row more than the page holds, so that one sees whether there is more.
@@ -82,7 +78,7 @@ def page(
         "mode": query.mode,
         "since": None if query.since is None else to_us(query.since),
         "until": None if query.until is None else to_us(query.until),
-        "metadata": json.dumps(dict(query.metadata)) if query.metadata else None,
+        _METADATA: json.dumps(dict(query.metadata)) if query.metadata else None,
     }
     values = {name: value for name, value in wanted.items() if value is not None}
     statement = _statement(
@@ -94,10 +90,19 @@ def page(
 
 
 @lru_cache(maxsize=1024)  # all there can be: 2^8 sets of filters, both ways, with a place or not
-def _statement(filters: frozenset[str], *, ascending: bool, beside: bool) -> str:
-    statement = select(SESSIONS).where(*(_FILTERS[name] for name in sorted(filters)))
-    if beside:
-        statement = statement.where(_AFTER if ascending else _BEFORE)
+def _statement(filters: frozenset[str], *, ascending: bool, beside: bool) -> Statement:
+    plain = [_FILTERS[name] for name in sorted(filters) if name != _METADATA]
+    place = [_AFTER if ascending else _BEFORE] if beside else []
     order = (_S.listed_at, _S.id) if ascending else (_S.listed_at.desc(), _S.id.desc())
-    statement = statement.order_by(*order).limit(bindparam("at_most")).offset(bindparam("skipped"))
-    return str(statement.compile(dialect=DIALECT))
+
+    def build(sql: SqlDialect) -> Select[Any]:
+        metadata = [sql.has_metadata(_S.metadata)] if _METADATA in filters else []
+        return (
+            select(*all_of(sql, SESSIONS))
+            .where(*plain, *metadata, *place)
+            .order_by(*order)
+            .limit(bindparam("at_most", type_=BigInteger))
+            .offset(bindparam("skipped", type_=BigInteger))
+        )
+
+    return Statement(build)

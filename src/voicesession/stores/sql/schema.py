@@ -8,7 +8,7 @@ Three columns are derived from the record so that lists can filter and sort by t
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import (
     BigInteger,
@@ -16,85 +16,97 @@ from sqlalchemy import (
     Column,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
+    false,
     text,
 )
 
+from .columns import IDENTIFIER, INSTANT, JSON, METADATA, NUMBERED, TEXTS, WORD, needed
+
 __all__ = (
+    "ACCOUNTS",
+    "BALANCES",
+    "HOLDS",
     "IS_OPEN",
     "JOURNAL",
+    "LIMITS",
     "METADATA",
-    "SCHEMA",
+    "METADATA_INDEX",
     "SESSIONS",
+    "TASKS",
+    "TEMPLATES",
     "TOMBSTONES",
     "UTTERANCES",
-    "VERSION",
 )
-
-VERSION: Final = 1
-"""Of this schema; a database with a higher one was written by a newer library."""
-
-METADATA: Final = MetaData()
-
-_ID: Final = String(128)
-_WORD: Final = String(32)
-_INSTANT: Final = BigInteger
-_JSON: Final = Text
-"""Canonical JSON; as text, because the codec alone reads and writes it."""
-
-
-def _needed(name: str, kind: Any) -> Column[Any]:
-    return Column(name, kind, nullable=False)
-
 
 IS_OPEN: Final = "state != 'ENDED'"
 """Which rows the index of open sessions holds; to use it, a query must say the same."""
 
-SCHEMA: Final = Table("voice_schema", METADATA, Column("version", Integer, primary_key=True))
-"""One row. Our own, because the file's ``user_version`` belongs to the host."""
+METADATA_INDEX: Final = "voice_sessions_by_metadata"
+"""Only where an index can look into JSON."""
+
+TEMPLATES: Final = Table(
+    "voice_templates",
+    METADATA,
+    Column("id", IDENTIFIER, primary_key=True),
+    needed("tenant_id", IDENTIFIER),
+    needed("name", Text),
+    needed("created_at", INSTANT),
+    needed("updated_at", INSTANT),
+    needed("modality_profile", Text),
+    Column("enabled_panels", TEXTS),
+    Column("language", Text),
+    Column("model", Text),
+    Column("max_active_us", BigInteger),
+    Column("max_wall_clock_us", BigInteger),
+    Column("audio_budget_us", BigInteger),
+    needed("agent_metadata", JSON),
+    Index("voice_templates_of", "tenant_id", "id"),
+)
 
 SESSIONS: Final = Table(
     "voice_sessions",
     METADATA,
     # identity
-    Column("id", _ID, primary_key=True),
-    _needed("tenant_id", _ID),
-    Column("user_id", _ID),
+    Column("id", IDENTIFIER, primary_key=True),
+    needed("tenant_id", IDENTIFIER),
+    Column("user_id", Text),
     Column("created_by", Text),
-    _needed("created_at", _INSTANT),
-    Column("started_at", _INSTANT),
-    Column("live_at", _INSTANT),
-    _needed("updated_at", _INSTANT),
-    Column("ended_at", _INSTANT),
-    _needed("listed_at", _INSTANT),
+    needed("created_at", INSTANT),
+    Column("started_at", INSTANT),
+    Column("live_at", INSTANT),
+    needed("updated_at", INSTANT),
+    Column("ended_at", INSTANT),
+    needed("listed_at", INSTANT),
     # life
-    _needed("state", _WORD),
-    _needed("status", _WORD),
-    _needed("state_since", _INSTANT),
-    _needed("last_activity_at", _INSTANT),
-    _needed("active_us", BigInteger),
-    _needed("pauses", _JSON),
-    _needed("pause_reasons", _JSON),
-    Column("end_reason", _WORD),
+    needed("state", WORD),
+    needed("status", WORD),
+    needed("state_since", INSTANT),
+    needed("last_activity_at", INSTANT),
+    needed("active_us", BigInteger),
+    needed("pauses", JSON),
+    needed("pause_reasons", JSON),
+    Column("end_reason", WORD),
     Column("error", Text),
-    _needed("seq", BigInteger),
-    Column("deadline_at", _INSTANT),
+    needed("seq", BigInteger),
+    Column("deadline_at", INSTANT),
     # parameters
-    _needed("mode", Text),
-    _needed("language", Text),
-    _needed("model", Text),
-    _needed("encoding", _WORD),
-    _needed("sample_rate", Integer),
-    _needed("channels", Integer),
-    _needed("store_audio", Boolean),
-    _needed("store_transcript", Boolean),
-    _needed("enhance_on_end", Boolean),
-    _needed("retention_days", Integer),
+    needed("mode", Text),
+    needed("language", Text),
+    needed("model", Text),
+    needed("encoding", WORD),
+    needed("sample_rate", Integer),
+    needed("channels", Integer),
+    needed("store_audio", Boolean),
+    needed("store_transcript", Boolean),
+    needed("enhance_on_end", Boolean),
+    needed("retention_days", Integer),
+    Column("legal_hold", Boolean, nullable=False, server_default=false()),
     Column("device_type", Text),
     Column("client_version", Text),
     Column("key_hash", Text),
@@ -102,87 +114,191 @@ SESSIONS: Final = Table(
     Column("recording_consent", Boolean),
     Column("consent_by", Text),
     Column("consent_wording", Text),
-    Column("consent_at", _INSTANT),
-    _needed("secrets_blurred", _JSON),
+    Column("consent_at", INSTANT),
+    needed("secrets_blurred", JSON),
     # words
     Column("transcript_partial", Text),
     Column("transcript_final", Text),
     # results
     Column("audio_uri", Text),
-    _needed("audio_partial", Boolean),
+    needed("audio_partial", Boolean),
     Column("transcript_uri", Text),
-    Column("enhancement_job_id", _ID),
-    Column("previous_session_id", _ID, ForeignKey("voice_sessions.id", ondelete="SET NULL")),
+    Column("enhancement_job_id", IDENTIFIER),
+    Column("previous_session_id", IDENTIFIER, ForeignKey("voice_sessions.id", ondelete="SET NULL")),
     # running stats
-    _needed("audio_duration_seconds", Float),
-    _needed("utterance_count", BigInteger),
-    _needed("word_count", BigInteger),
-    _needed("message_count", BigInteger),
-    _needed("audio_chunks_received", BigInteger),
-    _needed("audio_chunks_processed", BigInteger),
+    needed("audio_duration_seconds", Float),
+    needed("utterance_count", BigInteger),
+    needed("word_count", BigInteger),
+    needed("message_count", BigInteger),
+    needed("audio_chunks_received", BigInteger),
+    needed("audio_chunks_processed", BigInteger),
     # budget view
-    _needed("audio_minutes_used", Float),
-    Column("daily_budget_remaining", _JSON),
+    needed("audio_minutes_used", Float),
+    Column("daily_budget_remaining", JSON),
     # initiation
-    Column("session_template_id", _ID),
+    Column(
+        "session_template_id",
+        IDENTIFIER,
+        ForeignKey(TEMPLATES.c.id, name="voice_sessions_made_from", ondelete="SET NULL"),
+    ),
     Column("room_name", Text, unique=True),
     Column("modality_profile", Text),
-    Column("enabled_panels", _JSON),
-    Column("token_expiry", _INSTANT),
+    Column("enabled_panels", TEXTS),
+    Column("token_expiry", INSTANT),
     # tracking
     Column("worker_id", Text),
-    _needed("epoch", BigInteger),
-    Column("lease_expires_at", _INSTANT),
+    needed("epoch", BigInteger),
+    Column("lease_expires_at", INSTANT),
     Column("client_ip", Text),
-    _needed("metadata", _JSON),
+    needed("metadata", JSON),
     Index("voice_sessions_listed", "tenant_id", "listed_at", "id"),
     Index("voice_sessions_by_user", "tenant_id", "user_id", "listed_at", "id"),
     Index("voice_sessions_by_state", "tenant_id", "state", "listed_at", "id"),
     Index("voice_sessions_by_status", "tenant_id", "status", "listed_at", "id"),
     Index("voice_sessions_by_mode", "tenant_id", "mode", "listed_at", "id"),
     Index("voice_sessions_of_all", "listed_at", "id"),
-    Index("voice_sessions_open", "tenant_id", "user_id", sqlite_where=text(IS_OPEN)),
+    Index("voice_sessions_by_user_and_state", "tenant_id", "user_id", "state"),
+    Index(
+        "voice_sessions_open",
+        *("tenant_id", "user_id", "state"),
+        sqlite_where=text(IS_OPEN),
+        postgresql_where=text(IS_OPEN),
+    ),
     Index("voice_sessions_after", "previous_session_id"),
     Index("voice_sessions_due", "deadline_at"),
     Index("voice_sessions_leased", "lease_expires_at"),
+    Index("voice_sessions_of_template", "session_template_id"),
+    Index(
+        METADATA_INDEX,
+        "metadata",
+        postgresql_using="gin",
+        postgresql_ops={"metadata": "jsonb_path_ops"},
+    ).ddl_if(dialect="postgresql"),
+    # Each names the other, and a commit may bring both at once.
+    ForeignKeyConstraint(
+        ["id", "enhancement_job_id"],
+        ["voice_tasks.session_id", "voice_tasks.id"],
+        name="voice_sessions_enhanced_by",
+        use_alter=True,
+        deferrable=True,
+        initially="DEFERRED",
+    ),
 )
 
 JOURNAL: Final = Table(
     "voice_journal",
     METADATA,
     Column(
-        "session_id", _ID, ForeignKey("voice_sessions.id", ondelete="CASCADE"), primary_key=True
+        "session_id",
+        IDENTIFIER,
+        ForeignKey("voice_sessions.id", ondelete="CASCADE"),
+        primary_key=True,
     ),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    _needed("entry", _JSON),
+    needed("entry", JSON),
 )
 
 UTTERANCES: Final = Table(
     "voice_utterances",
     METADATA,
     Column(
-        "session_id", _ID, ForeignKey("voice_sessions.id", ondelete="CASCADE"), primary_key=True
+        "session_id",
+        IDENTIFIER,
+        ForeignKey("voice_sessions.id", ondelete="CASCADE"),
+        primary_key=True,
     ),
-    Column("id", _ID, primary_key=True),
-    _needed("speaker", _WORD),
-    _needed("start_us", BigInteger),
-    _needed("end_us", BigInteger),
-    _needed("text", Text),
+    Column("id", IDENTIFIER, primary_key=True),
+    needed("speaker", WORD),
+    needed("start_us", BigInteger),
+    needed("end_us", BigInteger),
+    needed("text", Text),
     Column("confidence", Float),
-    _needed("words", _JSON),
+    needed("words", JSON),
     Column("generated_text", Text),
     Column("spoken_text", Text),
-    _needed("interrupted", Boolean),
+    needed("interrupted", Boolean),
 )
 
 TOMBSTONES: Final = Table(
     "voice_tombstones",
     METADATA,
-    Column("place", Integer, primary_key=True),
-    _needed("tenant_id", _ID),
-    _needed("session_hash", String(64)),
-    _needed("deleted_at", _INSTANT),
+    Column("place", NUMBERED, primary_key=True),
+    needed("tenant_id", IDENTIFIER),
+    needed("session_hash", String(64)),
+    needed("deleted_at", INSTANT),
     Column("deleted_by", Text),
-    _needed("reason", Text),
+    needed("reason", Text),
     Index("voice_tombstones_of", "tenant_id", "place"),
+)
+
+TASKS: Final = Table(
+    "voice_tasks",
+    METADATA,
+    Column(
+        "session_id",
+        IDENTIFIER,
+        ForeignKey("voice_sessions.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("id", IDENTIFIER, primary_key=True),
+    needed("tenant_id", IDENTIFIER),
+    needed("type", Text),
+    needed("state", WORD),
+    needed("created_at", INSTANT),
+    needed("updated_at", INSTANT),
+    needed("due_at", INSTANT),
+    needed("attempts", BigInteger),
+    needed("payload", JSON),
+    Column("result_uri", Text),
+    Column("error_message", Text),
+    Index("voice_tasks_due", "state", "due_at", "id"),
+)
+
+# --- the books ---------------------------------------------------------------------------------
+
+
+def _of_account() -> tuple[Column[str], ...]:
+    return (
+        Column("tenant_id", IDENTIFIER, primary_key=True),
+        Column("scope", WORD, primary_key=True),
+        Column("account_id", String(256), primary_key=True),
+    )
+
+
+ACCOUNTS: Final = Table("voice_accounts", METADATA, *_of_account(), Column("zone", Text))
+"""One row for each account that was ever booked in: whoever books locks it."""
+
+LIMITS: Final = Table(
+    "voice_limits",
+    METADATA,
+    *_of_account(),
+    Column("meter", WORD, primary_key=True),
+    Column("window", WORD, primary_key=True),
+    needed("amount", BigInteger),
+    needed("warn_at", Text),
+)
+
+BALANCES: Final = Table(
+    "voice_balances",
+    METADATA,
+    *_of_account(),
+    Column("meter", WORD, primary_key=True),
+    Column("window", WORD, primary_key=True),
+    Column("period", WORD, primary_key=True),
+    needed("spent", BigInteger),
+    needed("held", BigInteger),
+)
+
+HOLDS: Final = Table(
+    "voice_holds",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    needed("tenant_id", IDENTIFIER),
+    Column("session_id", Text),
+    needed("meter", WORD),
+    needed("amount", BigInteger),
+    needed("lines", JSON),
+    Column("expires_at", INSTANT),
+    Index("voice_holds_of_session", "tenant_id", "session_id"),
+    Index("voice_holds_until", "expires_at"),
 )

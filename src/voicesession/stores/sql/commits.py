@@ -1,0 +1,204 @@
+"""What a commit does in its transaction: the rules are in `voicesession.stores.changes`."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import String, and_, bindparam, func, insert, null, select, update
+
+from ...core.errors import SessionExists, SessionNotFound, TemplateNotFound
+from ...core.identity import SessionId
+from ...core.session import Session
+from ...core.states import SessionState
+from ...ports.scope import Scope
+from ...ports.storage import Change
+from ..arguments import check_session_id
+from ..changes import (
+    COUNTED,
+    FIXED,
+    LEASE,
+    check_standing,
+    check_task_named,
+    created,
+    room_is_taken,
+)
+from ..codec import (
+    Document,
+    Stored,
+    entry_text,
+    session_document,
+    stored_names,
+    utterance_document,
+)
+from ..records import task_document
+from .database import Script
+from .schema import JOURNAL, SESSIONS, TASKS, UTTERANCES
+from .statement import Statement, names_of, stored
+from .templates import TEMPLATE_IS_THERE
+
+__all__ = (
+    "ADD_TASK",
+    "INSERT_ENTRY",
+    "PUT_UTTERANCE",
+    "THE_SESSION",
+    "changed_names",
+    "commit",
+    "entry_rows",
+    "named",
+    "standing",
+    "task_rows",
+    "utterance_rows",
+)
+
+_S: Final = SESSIONS.c
+_IS_IT: Final = _S.id == bindparam("session_id")
+_NEW: Final = "new_"
+
+THE_SESSION: Final = and_(
+    _IS_IT, func.coalesce(bindparam("of_tenant", type_=String()), _S.tenant_id) == _S.tenant_id
+)
+"""The session with this id, if it is in the scope."""
+
+_STANDING: Final = Statement(
+    lambda _: select(_S.state, _S.seq, _S.epoch).where(THE_SESSION).with_for_update(key_share=True)
+)
+_ID_IS_TAKEN: Final = Statement(lambda _: select(_S.id).where(_IS_IT))
+_IS_THERE: Final = Statement(lambda _: select(_S.id).where(THE_SESSION))
+_ROOM_IS_TAKEN: Final = Statement(
+    lambda _: select(_S.id).where(
+        _S.room_name == bindparam("room"), _S.id != bindparam("session_id")
+    )
+)
+_TASKS_OF: Final = Statement(
+    lambda _: select(TASKS.c.id).where(TASKS.c.session_id == bindparam("session_id"))
+)
+_INSERT: Final = Statement(
+    lambda sql: insert(SESSIONS).values(stored(sql, SESSIONS, names_of(SESSIONS)))
+)
+
+
+def changed_names(*, by_owner: bool) -> list[str]:
+    """Return the columns that a later commit writes."""
+    left_out = stored_names(FIXED | LEASE if by_owner else FIXED | LEASE | COUNTED)
+    return [name for name in names_of(SESSIONS) if name not in left_out]
+
+
+def _update(*, by_owner: bool) -> Statement:
+    names = changed_names(by_owner=by_owner)
+    return Statement(
+        lambda sql: update(SESSIONS).where(_IS_IT).values(stored(sql, SESSIONS, names, _NEW))
+    )
+
+
+_UPDATE_BY_OWNER: Final = _update(by_owner=True)
+_UPDATE_BY_OTHERS: Final = _update(by_owner=False)
+_DROP_LEASE: Final = Statement(
+    lambda _: update(SESSIONS).where(_IS_IT).values(worker_id=null(), lease_expires_at=null())
+)
+INSERT_ENTRY: Final = Statement(
+    lambda sql: insert(JOURNAL).values(stored(sql, JOURNAL, names_of(JOURNAL)))
+)
+PUT_UTTERANCE: Final = Statement(
+    lambda sql: sql.upsert(UTTERANCES, ["session_id", "id"], names_of(UTTERANCES)[2:])
+)
+ADD_TASK: Final = Statement(lambda sql: sql.upsert(TASKS, ["session_id", "id"], []))
+
+
+def commit(change: Change) -> Script[None]:
+    """Write *change*.
+
+    Raises:
+        VoiceSessionError: As `SessionStore.commit` says.
+    """
+    if change.expected_seq is None:
+        yield from _create(change)
+    else:
+        yield from _change(change)
+    if change.entries:
+        yield INSERT_ENTRY, entry_rows(change)
+    if change.utterances:
+        yield PUT_UTTERANCE, utterance_rows(change)
+    if change.tasks:
+        yield ADD_TASK, task_rows(change)
+    if change.session.state is SessionState.ENDED:
+        yield _DROP_LEASE, {"session_id": change.session.id}
+
+
+def entry_rows(change: Change) -> list[Document]:
+    """Return the rows of the journal that *change* brings."""
+    session_id = change.session.id
+    return [
+        {"session_id": session_id, "seq": entry.seq, "entry": entry_text(entry)}
+        for entry in change.entries
+    ]
+
+
+def utterance_rows(change: Change) -> list[Document]:
+    """Return the rows of words that *change* brings."""
+    session_id = change.session.id
+    return [{"session_id": session_id, **utterance_document(said)} for said in change.utterances]
+
+
+def task_rows(change: Change) -> list[Document]:
+    """Return the rows of tasks that *change* brings."""
+    return [task_document(task) for task in change.tasks]
+
+
+def named(session_id: SessionId, scope: Scope) -> Document:
+    """Return what names a session in a statement.
+
+    Raises:
+        SessionNotFound: No session can have this id.
+    """
+    check_session_id(session_id)
+    return {"session_id": session_id, "of_tenant": scope.tenant_id}
+
+
+def standing(name: Document) -> Script[Stored]:
+    """Return state, seq and epoch of a session, and keep other writers from it.
+
+    Raises:
+        SessionNotFound: There is none in the scope.
+    """
+    found = yield _STANDING, name
+    if not found:
+        raise SessionNotFound(name["session_id"])
+    return found[0]
+
+
+def _create(change: Change) -> Script[None]:
+    session = change.session
+    if (yield _ID_IS_TAKEN, {"session_id": session.id}):
+        raise SessionExists(session.id)
+    home = Scope(session.tenant_id)
+    previous, template_id = session.previous_session_id, session.session_template_id
+    if previous is not None and not (yield _IS_THERE, named(previous, home)):
+        raise SessionNotFound(previous)
+    if template_id is not None:
+        wanted = {"template_id": template_id, "of_tenant": home.tenant_id}
+        if not (yield TEMPLATE_IS_THERE, wanted):
+            raise TemplateNotFound(template_id)
+    yield from _check_room(session)
+    check_task_named(change, stored=())
+    yield _INSERT, session_document(created(session))
+
+
+def _change(change: Change) -> Script[None]:
+    session = change.session
+    stands = yield from standing(named(session.id, Scope(session.tenant_id)))
+    check_standing(change, seq=stands["seq"], epoch=stands["epoch"])
+    yield from _check_room(session)
+    if session.enhancement_job_id is not None:
+        tasks = yield _TASKS_OF, {"session_id": session.id}
+        check_task_named(change, stored={row["id"] for row in tasks})
+    statement = _UPDATE_BY_OTHERS if change.epoch is None else _UPDATE_BY_OWNER
+    document: dict[str, Any] = session_document(session)
+    values = {f"{_NEW}{name}": value for name, value in document.items()}
+    yield statement, {"session_id": session.id, **values}
+
+
+def _check_room(session: Session) -> Script[None]:
+    if session.room_name is not None:
+        values = {"session_id": session.id, "room": session.room_name}
+        if (yield _ROOM_IS_TAKEN, values):
+            raise room_is_taken(session.room_name)

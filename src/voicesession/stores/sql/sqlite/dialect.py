@@ -1,0 +1,83 @@
+"""What SQLite says in its own way: lists and objects are JSON texts, taken apart by functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    FromClause,
+    Table,
+    Text,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.dialects.sqlite import dialect, insert
+from sqlalchemy.sql import ClauseElement
+
+from ..statement import Compiled, Statement, compiled, names_of, stored
+
+__all__ = ("SqliteDialect",)
+
+
+class SqliteDialect:
+    """See `SqlDialect`. SQLite has no time of its own: whoever runs a statement gives it."""
+
+    present_us: ColumnElement[int] = bindparam("now_us", type_=BigInteger())
+
+    def __init__(self) -> None:
+        self._core = dialect(paramstyle="named")
+        self._compiled: dict[Statement, Compiled] = {}
+
+    def shown(self, column: Column[Any]) -> ColumnElement[Any]:
+        return column
+
+    def stored(self, column: Column[Any], value: ColumnElement[Any]) -> ColumnElement[Any]:
+        del column
+        return value
+
+    def rows(self, *columns: Column[Any]) -> FromClause:
+        each = func.json_each(bindparam("rows", type_=Text())).table_valued("value", name="each")
+        fields = (
+            func.json_extract(
+                each.c.value, literal_column(f"'$.{column.name}'"), type_=column.type
+            ).label(column.name)
+            for column in columns
+        )
+        return select(*fields).subquery("given")
+
+    def upsert(self, table: Table, key: Sequence[str], changing: Sequence[str]) -> ClauseElement:
+        new = insert(table).values(stored(self, table, names_of(table)))
+        if not changing:
+            return new.on_conflict_do_nothing(index_elements=key)
+        return new.on_conflict_do_update(
+            index_elements=key, set_={name: new.excluded[name] for name in changing}
+        )
+
+    def has_metadata(self, column: Column[Any]) -> ColumnElement[bool]:
+        """No wanted pair is missing: whatever stands in a key, it is no path and no pattern."""
+        wanted = func.json_each(bindparam("metadata")).table_valued("key", "value", name="wanted")
+        held = func.json_each(column).table_valued("key", "type", "value", name="held")
+        is_held = (
+            exists()
+            .select_from(held)
+            .where(
+                held.c.key == wanted.c.key,
+                held.c.type == literal_column("'text'"),
+                held.c.value == wanted.c.value,
+            )
+            .correlate(column.table, wanted)
+        )
+        return ~exists().select_from(wanted).where(~is_held).correlate(column.table)
+
+    def compiled(self, statement: Statement) -> Compiled:
+        text = self._compiled.get(statement)
+        if text is None:
+            text = self._compiled[statement] = compiled(statement.build(self), self._core)
+        return text

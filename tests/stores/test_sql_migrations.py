@@ -1,0 +1,121 @@
+"""A database of any past revision is brought up to date with all that is in it, or refused."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from voicesession.core.errors import InvalidConfig, StoreError
+from voicesession.core.identity import SessionId
+from voicesession.stores.sql import SqliteStorage, migration, revisions
+from voicesession.testing.contracts.storage.examples import (
+    HOME,
+    a_full_session,
+    a_session,
+    an_utterance,
+)
+
+FIRST = Path(__file__).with_name("test_sql_revision_0001.sql")
+
+
+@pytest.fixture
+def old(path: Path) -> Path:
+    """A file as the first revision left it: two sessions, and words."""
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(FIRST.read_text())
+    return path
+
+
+@pytest.fixture
+def url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def tables_of(path: Path) -> dict[str, str]:
+    with closing(sqlite3.connect(path)) as database:
+        return dict(database.execute("SELECT name, sql FROM sqlite_schema WHERE sql > ''"))
+
+
+async def test_an_old_file_is_brought_up_to_date_when_it_is_opened_and_loses_nothing(
+    old: Path, url: str
+) -> None:
+    assert migration.current(url) == "0001"
+    async with SqliteStorage(old) as storage:
+        session = await storage.sessions.load(SessionId("s1"), HOME)
+        # What no table kept until then cannot be referred to any more.
+        assert session == a_full_session(
+            session_template_id=None, enhancement_job_id=None, legal_hold=False
+        )
+        later = a_session("s2", previous_session_id=session.id)
+        assert await storage.sessions.load(later.id, HOME) == later
+        assert await storage.transcripts.utterances(session.id, HOME) == (an_utterance(),)
+    assert migration.current(url) == revisions.HEAD
+    assert migration.check(url) == []
+
+
+def test_the_references_of_an_old_file_are_whole_afterwards(old: Path, url: str) -> None:
+    assert migration.upgrade(url) == revisions.HEAD
+    with closing(sqlite3.connect(old)) as database:
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+async def test_the_migrations_come_to_the_tables_that_a_new_file_is_given(
+    path: Path, url: str, tmp_path: Path
+) -> None:
+    assert migration.current(url) is None
+    migration.upgrade(url)
+    assert migration.check(url) == []
+    made = tmp_path / "made.db"
+    async with SqliteStorage(made):
+        pass
+    assert migration.check(f"sqlite:///{made}") == []
+    assert tables_of(path).keys() == tables_of(made).keys()
+
+
+def test_a_database_that_is_up_to_date_is_left_as_it_is(path: Path, url: str) -> None:
+    migration.upgrade(url)
+    before = path.read_bytes()
+    assert migration.upgrade(url) == revisions.HEAD
+    assert path.read_bytes() == before
+
+
+def test_a_difference_is_told(path: Path, url: str) -> None:
+    migration.upgrade(url)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DROP INDEX voice_tasks_due")
+    (difference,) = migration.check(url)
+    assert "voice_tasks_due" in difference
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ("UPDATE voice_revision SET version_num = '9999'", "revision 9999 .* upgrade the library"),
+        ("DELETE FROM voice_revision", "half migrated"),
+        ("DROP TABLE voice_holds", "half migrated: voice_holds is missing"),
+        ("DROP TABLE voice_revision", "nothing says of which revision"),
+    ],
+)
+async def test_what_is_newer_or_half_there_is_refused_and_left_as_it_is(
+    path: Path, url: str, damage: str, told: str
+) -> None:
+    migration.upgrade(url)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(damage)
+    before = tables_of(path)
+    for use in (migration.upgrade, migration.current, migration.check):
+        with pytest.raises(StoreError, match=told):
+            use(url)
+    with pytest.raises(StoreError, match=told):
+        async with SqliteStorage(path):
+            pass
+    assert tables_of(path) == before
+
+
+@pytest.mark.parametrize("url", ["mysql://u:secret@h/d", "nothing"])
+def test_an_url_of_no_database_of_ours_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(InvalidConfig) as caught:
+        migration.upgrade(url)
+    assert "secret" not in str(caught.value)
