@@ -18,7 +18,6 @@ from voicesession.ports.objects import (
     UnfinishedUploads,
 )
 from voicesession.recording.s3 import Encryption, S3Limits, S3ObjectStore, S3Options
-from voicesession.testing.contracts.objects import ObjectStoreContract
 
 KEY = "sessions/sess_1/audio.wav"
 EVER = datetime.max.replace(tzinfo=UTC)
@@ -38,12 +37,6 @@ def s3_server(moto: S3Server) -> S3Server:
 @pytest.fixture
 def store(client: Any, bucket: str, place: str) -> S3ObjectStore:
     return S3ObjectStore(bucket, place, client=client)
-
-
-class TestS3ObjectStore(ObjectStoreContract):
-    @pytest.fixture
-    def store(self, client: Any, bucket: str, place: str) -> S3ObjectStore:
-        return S3ObjectStore(bucket, place, client=client)
 
 
 # --- what is kept -----------------------------------------------------------------------------

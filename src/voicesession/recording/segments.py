@@ -101,26 +101,23 @@ class SegmentFolder:
 
     async def tidy(self) -> None:
         """Remove everything, the notes last: the recording is finished."""
-        await self._remove_segments()
-        await self._objects.delete(self._notes)
+        await self._remove(sorted(await self._keys(), key=lambda key: key == self._notes))
 
     async def throw_away(self) -> None:
         """Remove everything, the notes first: nobody can finish the recording from here on."""
-        await self._objects.delete(self._notes)
-        await self._remove_segments()
+        await self._remove(sorted(await self._keys(), key=lambda key: key != self._notes))
 
     async def _segments(self) -> tuple[Segment, ...]:
-        names = [
-            found.key.removeprefix(self._folder)
-            async for found in objects_below(self._objects, self._folder)
-        ]
+        names = (key.removeprefix(self._folder) for key in await self._keys())
         return tuple(filter(None, map(segment_named, names)))
 
-    async def _remove_segments(self) -> None:
-        left = [found.key async for found in objects_below(self._objects, self._folder)]
-        for key in left:
-            if key != self._notes:
-                await self._objects.delete(key)
+    async def _keys(self) -> list[str]:
+        return [found.key async for found in objects_below(self._objects, self._folder)]
+
+    async def _remove(self, keys: list[str]) -> None:
+        # Only what is there: some stores keep a mark of what was deleted and never was.
+        for key in keys:
+            await self._objects.delete(key)
 
 
 async def objects_below(objects: ObjectStore, prefix: str) -> AsyncIterator[StoredObject]:

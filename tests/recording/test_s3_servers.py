@@ -1,0 +1,96 @@
+"""What holds on every server of S3: on the strict one in proof, as it takes its time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from tests.servers.s3 import S3Server
+
+from voicesession.core.audio import AudioFormat
+from voicesession.core.results import session_folder
+from voicesession.core.segments import Segment
+from voicesession.core.timeline import Track
+from voicesession.recording.recorder import SpoolRecorder
+from voicesession.recording.s3 import S3ObjectStore
+from voicesession.recording.segments import SegmentFolder
+from voicesession.recording.shipping import Shipping
+from voicesession.testing.clock import SteppedClock
+from voicesession.testing.contracts.objects import ObjectStoreContract
+
+SERVERS = ["moto", "swift"] if settings.get_current_profile_name() == "proof" else ["moto"]
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def s3_server(request: pytest.FixtureRequest) -> S3Server:
+    server: S3Server = request.getfixturevalue(request.param)
+    return server
+
+
+class TestS3ObjectStore(ObjectStoreContract):
+    @pytest.fixture
+    def store(self, client: Any, bucket: str, place: str) -> S3ObjectStore:
+        return S3ObjectStore(bucket, place, client=client)
+
+
+@pytest.fixture
+async def versions(client: Any, place: str) -> str:
+    """A bucket that keeps all versions, empty."""
+    name = place.replace("/", "-")
+    await client.create_bucket(Bucket=name)
+    await client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return name
+
+
+async def test_after_a_purge_the_bucket_is_empty_with_all_its_versions_and_uploads(
+    tmp_path: Path, client: Any, versions: str
+) -> None:
+    objects = S3ObjectStore(versions, client=client)
+    shipping = Shipping(clock=SteppedClock(NOON))
+    lost = SpoolRecorder(tmp_path / "lost", objects, shipping=shipping)
+    for _ in range(2):  # the second goes into another file
+        recording = lost.open("s1", AudioFormat())
+        recording.write(Track.USER, 0, bytes(32_000))
+        await recording.close(1_000_000)
+    lost.open("s1", AudioFormat()).write(Track.USER, 1_000_000, bytes(32_000))
+    await lost.aclose()  # it ships what it can
+    # What a crash leaves: a segment that nobody has noted, and half of a file, twice.
+    await SegmentFolder(objects, "s1").put(Segment(Track.USER, 0, 4, 1), b"12345678")
+    for name in ("audio.wav", "audio-3.wav"):
+        key = session_folder("s1") + name
+        begun = await client.create_multipart_upload(Bucket=versions, Key=key)
+        await client.upload_part(
+            Bucket=versions, Key=key, UploadId=begun["UploadId"], PartNumber=1, Body=b"half"
+        )
+    segments = await SegmentFolder(objects, "s1").look()
+    assert segments is not None
+    assert await kept_in(client, versions) > len(segments.segments) > 1
+
+    recorder = SpoolRecorder(tmp_path / "another", objects, shipping=shipping)
+    for _ in range(2):
+        await recorder.purge("s1")
+        assert await kept_in(client, versions) == 0
+    await recorder.aclose()
+
+
+async def kept_in(client: Any, bucket: str) -> int:
+    """How many objects, former versions, markers of deletions and uploads there are."""
+    versions = await client.list_object_versions(Bucket=bucket)
+    uploads = await client.list_multipart_uploads(Bucket=bucket)
+    return sum(
+        len(listed.get(kind, ()))
+        for listed, kind in (
+            (versions, "Versions"),
+            (versions, "DeleteMarkers"),
+            (uploads, "Uploads"),
+        )
+    )
