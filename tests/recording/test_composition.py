@@ -14,6 +14,7 @@ from voicesession.recording.file import FileObjectStore
 from voicesession.recording.losses import Losses
 from voicesession.recording.spool import Spool, open_spool
 from voicesession.testing.contracts.recorded import Wav, steady
+from voicesession.testing.effort import examples
 from voicesession.testing.strategies_audio import spans
 
 USER, AGENT = Track
@@ -34,9 +35,7 @@ def counting(first: int, end: int) -> bytes:
     return pack(f"<{end - first}h", *range(first, end))
 
 
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.integers(0, 8_000),
     st.lists(spans(max_us=900_000), max_size=3).map(tuple),

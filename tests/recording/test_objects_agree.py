@@ -17,8 +17,8 @@ from voicesession.ports.objects import ObjectStore, StoredObject
 from voicesession.recording.file import FileObjectStore
 from voicesession.recording.memory import MemoryObjectStore
 from voicesession.recording.s3 import S3ObjectStore
+from voicesession.testing.effort import examples
 
-EXAMPLES = 300 if settings.get_current_profile_name() == "proof" else 8
 _numbers = count()
 
 
@@ -90,7 +90,7 @@ async def said(store: ObjectStore, step: Step) -> object:
 
 
 @settings(
-    max_examples=EXAMPLES,
+    max_examples=examples(8),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(STEPS, max_size=15))

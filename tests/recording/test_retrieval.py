@@ -21,6 +21,7 @@ from voicesession.recording.spool import open_spool
 from voicesession.recording.writer import Writer
 from voicesession.runtime.clock import SteppedClock
 from voicesession.testing.contracts.recorded import MS, Wav, steady
+from voicesession.testing.effort import examples
 from voicesession.testing.strategies_audio import spans
 
 FORMAT = AudioFormat(sample_rate=8_000)
@@ -91,7 +92,7 @@ async def see_that_nothing_silenced_is_kept(objects: ObjectStore, feed: Feed) ->
             assert not any(samples[start : max(0, to_frame - segment.first_frame)])
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ACTIONS)
 async def test_what_was_shipped_comes_back_as_it_stood_in_the_spool(
     tmp_path: Path, actions: list[Action | None]

@@ -13,6 +13,7 @@ from voicesession.core.timeline import Span, Track
 from voicesession.recording import spool as spool_module
 from voicesession.recording.folders import make_folder
 from voicesession.recording.spool import Spool, claim_spool, left_spools, open_spool, sweep
+from voicesession.testing.effort import examples
 from voicesession.testing.strategies_audio import samples_s16
 
 USER, AGENT = Track
@@ -28,9 +29,7 @@ def spool(root: Path) -> Spool:
     return open_spool(root, "s1", 8_000)
 
 
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=examples(50), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.sampled_from(Track), st.integers(0, 300), samples_s16(max_samples=60)))
 )
