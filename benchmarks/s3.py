@@ -1,12 +1,15 @@
 """
-What it costs to keep an object in S3: CPU of ``put_pieces``, beside the bare client.
+What it costs to keep audio in S3, beside the bare client: CPU, and bytes that are sent.
 
-The bare client sends the same bytes by ``upload_part``, in parts of the same size, and
-completes the upload: no retries of ours, no deadline, no gathering of pieces. The server is
-a process of its own that reads what it is sent and keeps nothing, so it costs us no CPU.
-Runs alternate (A B A B …), and the least of each counts.
+The bare client sends the finished file by ``upload_part``, in parts of the same size, and
+completes the upload: no retries of ours, no deadline, no gathering of pieces. A recording
+sends it twice: as segments while it is made, at a checkpoint every 30 seconds of both
+voices, and as the file at its end. What its spool costs comes first and is not counted;
+``benchmarks/recorder.py`` measures that. The server is a process of its own, so it costs
+us no CPU. Runs alternate (A B A B …), and the median of each counts; bytes are counted as
+the client gives them to its connection.
 
-    python benchmarks/s3.py --mib 64
+    python benchmarks/s3.py --minutes 20
 """
 
 from __future__ import annotations
@@ -14,35 +17,103 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import socket
+import re
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, NoReturn
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from pathlib import Path
+from statistics import median
+from threading import Thread
+from typing import Any, ClassVar, NoReturn
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import anyio
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from attrs import asdict, frozen
 
-from voicesession.core.segments import MIN_PART_BYTES, plan_parts
+from voicesession.core.audio import AudioFormat
+from voicesession.core.segments import MIN_PART_BYTES
+from voicesession.core.timeline import Track
+from voicesession.core.wav import WAV_HEADER_BYTES
+from voicesession.ports.recording import Recording
+from voicesession.recording.recorder import SpoolRecorder
 from voicesession.recording.s3 import S3ObjectStore
+from voicesession.recording.shipping import Shipping
+from voicesession.testing.clock import SteppedClock
 
-BUCKET, KEY = "recordings", "sessions/sess_1/audio.wav"
+BUCKET, KEY = "recordings", "bare/audio.wav"
 PIECE_BYTES = 64 * 1024
 MIB = 1024 * 1024
-Put = Callable[[bytes], Awaitable[object]]
+FORMAT = AudioFormat(sample_rate=16_000)
+CHECKPOINT_S, CHUNK_US = 30, 20_000
+CHUNK = os.urandom(FORMAT.bytes_at(CHUNK_US))
+CHECKPOINT_BYTES = len(CHUNK) * len(Track) * (CHECKPOINT_S * 1_000_000 // CHUNK_US)
+
+
+@frozen
+class Cost:
+    """What one run has taken of us."""
+
+    cpu_s: float
+    sent_bytes: int
 
 
 @frozen
 class Result:
     name: str
-    mib: int
+    mib: float
     cpu_ms: float
     cpu_ms_a_mib: float
-    times_the_bare_client: float
+    times_the_cpu: float
+    times_the_bytes: float
+
+
+class Meter:
+    """Reads the CPU of this process, and what its client has sent."""
+
+    def __init__(self, client: Any) -> None:
+        self._sent_bytes = 0
+        client.meta.events.register("before-send.s3", self._count)
+
+    @contextmanager
+    def measured(self, costs: list[Cost]) -> Generator[None]:
+        """Append to *costs* what is spent inside."""
+        began_s, before_bytes = time.process_time(), self._sent_bytes
+        yield
+        costs.append(Cost(time.process_time() - began_s, self._sent_bytes - before_bytes))
+
+    def _count(self, request: Any, **_: object) -> None:
+        head = sum(
+            len(name) + len(value) + len(": \r\n") for name, value in request.headers.items()
+        )
+        body = int(request.headers.get("Content-Length", 0))
+        self._sent_bytes += len(f"{request.method} {request.url}\r\n\r\n") + head + body
+
+
+class TellingStore(S3ObjectStore):
+    """Says when a checkpoint's segments have arrived."""
+
+    def begin(self) -> None:
+        self._missing_bytes = CHECKPOINT_BYTES
+        self.arrived = anyio.Event()
+
+    async def put(self, key: str, data: bytes, /) -> str:
+        uri = await super().put(key, data)
+        if key.endswith(".s16"):
+            self._missing_bytes -= len(data)
+            if not self._missing_bytes:
+                self.arrived.set()
+        return uri
+
+
+Run = Callable[[list[Cost]], Awaitable[None]]
 
 
 def main() -> None:
@@ -55,18 +126,19 @@ def main() -> None:
     if options.json:
         print(json.dumps({"results": [asdict(result) for result in results]}))
         return
-    print(f"{options.mib} MiB in parts of {MIN_PART_BYTES // MIB} MiB, best of {options.rounds}")
-    print(f"{'':42}{'CPU ms':>10}{'ms a MiB':>10}{'x bare':>8}")
+    print(f"{options.minutes} minutes of both voices, {results[0].mib:.1f} MiB as one file,")
+    print(f"in parts of {MIN_PART_BYTES // MIB} MiB; the median of {options.rounds} rounds")
+    print(f"{'':44}{'CPU ms':>9}{'ms a MiB':>10}{'x CPU':>7}{'x bytes':>9}")
     for result in results:
         print(
-            f"{result.name:42}{result.cpu_ms:>10.1f}{result.cpu_ms_a_mib:>10.2f}"
-            f"{result.times_the_bare_client:>8.2f}"
+            f"{result.name:44}{result.cpu_ms:>9.1f}{result.cpu_ms_a_mib:>10.2f}"
+            f"{result.times_the_cpu:>7.2f}{result.times_the_bytes:>9.3f}"
         )
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="CPU of an upload to S3")
-    parser.add_argument("--mib", type=int, default=64)
+    parser = argparse.ArgumentParser(description="CPU and bytes of audio kept in S3")
+    parser.add_argument("--minutes", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
@@ -74,35 +146,68 @@ def _options() -> argparse.Namespace:
 
 
 async def _measure(options: argparse.Namespace, url: str) -> list[Result]:
-    data = os.urandom(options.mib * MIB)
+    file_bytes = WAV_HEADER_BYTES + options.minutes * 60 // CHECKPOINT_S * CHECKPOINT_BYTES
+    data = os.urandom(file_bytes)
     async with _client(url) as client:
-        store = S3ObjectStore(BUCKET, client=client)
-        ways: dict[str, Put] = {
-            "aiobotocore, upload_part": lambda data: _bare(client, data),
-            "S3ObjectStore.put_pieces, of 64 KiB": lambda data: store.put_pieces(KEY, _cut(data)),
-            "S3ObjectStore.put": lambda data: store.put(KEY, data),
+        meter, store = Meter(client), TellingStore(BUCKET, client=client)
+
+        async def bare(costs: list[Cost]) -> None:
+            with meter.measured(costs):
+                await _bare(client, data)
+
+        async def pieces(costs: list[Cost]) -> None:
+            with meter.measured(costs):
+                await store.put_pieces(KEY, _cut(data))
+
+        async def recording(costs: list[Cost]) -> None:
+            await _record(store, meter, options.minutes, costs)
+
+        ways: dict[str, Run] = {
+            "aiobotocore, upload_part": bare,
+            "S3ObjectStore.put_pieces, of 64 KiB": pieces,
+            "a recording: segments and composition": recording,
         }
-        least_s = dict.fromkeys(ways, float("inf"))
-        for put in ways.values():
-            await put(data[: MIN_PART_BYTES + 1])  # connections and caches are warm
-        for _ in range(options.rounds):
-            for name, put in ways.items():
-                began_s = time.process_time()
-                await put(data)
-                least_s[name] = min(least_s[name], time.process_time() - began_s)
-    bare_s = next(iter(least_s.values()))
+        return await _compared(ways, options.rounds, file_bytes)
+
+
+async def _compared(ways: Mapping[str, Run], rounds: int, file_bytes: int) -> list[Result]:
+    costs: dict[str, list[list[Cost]]] = {name: [] for name in ways}
+    for _ in range(1 + rounds):
+        for name, run in ways.items():
+            spent: list[Cost] = []
+            await run(spent)
+            costs[name].append(spent)
+    # In the first round connections and caches were cold.
+    totals = {
+        name: Cost(
+            cpu_s=median(sum(cost.cpu_s for cost in run) for run in runs[1:]),
+            sent_bytes=sum(cost.sent_bytes for cost in runs[-1]),
+        )
+        for name, runs in costs.items()
+    }
+    bare, mib = next(iter(totals.values())), file_bytes / MIB
     return [
-        Result(name, options.mib, cpu_s * 1e3, cpu_s * 1e3 / options.mib, cpu_s / bare_s)
-        for name, cpu_s in least_s.items()
+        Result(
+            name=name,
+            mib=mib,
+            cpu_ms=total.cpu_s * 1e3,
+            cpu_ms_a_mib=total.cpu_s * 1e3 / mib,
+            times_the_cpu=total.cpu_s / bare.cpu_s,
+            times_the_bytes=total.sent_bytes / bare.sent_bytes,
+        )
+        for name, total in totals.items()
     ]
+
+
+# --- what is compared -------------------------------------------------------------------------
 
 
 async def _bare(client: Any, data: bytes) -> None:
     place = {"Bucket": BUCKET, "Key": KEY}
     upload_id = (await client.create_multipart_upload(**place))["UploadId"]
     parts: list[dict[str, Any]] = []
-    for number, part in enumerate(plan_parts(len(data)), 1):
-        body = data[part.start : part.stop]
+    for number, start in enumerate(range(0, len(data), MIN_PART_BYTES), 1):
+        body = data[start : start + MIN_PART_BYTES]
         sent = await client.upload_part(**place, UploadId=upload_id, PartNumber=number, Body=body)
         parts.append({"PartNumber": number, "ETag": sent["ETag"]})
     await client.complete_multipart_upload(
@@ -112,6 +217,35 @@ async def _bare(client: Any, data: bytes) -> None:
 
 def _cut(data: bytes) -> Iterator[bytes]:
     return (data[start : start + PIECE_BYTES] for start in range(0, len(data), PIECE_BYTES))
+
+
+async def _record(store: TellingStore, meter: Meter, minutes: int, costs: list[Cost]) -> None:
+    clock = SteppedClock(datetime(2026, 1, 1, tzinfo=UTC))
+    with tempfile.TemporaryDirectory() as folder:
+        recorder = SpoolRecorder(Path(folder), store, shipping=Shipping(clock=clock))
+        async with anyio.create_task_group() as group:
+            group.start_soon(recorder.run)
+            recording = recorder.open("s1", FORMAT)
+            ends_us = (number * CHECKPOINT_S * 1_000_000 for number in count(1))
+            for _, end_us in zip(range(minutes * 60 // CHECKPOINT_S), ends_us, strict=False):
+                await _fill_the_spool(recorder, recording, end_us)
+                store.begin()
+                with meter.measured(costs):
+                    clock.advance(CHECKPOINT_S * 1_000_000)
+                    await store.arrived.wait()
+            with meter.measured(costs):
+                await recording.close(minutes * 60 * 1_000_000)
+            group.cancel_scope.cancel()
+        await recorder.aclose()
+    await store.delete("sessions/s1/audio.wav")
+
+
+async def _fill_the_spool(recorder: SpoolRecorder, recording: Recording, end_us: int) -> None:
+    for at_us in range(end_us - CHECKPOINT_S * 1_000_000, end_us, CHUNK_US):
+        for track in Track:
+            recording.write(track, at_us, CHUNK)
+    while recorder.backlog.unshipped_bytes < CHECKPOINT_BYTES:  # noqa: ASYNC110  # a thread writes
+        await anyio.sleep(0.01)
 
 
 @asynccontextmanager
@@ -130,37 +264,75 @@ async def _client(url: str) -> AsyncGenerator[Any]:
 @contextmanager
 def _server() -> Generator[str]:
     program = [sys.executable, __file__, "--serve"]
-    with subprocess.Popen(program, stdout=subprocess.PIPE) as server:  # noqa: S603 - it is this one
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:  # noqa: S603 - it is this one
+        assert server.stdin is not None
         assert server.stdout is not None
         try:
-            yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+            yield server.stdout.readline().decode().strip()
         finally:
-            server.terminate()
+            server.stdin.close()
+
+
+class Kept(BaseHTTPRequestHandler):
+    """As much of S3 as is asked for. Connections stay open, as there; audio is not kept."""
+
+    protocol_version = "HTTP/1.1"
+    kept: ClassVar[dict[str, bytes]] = {}
+
+    def do_PUT(self) -> None:
+        body = self._body()
+        if "?partNumber" not in self.path:
+            self.kept[self._key] = body if self._key.endswith(".jsonl") else b""
+        self._answer()
+
+    def do_POST(self) -> None:
+        for key in re.findall(rb"<Key>(.+?)</Key>", self._body()):
+            self.kept.pop(key.decode(), None)
+        self._answer(b"<Answer><UploadId>1</UploadId></Answer>")
+
+    def do_DELETE(self) -> None:
+        self.kept.pop(self._key, None)
+        self._answer(status=204)
+
+    def do_GET(self) -> None:
+        if self._key:
+            body = self.kept.get(self._key, b"")
+            self._answer(body, 200 if body else 404)
+            return
+        prefix = parse_qs(urlsplit(self.path).query)["prefix"][0]
+        found = "".join(
+            f"<Contents><Key>{key}</Key><Size>1</Size>"
+            "<LastModified>2026-01-01T00:00:00Z</LastModified></Contents>"
+            for key in sorted(self.kept)
+            if key.startswith(prefix)
+        )
+        self._answer(f"<List>{found}<IsTruncated>false</IsTruncated></List>".encode())
+
+    @property
+    def _key(self) -> str:
+        return unquote(urlsplit(self.path).path).removeprefix(f"/{BUCKET}").removeprefix("/")
+
+    def _body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def _answer(self, body: bytes = b"", status: int = 200) -> None:
+        self.send_response(status)
+        self.send_header("ETag", f'"{"0" * 32}"')
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 def _serve() -> NoReturn:
-    listening = socket.create_server(("127.0.0.1", 0))
-    print(listening.getsockname()[1], flush=True)
-    while True:
-        connection, _ = listening.accept()
-        with connection, connection.makefile("rb") as requests:
-            while line := requests.readline():
-                _answer(connection, requests, line)
-
-
-def _answer(connection: socket.socket, requests: Any, line: bytes) -> None:
-    size_bytes = 0
-    while (header := requests.readline().lower()) not in (b"\r\n", b""):
-        name, _, value = header.partition(b":")
-        if name == b"content-length":
-            size_bytes = int(value)
-        if name == b"expect":
-            connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-    while size_bytes:
-        size_bytes -= len(requests.read(min(size_bytes, MIB)))
-    answer = b"<Answer><UploadId>1</UploadId></Answer>" if line.startswith(b"POST") else b""
-    head = f'HTTP/1.1 200 OK\r\nETag: "{"0" * 32}"\r\nContent-Length: {len(answer)}\r\n\r\n'
-    connection.sendall(head.encode() + answer)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Kept) as server:
+        print(f"http://127.0.0.1:{server.server_port}", flush=True)
+        Thread(target=server.serve_forever, daemon=True).start()
+        sys.stdin.read()
+        server.shutdown()
+    sys.exit()
 
 
 if __name__ == "__main__":
