@@ -56,6 +56,12 @@ def test_a_quiet_window_comes_to_the_very_same_nothing() -> None:
     assert conversation.tick(20_000) is NOTHING
 
 
+def test_a_window_at_the_threshold_may_begin_speech(begin: Any) -> None:
+    talk = begin()
+    assert not talk.voice(0.1, 0.499)
+    assert talk.voice(0.1, 0.5)
+
+
 def test_before_the_start_nothing_is_listened_to_and_no_timer_runs() -> None:
     conversation = Conversation(FloorConfig())
     assert conversation.state is TurnState.INITIAL
@@ -342,12 +348,16 @@ def test_of_a_synthesiser_that_fails_only_what_it_made_was_spoken(begin: Any) ->
     assert talk.last(ReplyEnded).spoken_text == "Good morning."
 
 
-def test_clients_may_count_playout_in_whole_milliseconds(begin: Any) -> None:
+@pytest.mark.parametrize("before", [(), (0.5,)])
+def test_clients_may_count_playout_in_whole_milliseconds(
+    begin: Any, before: tuple[float, ...]
+) -> None:
     talk = begin()
     talk.tell("say", "Hello", True)
     talk.tell("speech_made", 1, 5, 1_000_999)
     talk.tell("speech_finished", 1)
-    talk.plays(1, 1)
+    for seconds in (*before, 1):
+        talk.plays(1, seconds)
     assert talk.last(ReplyEnded).spoken_text == "Hello"
 
 

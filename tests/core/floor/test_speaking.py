@@ -154,12 +154,23 @@ def test_a_report_of_playout_that_comes_late_counts_as_of_now(begin: Any) -> Non
 
 def test_a_report_about_another_reply_says_nothing_of_the_one_that_is_spoken(begin: Any) -> None:
     talk = begin()
-    talk.says("What time is it?")
-    talk.agent_says(TEXT, seconds=1)
-    talk.plays(1, 0.5)
-    assert talk.tell("playout", 7, 1_000_000) == ()
+    talk.says("Count to four")
+    reply = talk.agent_says("one two three four", seconds=4)
+    talk.plays(reply, 2)
+    assert talk.tell("playout", 7, 3_000_000) == ()
     talk.tell("interrupt")
-    assert talk.last(ReplyEnded).interrupted
+    assert talk.last(ReplyEnded).spoken_text == "one two"
+
+
+def test_a_report_of_playout_lets_happen_what_is_due_by_then(begin: Any) -> None:
+    talk = begin()
+    talk.says("Count to four")
+    reply = talk.agent_says("one two three four", seconds=4)
+    talk.plays(reply, 1)
+    talk.loud(0.3)
+    talk.at_us = talk.conversation.next_timer_us
+    talk.plays(reply, 1.2)
+    assert talk.names == ["HoldSpeech"]
 
 
 def test_a_turn_is_too_long_and_opened_again_at_the_time_it_is(begin: Any) -> None:

@@ -48,6 +48,18 @@ def test_with_the_next_turn_the_count_begins_anew() -> None:
     assert turn.said == ("wait", "a", "minute")
 
 
+def test_an_opened_turn_does_not_change_what_was_said_to_the_agent() -> None:
+    turn = UserTurn()
+    turn.add("book", 0, 10)
+    turn.add("a flight", 10, 20)
+    before = turn.take()
+    turn.agent_took_floor(20)
+    turn.add("wait a minute", 20, 30)
+    turn.reopen(before)
+    assert turn.texts == ["book", "a flight", "wait a minute"]
+    assert turn.said == ("wait", "a", "minute")
+
+
 def test_every_change_has_a_revision_of_its_own() -> None:
     turn = UserTurn()
     seen = [turn.revision]

@@ -67,7 +67,7 @@ class Reply:
         "text",
     )
 
-    def __init__(self, reply_id: ReplyId, *, interruptible: bool = True) -> None:
+    def __init__(self, reply_id: ReplyId, *, interruptible: bool) -> None:
         self.reply_id = reply_id
         self.since_us = 0
         self.asked: tuple[str, ...] = ()
