@@ -239,3 +239,27 @@ def test_a_voice_from_before_the_agent_began_holds_it_only_as_long_after(begin: 
     assert not talk.all(HoldSpeech)
     talk.loud(0.01)
     assert talk.all(HoldSpeech)
+
+
+def test_an_interruption_that_only_wants_time_has_a_timer(begin: Any) -> None:
+    talk = begin(interruption=InterruptionConfig(hold_after_us=None))
+    talk.says("Count to four")
+    reply = talk.agent_says("one two three four", seconds=4)
+    talk.plays(reply, 1)
+    started_us = talk.at_us
+    talk.loud(0.2)
+    talk.seems("stop that please")
+    assert talk.conversation.next_timer_us == started_us + 500_000
+    talk.at_us = started_us + 500_000
+    talk.tell("tick")
+    assert talk.names[:2] == ["StopSpeech", "ReplyEnded"]
+
+
+def test_late_words_may_interrupt_and_end_the_turn_at_once(begin: Any) -> None:
+    talk = begin(interruption=InterruptionConfig(min_speech_us=0, hold_after_us=None))
+    talk.says("Count to four")
+    reply = talk.agent_says("one two three four", seconds=4)
+    talk.plays(reply, 1)
+    talk.at_us += 2_000_000
+    talk.hears("stop that please", seconds_ago=1)
+    assert talk.names[1:4] == ["StopSpeech", "ReplyEnded", "TurnCommitted"]

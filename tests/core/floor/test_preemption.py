@@ -164,6 +164,13 @@ def test_it_is_thrown_away_with_all_other_replies(begin: Any, fact: str) -> None
     assert talk.last(CancelReply).wasted
 
 
+def test_once_thrown_away_it_is_not_begun_again_on_the_same_words(begin: Any) -> None:
+    talk = begun_early(begin, "use_if_same")
+    talk.tell("interrupt")
+    talk.quiet(0.1)
+    assert len(talk.all(BeginReply)) == 1
+
+
 def test_nothing_is_begun_early_while_the_agent_speaks(begin: Any) -> None:
     talk = begin(preemption=PreemptionConfig())
     talk.tell("say", "This call is recorded.", False)

@@ -228,6 +228,26 @@ def test_words_that_come_late_do_not_shorten_the_pause_after_later_ones(begin: A
     assert talk.last(TurnCommitted).text == "Book it please"
 
 
+def test_words_that_come_after_the_pause_open_the_turn_and_end_it_at_once(begin: Any) -> None:
+    talk = begin()
+    talk.at_us = 2_000_000
+    talk.tell("typed", "Book it")
+    talk.at_us = 2_600_000
+    talk.hears("please", seconds_ago=0.55)
+    assert [name for name in talk.names if name.startswith("Turn")] == [
+        "TurnReopened",
+        "TurnCommitted",
+    ]
+
+
+def test_sounds_of_listening_do_not_open_the_turn_again(begin: Any) -> None:
+    talk = begin()
+    talk.says("What time is it?")
+    talk.loud(0.2)
+    talk.seems("Uh-huh")
+    assert talk.names == ["PartialHeard"]
+
+
 # --- the longest turn -------------------------------------------------------------------------
 
 
@@ -242,6 +262,17 @@ def test_a_turn_that_is_too_long_is_answered_while_the_user_speaks(begin: Any) -
     assert not talk.all(TurnCommitted)
     talk.answers_flush()
     assert talk.last(TurnCommitted).text == "To begin with"
+
+
+def test_a_long_turn_whose_words_never_come_does_not_hurry_the_next(begin: Any) -> None:
+    talk = begin(max_turn_us=2_000_000)
+    talk.loud(1)
+    talk.seems("To")
+    talk.loud(1)
+    assert talk.all(TurnTooLong)
+    talk.answers_flush()
+    talk.hears("To begin with")
+    assert not talk.all(TurnCommitted)
 
 
 def test_a_user_who_does_not_stop_cannot_stop_the_answer_either(begin: Any) -> None:
