@@ -109,6 +109,13 @@ async def test_the_ledger_is_asked_once_in_ten_seconds(ledger: CountedLedger, pu
     assert ledger.posts <= 60 + 1
 
 
+async def test_to_begin_is_one_entry(ledger: CountedLedger, purse: Purse) -> None:
+    await purse.open()
+    await purse.open()
+    assert ledger.posts == 1
+    assert not purse.wants_more
+
+
 async def test_near_a_limit_little_is_held(ledger: CountedLedger, purse: Purse) -> None:
     await limit(ledger, 100 * SECOND_US)
     await purse.open()

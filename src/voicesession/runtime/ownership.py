@@ -194,7 +194,7 @@ class Ownership:
             elif reaction is Reaction.SETTLE:
                 await self.spending.settle()
             elif reaction is Reaction.LISTEN:
-                await self.spending.top_up()
+                await self.spending.begin()
             elif reaction is Reaction.FINALISE:
                 await self.end(EndReason.COMPLETED)  # it has ended, and keeps its own reason
 

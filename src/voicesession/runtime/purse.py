@@ -79,7 +79,7 @@ class Purse:
         self._was_refused = False
         self._was_granted = False
         self._slice_us = FIRST_SLICE_US
-        self._ask_below_us = 0
+        self._ask_below_us = 1
         self.tightest: Standing | None = None
         """What bounded the last slice, for people who ask why there is no more."""
 
@@ -126,15 +126,12 @@ class Purse:
             QuotaExceeded: As many sessions of one account run as may; nothing is held.
             BudgetExhausted: Nothing is left to spend; nothing is held.
         """
-        if self._seat is None:
-            seat = Want(hold_id=self._new_hold_id(), meter=Meter.SESSIONS, amount=1)
-            (grant,) = (await self._post(reserve=(seat,))).grants
-            if not grant.amount:
-                raise QuotaExceeded(f"as many sessions run at once as {_whose(grant.tightest)} may")
-            self._seat = seat.hold_id
-        if self.left_us:
+        if self._seat is not None and self.left_us:
             return ()
         risen = await self.ask()
+        if self._seat is None:
+            await self.settle()
+            raise QuotaExceeded(f"as many sessions run at once as {_whose(self.tightest)} may")
         if not self.left_us:
             await self.settle(leave=True)
             raise BudgetExhausted(f"nothing is left of what {_whose(self.tightest)} may spend")
@@ -173,6 +170,7 @@ class Purse:
             self._slices.clear()
             self._used_up.clear()
             self._slice_us = FIRST_SLICE_US
+            self._ask_below_us = 1
             if leave:
                 self._seat = None
             return posted.risen
@@ -181,8 +179,11 @@ class Purse:
 
     async def _ask(self) -> tuple[Standing, ...]:
         posted = await self._next_slice()
-        (grant,) = posted.grants
+        *seats, grant = posted.grants
         self.tightest = grant.tightest
+        for seat in seats:
+            self._seat = seat.hold_id if seat.amount else None
+            self.tightest = grant.tightest if seat.amount else seat.tightest
         self._was_granted = grant.amount > 0
         if self._was_granted:
             self._was_refused = False
@@ -190,7 +191,7 @@ class Purse:
             self._slice_us = _next_slice_us(self.tightest)
         # With nothing granted it is asked once more when audio has to be refused: somebody
         # may have raised the limit by then.
-        self._ask_below_us = self._slice_us * 2 // 3 if self._was_granted else 0
+        self._ask_below_us = grant.amount * 2 // 3
         return posted.risen
 
     async def _next_slice(self) -> Posted:
@@ -198,8 +199,7 @@ class Purse:
         entry = self._unanswered
         if entry is None:
             used_up, self._used_up = self._used_up, {}
-            want = Want(hold_id=self._new_hold_id(), meter=Meter.AUDIO_US, amount=self._slice_us)
-            entry = self._entry(settle=used_up, reserve=(want,))
+            entry = self._entry(settle=used_up, reserve=self._wants())
         was_unanswered, self._unanswered = self._unanswered is not None, entry
         try:
             posted = await self._ledger.post(entry)
@@ -218,6 +218,12 @@ class Purse:
             raise
         self._unanswered = None
         return posted
+
+    def _wants(self) -> tuple[Want, ...]:
+        audio = Want(hold_id=self._new_hold_id(), meter=Meter.AUDIO_US, amount=self._slice_us)
+        if self._seat is not None:
+            return (audio,)
+        return Want(hold_id=self._new_hold_id(), meter=Meter.SESSIONS, amount=1), audio
 
     async def _post(self, **booked: Any) -> Posted:
         return await self._ledger.post(self._entry(**booked))

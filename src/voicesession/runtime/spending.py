@@ -114,6 +114,11 @@ class Spending:
         if any(standing.remaining == 0 for standing in risen):
             await self._pause()
 
+    async def begin(self) -> None:
+        """See to it that audio can be spent, now that there will be some."""
+        if self._purse.wants_more:
+            await self.top_up()
+
     async def top_up(self) -> None:
         """Reserve more; where audio was refused and there is no more, the session pauses."""
         try:
