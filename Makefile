@@ -22,7 +22,7 @@ check: $(VENV)/.dev
 
 # What make test does with few examples, with many: properties, machines, killed processes.
 proof: $(VENV)/.dev
-	VOICESESSION_PROFILE=proof $(BIN)/pytest --timeout 3600 tests/core tests/stores tests/recording
+	VOICESESSION_PROFILE=proof $(BIN)/pytest --numprocesses auto --dist loadfile --timeout 7200
 
 # Every branch of the core is taken by the core's own tests.
 cover: $(VENV)/.dev
@@ -32,6 +32,8 @@ cover: $(VENV)/.dev
 bench: $(VENV)/.dev $(VENV)/.bench
 	$(BIN)/python benchmarks/floor_step.py
 	$(BIN)/python benchmarks/recorder.py
+	$(BIN)/python benchmarks/runtime.py
+	$(BIN)/python benchmarks/s3.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
