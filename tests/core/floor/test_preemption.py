@@ -135,6 +135,10 @@ def test_words_that_are_withdrawn_waste_it(begin: Any) -> None:
     talk = begun_early(begin, "use_if_similar")
     talk.tell("interim", "", 0, 0)
     assert talk.names == ["CancelReply"]
+    talk.loud(1)
+    talk.seems("what else is there")
+    talk.quiet(0.2)
+    assert talk.last(BeginReply).text == "what else is there"
 
 
 def test_an_agent_that_fails_early_is_asked_again_when_the_turn_is_over(begin: Any) -> None:
