@@ -94,7 +94,7 @@ def _due(sql: SqlDialect) -> Any:
 
 
 def _to_owned(sql: SqlDialect, *given: Column[Any]) -> tuple[Update, Any]:
-    rows = sql.rows(*_OWNED, *given)
+    rows = sql.rows("rows", *_OWNED, *given)
     owned = (
         select(_S.id, *(rows.c[column.name] for column in given))
         .join_from(SESSIONS, rows, and_(_S.id == rows.c.id, _S.epoch == rows.c.epoch))

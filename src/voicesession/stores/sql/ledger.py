@@ -60,7 +60,7 @@ _HOLD: Final = ("id",)
 
 def _named(sql: SqlDialect, table: Table, key: Sequence[str]) -> Select[Any]:
     """Rows of *table* that have one of the keys given as ``rows``, in the order of the keys."""
-    given = sql.rows(*(Column(name, Text) for name in key))
+    given = sql.rows("rows", *(Column(name, Text) for name in key))
     return (
         select(*all_of(sql, table))
         .join_from(table, given, and_(*(table.c[name] == given.c[name] for name in key)))

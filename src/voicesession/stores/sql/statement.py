@@ -85,8 +85,8 @@ class SqlDialect(Protocol):
         """Return *value*, which the codec wrote, as *column* keeps it."""
         ...
 
-    def rows(self, *columns: Column[Any]) -> FromClause:
-        """Return the rows that come as one value, ``rows``: a JSON text of objects."""
+    def rows(self, value: str, *columns: Column[Any]) -> FromClause:
+        """Return the rows that come as one value of this name: a JSON text of objects."""
         ...
 
     def upsert(self, table: Table, key: Sequence[str], changing: Sequence[str]) -> ClauseElement:

@@ -60,7 +60,7 @@ _DUE: Final = Statement(
         .where(
             _T.state.in_([literal_column(f"'{state}'") for state in _OPEN]),
             _T.due_at <= sql.present_us,
-            _T.type.in_(select(sql.rows(Column("type", Text)).c.type)),
+            _T.type.in_(select(sql.rows("rows", Column("type", Text)).c.type)),
         )
         .order_by(_T.due_at, _T.id)
         .with_for_update(skip_locked=True)

@@ -42,15 +42,15 @@ class SqliteDialect:
         del column
         return value
 
-    def rows(self, *columns: Column[Any]) -> FromClause:
-        each = func.json_each(bindparam("rows", type_=Text())).table_valued("value", name="each")
+    def rows(self, value: str, *columns: Column[Any]) -> FromClause:
+        each = func.json_each(bindparam(value, type_=Text())).table_valued("value", name="each")
         fields = (
             func.json_extract(
                 each.c.value, literal_column(f"'$.{column.name}'"), type_=column.type
             ).label(column.name)
             for column in columns
         )
-        return select(*fields).subquery("given")
+        return select(*fields).subquery(f"given_{value}")
 
     def upsert(self, table: Table, key: Sequence[str], changing: Sequence[str]) -> ClauseElement:
         new = insert(table).values(stored(self, table, names_of(table)))

@@ -1,0 +1,84 @@
+"""Commits that come while one is under way: they wait for it, and then go together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from attrs import field, frozen
+
+from ....core.errors import StoreError, StoreTimeout
+from ....ports.storage import Change
+
+__all__ = ("Gathering",)
+
+_MOST_TOGETHER: Final = 100
+
+
+@frozen(eq=False)
+class _Waiting:
+    """A commit, and who waits for it: the future says whether it was written."""
+
+    change: Change
+    was_swapped: asyncio.Future[bool] = field(
+        factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class Gathering:
+    """Writes many commits at once as far as that is possible, and the others one by one."""
+
+    def __init__(
+        self,
+        swap: Callable[[Sequence[Change]], Awaitable[frozenset[str]]],
+        write_alone: Callable[[Change], Awaitable[None]],
+    ) -> None:
+        self._swap = swap
+        self._write_alone = write_alone
+        self._waiting: list[_Waiting] = []
+        self._swapping: asyncio.Task[None] | None = None
+
+    async def commit(self, change: Change) -> None:
+        """Write *change*, with others or alone."""
+        waiting = _Waiting(change)
+        self._waiting.append(waiting)
+        if self._swapping is None:
+            self._swapping = asyncio.get_running_loop().create_task(self._swap_waiting())
+        if not await waiting.was_swapped:
+            await self._write_alone(change)
+
+    async def _swap_waiting(self) -> None:
+        try:
+            while self._waiting:
+                await self._swap_some(self._next())
+        finally:
+            self._swapping = None
+
+    async def _swap_some(self, together: Sequence[_Waiting]) -> None:
+        try:
+            swapped = await self._swap([waiting.change for waiting in together])
+        except StoreTimeout as error:
+            # Nobody knows whether it was written, so nobody may write it again.
+            for waiting in together:
+                waiting.was_swapped.set_exception(error)
+        except StoreError:
+            # It may be the error of one of them, which then fails alone.
+            for waiting in together:
+                waiting.was_swapped.set_result(False)
+        else:
+            for waiting in together:
+                waiting.was_swapped.set_result(waiting.change.session.id in swapped)
+
+    def _next(self) -> list[_Waiting]:
+        """Take those whose turn it is: of each session the first."""
+        together: dict[str, _Waiting] = {}
+        later: list[_Waiting] = []
+        for waiting in self._waiting:
+            name = waiting.change.session.id
+            if name in together or len(together) == _MOST_TOGETHER:
+                later.append(waiting)
+            else:
+                together[name] = waiting
+        self._waiting = later
+        return list(together.values())
