@@ -107,8 +107,11 @@ def killed_after(process: subprocess.Popen[str], point_s: float) -> Killed:
     time.sleep(point_s)
     at_s = now_s()
     process.kill()
-    said, _ = process.communicate()
-    return Killed([line.split() for line in said.splitlines()], at_s)
+    assert process.stdout is not None
+    said = process.stdout.read()  # `communicate` would pass over what was read ahead
+    process.wait()
+    whole = said[: said.rfind("\n") + 1]  # the last line is torn where the pipe was full
+    return Killed([line.split() for line in whole.splitlines()], at_s)
 
 
 async def recovered(root: Path) -> list[RecoveryReport]:
