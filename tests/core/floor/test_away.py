@@ -74,3 +74,14 @@ def test_nobody_is_away_where_the_config_says_never(begin: Any) -> None:
     talk = begin(away_after_us=None)
     talk.quiet(100)
     assert talk.conversation.next_timer_us is None
+
+
+def test_a_user_whose_turn_is_still_open_is_not_away(begin: Any) -> None:
+    talk = begin(away_after_us=2_000_000)
+    talk.loud(1)
+    talk.tell("turn_probability", 0.1)
+    talk.quiet(0.55)
+    talk.hears("I would like", seconds_ago=0.55)
+    talk.answers_flush()
+    talk.quiet(2.4)
+    assert not talk.all(UserAway)
