@@ -16,6 +16,10 @@ MODULE_LINES, FUNCTION_LINES, CLASS_LINES, PARAMETERS = 400, 60, 250, 7
 LARGER_ON_PURPOSE = {
     # A contract has one class for each question, and as many tests as the port has rules.
     "testing/contracts",
+    # The face of the floor: a short method for each fact, and most of it says what that means.
+    "core/floor/conversation.py",
+    # Tables as they once stood, column after column.
+    "stores/sql/migrations/versions",
 }
 
 

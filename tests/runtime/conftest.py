@@ -1,0 +1,19 @@
+"""Servers for the tests of the runtime."""
+
+from collections.abc import Generator
+
+import pytest
+from tests.servers.postgres_server import PostgresServer
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Generator[PostgresServer]:
+    """A real server, for this process alone."""
+    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> str:
+    """A database of its own, whose tables are there."""
+    return postgres.fresh_database()
