@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import warnings
 from itertools import count
 from pathlib import Path
@@ -31,6 +32,9 @@ class PostgresServer:
     def __init__(self, folder: Path) -> None:
         self._numbers = count()
         self._server: Any = postgres_server.get_server(folder, cleanup_mode="delete")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port: int = free.getsockname()[1]
+        self.restart()
         for setting in _IN_A_HURRY:
             self.run(f"ALTER SYSTEM SET {setting}")
         self.run("SELECT pg_reload_conf()")
@@ -49,15 +53,9 @@ class PostgresServer:
     ) -> None:
         self._server.cleanup()
 
-    @property
-    def socket(self) -> str:
-        """The path of the socket that it listens on."""
-        folder = self._server.get_postmaster_info().socket_dir
-        return f"{folder}/.s.PGSQL.5432"
-
-    def url(self, database: str = "postgres") -> str:
-        """Return the URL of *database*."""
-        return str(self._server.get_uri(database=database))
+    def url(self, database: str = "postgres", *, port: int | None = None) -> str:
+        """Return the URL of *database*, or of the same behind another *port*."""
+        return f"postgresql://postgres@127.0.0.1:{port or self.port}/{database}"
 
     def fresh_database(self, *, empty: bool = False) -> str:
         """Make a database with our tables, or an *empty* one, and return its URL."""
@@ -68,10 +66,15 @@ class PostgresServer:
     def restart(self) -> None:
         """Stop it at once, as for an update, and start it again."""
         _commands.pg_ctl(  # type: ignore[attr-defined]  # made at import
-            ["-w", "-m", "fast", "restart"],
+            ["-w", "-m", "fast", "-o", f"-h 127.0.0.1 -p {self.port} -k {self._folder}", "restart"],
             pgdata=self._server.pgdata,
             user=self._server.system_user,
         )
+
+    @property
+    def _folder(self) -> Path:
+        folder: Path = self._server.get_postmaster_info().socket_dir
+        return folder
 
     def run(self, statement: str, database: str = "postgres") -> None:
         """Run one statement."""

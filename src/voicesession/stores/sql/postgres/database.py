@@ -150,6 +150,8 @@ async def _left_whole(connection: Connection) -> AsyncGenerator[None]:
     except asyncio.CancelledError:
         connection.terminate()  # the deadline: nobody knows what goes on at the other end
         raise
+    except Unanswered:
+        raise  # there is none any more
     except BaseException:
         if not connection.is_closed() and connection.is_in_transaction():
             await connection.execute("ROLLBACK")
