@@ -117,7 +117,9 @@ class SweepingContract(OnStorage):
         assert sorted(one.session.id for one in taken) == [f"s{n}" for n in range(7)]
         assert all(one.lease.epoch == 1 for one in taken)
 
-    async def test_sessions_that_have_waited_longest_are_taken_first(self, storage: Storage) -> None:
+    async def test_sessions_that_have_waited_longest_are_taken_first(
+        self, storage: Storage
+    ) -> None:
         waiting = [a_session(f"s{n}", deadline_at=_PAST - n * _AT_ONCE) for n in range(5)]
         await put(storage, *waiting)
         assert [one.session.id for one in await _sweep(storage, limit=3)] == ["s4", "s3", "s2"]
