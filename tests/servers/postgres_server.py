@@ -27,15 +27,18 @@ _IN_A_HURRY = ("fsync = off", "synchronous_commit = off", "full_page_writes = of
 
 
 class PostgresServer:
-    """A server in *folder*, with a database that has our tables, to be copied."""
+    """A server in *folder*, with a database that has our tables, to be copied.
 
-    def __init__(self, folder: Path) -> None:
+    In a hurry, it is not durable.
+    """
+
+    def __init__(self, folder: Path, *, in_a_hurry: bool = True) -> None:
         self._numbers = count()
         self._server: Any = postgres_server.get_server(folder, cleanup_mode="delete")
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
         self.restart()
-        for setting in _IN_A_HURRY:
+        for setting in _IN_A_HURRY if in_a_hurry else ():
             self.run(f"ALTER SYSTEM SET {setting}")
         self.run("SELECT pg_reload_conf()")
         self.run(f"CREATE DATABASE {_TEMPLATE}")

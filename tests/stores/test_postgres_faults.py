@@ -359,4 +359,5 @@ async def test_tasks_that_asyncio_cancels_leave_store_and_pool_whole(postgres_ur
             for task in writing:
                 task.cancel()
             await asyncio.wait(writing)
+            await storage._database.aclose()  # they go on although nobody waits for them
             await is_whole(storage, session.id)

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from ...core.errors import InvalidConfig, StoreError
 from .revisions import FIRST_COUNTED_IN, OURS, REVISION_TABLE, REVISIONS, Step, step_needed
-from .schema import METADATA, METADATA_INDEX
+from .schema import METADATA, ONLY_ON
 
 __all__ = ("check", "current", "migrate", "upgrade", "upgrade_on")
 
@@ -142,11 +142,10 @@ def _differences(connection: Connection, schema: str | None) -> list[str]:
     if schema is not None:
         connection.exec_driver_sql(f'SET LOCAL search_path TO "{schema}"')
 
-    def is_ours(_: Any, name: str | None, kind: str, *__: Any) -> bool:
-        if kind == "index":
-            # Alembic asks nobody whether an index is meant for this database.
-            return name != METADATA_INDEX or connection.dialect.name == "postgresql"
-        return kind != "table" or name in METADATA.tables
+    def is_ours(thing: Any, name: str | None, kind: str, *_: Any) -> bool:
+        # Alembic asks nobody whether an index is meant for this database.
+        only_on = thing.info.get(ONLY_ON, connection.dialect.name)
+        return only_on == connection.dialect.name and (kind != "table" or name in METADATA.tables)
 
     options = {"version_table": REVISION_TABLE, "compare_type": True, "include_object": is_ours}
     context = MigrationContext.configure(connection, opts=options)

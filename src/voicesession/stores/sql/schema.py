@@ -36,7 +36,7 @@ __all__ = (
     "JOURNAL",
     "LIMITS",
     "METADATA",
-    "METADATA_INDEX",
+    "ONLY_ON",
     "SESSIONS",
     "TASKS",
     "TEMPLATES",
@@ -47,8 +47,8 @@ __all__ = (
 IS_OPEN: Final = "state != 'ENDED'"
 """Which rows the index of open sessions holds; to use it, a query must say the same."""
 
-METADATA_INDEX: Final = "voice_sessions_by_metadata"
-"""Only where an index can look into JSON."""
+ONLY_ON: Final = "only_on"
+"""Says, in the info of an index, which database alone has it."""
 
 TEMPLATES: Final = Table(
     "voice_templates",
@@ -166,13 +166,23 @@ SESSIONS: Final = Table(
     ),
     Index("voice_sessions_after", "previous_session_id"),
     Index("voice_sessions_due", "deadline_at"),
-    Index("voice_sessions_leased", "lease_expires_at"),
+    Index("voice_sessions_leased", "lease_expires_at", info={ONLY_ON: "sqlite"}).ddl_if(
+        dialect="sqlite"
+    ),
+    # What is renewed every few seconds is in no index of PostgreSQL, so that it need not touch any.
+    Index(
+        "voice_sessions_owned",
+        "id",
+        postgresql_where=text("worker_id IS NOT NULL"),
+        info={ONLY_ON: "postgresql"},
+    ).ddl_if(dialect="postgresql"),
     Index("voice_sessions_of_template", "session_template_id"),
     Index(
-        METADATA_INDEX,
+        "voice_sessions_by_metadata",
         "metadata",
         postgresql_using="gin",
         postgresql_ops={"metadata": "jsonb_path_ops"},
+        info={ONLY_ON: "postgresql"},
     ).ddl_if(dialect="postgresql"),
     # Each names the other, and a commit may bring both at once.
     ForeignKeyConstraint(
@@ -183,6 +193,7 @@ SESSIONS: Final = Table(
         deferrable=True,
         initially="DEFERRED",
     ),
+    postgresql_with={"fillfactor": 70},  # so that a new state of a row finds room beside the old
 )
 
 JOURNAL: Final = Table(

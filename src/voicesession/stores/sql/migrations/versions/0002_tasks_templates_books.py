@@ -121,14 +121,27 @@ def _refer(schema: str | None) -> None:
         postgresql_where=sa.text("state != 'ENDED'"),
     )
     if op.get_context().dialect.name == "postgresql":
-        op.create_index(
-            "voice_sessions_by_metadata",
-            "voice_sessions",
-            ["metadata"],
-            schema=schema,
-            postgresql_using="gin",
-            postgresql_ops={"metadata": "jsonb_path_ops"},
-        )
+        _suit_postgres(schema)
+
+
+def _suit_postgres(schema: str | None) -> None:
+    op.create_index(
+        "voice_sessions_by_metadata",
+        "voice_sessions",
+        ["metadata"],
+        schema=schema,
+        postgresql_using="gin",
+        postgresql_ops={"metadata": "jsonb_path_ops"},
+    )
+    op.drop_index("voice_sessions_leased", "voice_sessions", schema=schema)
+    op.create_index(
+        "voice_sessions_owned",
+        "voice_sessions",
+        ["id"],
+        schema=schema,
+        postgresql_where=sa.text("worker_id IS NOT NULL"),
+    )
+    op.execute(f"ALTER TABLE {_in(schema, 'voice_sessions')} SET (fillfactor = 70)")
 
 
 def _make_books(schema: str | None) -> None:
