@@ -21,7 +21,7 @@ from ..commits import commit
 from ..database import Asked, MakesScript, Script
 from .connections import Connection, Connections
 from .dialect import PostgresDialect, as_the_codec_wrote
-from .errors import AGAIN, LOST, Unanswered, errors_named
+from .errors import AGAIN, DYING, LOST, Unanswered, errors_named
 from .gathering import Gathering
 from .swapping import swap
 
@@ -152,6 +152,9 @@ async def _left_whole(connection: Connection) -> AsyncGenerator[None]:
         raise
     except Unanswered:
         raise  # there is none any more
+    except DYING:
+        connection.terminate()
+        raise
     except BaseException:
         if not connection.is_closed() and connection.is_in_transaction():
             await connection.execute("ROLLBACK")

@@ -10,11 +10,17 @@ from asyncpg import InterfaceError, PostgresError, exceptions
 
 from ....core.errors import StoreError, StoreTimeout, StoreUnavailable
 
-__all__ = ("AGAIN", "LOST", "Unanswered", "errors_named")
+__all__ = ("AGAIN", "DYING", "LOST", "Unanswered", "errors_named")
 
-AGAIN: Final = (
+DYING: Final = (
     exceptions.AdminShutdownError,
     exceptions.CrashShutdownError,
+    exceptions.InternalClientError,  # asyncpg, when it is asked before it has noticed
+)
+"""Nothing was written, and the connection is of no more use."""
+
+AGAIN: Final = (
+    *DYING,
     exceptions.DeadlockDetectedError,
     exceptions.SerializationError,
     exceptions.UniqueViolationError,
@@ -46,6 +52,7 @@ class Unanswered(Exception):
 
 _PASSING: Final = (
     *LOST,
+    *DYING,
     OSError,  # nobody listens, or there is no way there
     exceptions.PostgresConnectionError,
     exceptions.InsufficientResourcesError,  # a full disk, too many connections

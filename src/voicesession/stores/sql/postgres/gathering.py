@@ -58,14 +58,17 @@ class Gathering:
     async def _swap_some(self, together: Sequence[_Waiting]) -> None:
         try:
             swapped = await self._swap([waiting.change for waiting in together])
-        except StoreTimeout as error:
-            # Nobody knows whether it was written, so nobody may write it again.
-            for waiting in together:
-                waiting.was_swapped.set_exception(error)
-        except StoreError:
-            # It may be the error of one of them, which then fails alone.
-            for waiting in together:
-                waiting.was_swapped.set_result(False)
+        except StoreError as error:
+            if isinstance(error, StoreTimeout):
+                # Nobody knows whether it was written, so nobody may write it again.
+                _tell(together, error)
+            else:
+                # It may be the error of one of them, which then fails alone.
+                for waiting in together:
+                    waiting.was_swapped.set_result(False)
+        except BaseException as error:
+            _tell(together, error)  # whatever it is: nobody is left waiting
+            raise
         else:
             for waiting in together:
                 waiting.was_swapped.set_result(waiting.change.session.id in swapped)
@@ -82,3 +85,8 @@ class Gathering:
                 together[name] = waiting
         self._waiting = later
         return list(together.values())
+
+
+def _tell(together: Sequence[_Waiting], error: BaseException) -> None:
+    for waiting in together:
+        waiting.was_swapped.set_exception(error)
