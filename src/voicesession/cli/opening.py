@@ -66,9 +66,12 @@ def print_json(document: dict[str, Any]) -> None:
 async def _opened(
     store: str, tenant: str, recordings: str | None, life: LifePolicy | None
 ) -> AsyncGenerator[SessionManager]:
+    from ..core.deadlines import LifePolicy
     from ..wiring import open as open_voice
 
-    voice = open_voice(store, recordings=recordings, tenant_id=tenant, life=life)
+    voice = open_voice(
+        store, recordings=recordings, tenant_id=tenant, life=LifePolicy() if life is None else life
+    )
     require_file(store)
     async with voice:
         yield voice

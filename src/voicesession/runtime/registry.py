@@ -94,6 +94,9 @@ class Registry:
         return Ownership(self._services, session, lease)
 
     async def _new_session(self, parameters: dict[str, Any], tenant_id: TenantId) -> Session:
+        template_id = parameters.get("session_template_id")
+        of_template = {} if template_id is None else await self._defaults_of(template_id)
+        parameters = {**self._services.defaults, **of_template, **parameters}
         given = parameters.pop("session_id", None)
         previous = parameters.pop("resume_session_id", None)
         if "metadata" in parameters:
@@ -102,8 +105,6 @@ class Registry:
             earlier = await self._sessions.load(SessionId(previous), self._scope)
             if earlier.user_id != parameters.get("user_id"):
                 raise SessionNotFound(previous)
-        if (template_id := parameters.get("session_template_id")) is not None:
-            parameters = await self._defaults_of(template_id) | parameters
         now = self._services.clock.now()
         return Session(
             id=self._services.new_session_id() if given is None else SessionId(given),

@@ -18,6 +18,7 @@ from ..ports.objects import ObjectStore
 from ..ports.recording import Recorder
 from ..ports.storage import Storage
 from .clock import SystemClock
+from .parameters import SessionParameters
 
 __all__ = ("Services",)
 
@@ -31,6 +32,8 @@ class Services:
         objects: Where transcripts are written; None where none are.
         worker_id: Names this process in leases.
         lease: For how long a silent worker keeps its sessions.
+        defaults: Parameters of a new session, where neither its template nor its caller says
+            anything.
         entropy: Gives random bytes; the system's unless a test wants it repeatable.
     """
 
@@ -42,6 +45,7 @@ class Services:
     life: LifePolicy = field(factory=LifePolicy)
     admission: AdmissionPolicy = field(factory=AdmissionPolicy)
     lease: timedelta = timedelta(seconds=15)
+    defaults: SessionParameters = field(factory=SessionParameters)
     entropy: Callable[[int], bytes] = os.urandom
 
     def new_session_id(self) -> SessionId:

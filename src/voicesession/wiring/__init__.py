@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 from datetime import timedelta
+from typing import TypedDict, Unpack
 
 from ..core.admission import AdmissionPolicy
 from ..core.deadlines import LifePolicy
@@ -17,11 +18,28 @@ from ..core.identity import DEFAULT_TENANT
 from ..ports.clock import Clock
 from ..runtime.clock import SystemClock
 from ..runtime.manager import SessionManager
+from ..runtime.parameters import SessionParameters
 from ..runtime.services import Services
 from .recordings import recording_at
 from .stores import storage_at
 
-__all__ = ("open",)
+__all__ = ("Options", "open")
+
+
+class Options(TypedDict, total=False):
+    """What a host may choose beside the places; each has a default.
+
+    ``clock`` is the system's, unless time is turned by hand. ``life`` says how long a session
+    may take for what, ``admission`` how many may be open at once, and ``lease`` for how long
+    a worker that is not heard of keeps its sessions. ``defaults`` are the parameters of a new
+    session for which neither its template nor its caller says anything.
+    """
+
+    clock: Clock
+    life: LifePolicy
+    admission: AdmissionPolicy
+    lease: timedelta
+    defaults: SessionParameters
 
 
 def open(  # noqa: A001 - `voicesession.open` reads like what it does
@@ -29,10 +47,7 @@ def open(  # noqa: A001 - `voicesession.open` reads like what it does
     *,
     recordings: str | os.PathLike[str] | None = None,
     tenant_id: str = DEFAULT_TENANT,
-    clock: Clock | None = None,
-    life: LifePolicy | None = None,
-    admission: AdmissionPolicy | None = None,
-    lease: timedelta = timedelta(seconds=15),
+    **options: Unpack[Options],
 ) -> SessionManager:
     """Return a manager of the sessions in *store*; nothing is opened before ``async with``.
 
@@ -44,26 +59,20 @@ def open(  # noqa: A001 - `voicesession.open` reads like what it does
             ``file:///`` URL, or ``s3://bucket/prefix``; None keeps neither. See
             `voicesession.wiring.recordings`.
         tenant_id: Whose sessions; other tenants by ``for_tenant``.
-        clock: The system's, unless time is turned by hand.
-        life: How long a session may take for what.
-        admission: How many sessions may be open at once.
-        lease: For how long a worker that is not heard of keeps its sessions.
+        options: See `Options`.
 
     Raises:
         InvalidConfig: A URL names no part that there is, or an extra is not installed.
     """
-    clock = clock or SystemClock()
-    recorder, objects = recording_at(recordings, clock)
+    options.setdefault("clock", SystemClock())
+    recorder, objects = recording_at(recordings, options["clock"])
     return SessionManager(
         Services(
             storage=storage_at(store),
             recorder=recorder,
             objects=objects,
-            clock=clock,
-            life=life or LifePolicy(),
-            admission=admission or AdmissionPolicy(),
-            lease=lease,
             worker_id=f"{socket.gethostname()}:{os.getpid()}",
+            **options,
         ),
         tenant_id=tenant_id,
     )
