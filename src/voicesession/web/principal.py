@@ -97,7 +97,9 @@ class Principal:
 
     tenant_id: TenantId = field(validator=is_id)
     user_id: str | None = field(default=None, validator=optional(is_text))
-    scopes: frozenset[str] = field(default=(), converter=_as_scopes, validator=_are_scopes)
+    scopes: frozenset[str] = field(
+        factory=frozenset[str], converter=_as_scopes, validator=_are_scopes
+    )
     any_tenant: bool = False
 
     def reach(self, permission: Permission) -> Reach:
