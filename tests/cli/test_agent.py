@@ -131,5 +131,10 @@ async def test_the_agent_asks_for_leave_before_it_touches_the_recording(text: st
     assert "recording" in str(words)
 
 
+async def test_an_agent_without_a_call_at_hand_does_not_claim_to_have_paused_it() -> None:
+    _, said = await answer(DemoAgent(), "pause the recording")
+    assert said == "The recording is out of my reach."
+
+
 async def test_the_echo_repeats_everything() -> None:
     assert await answer(EchoAgent(), "goodbye") == ["You said goodbye."]

@@ -22,6 +22,7 @@ STORY: Final = (
 )
 """Far longer than anybody's patience: it is there to be interrupted."""
 
+_OUT_OF_REACH: Final = "The recording is out of my reach."
 _WORDS_TO_FIND_THE_PLACE: Final = 5
 
 _Answer: TypeAlias = Callable[[Prompt, Desk], Iterator[ReplyPart]]
@@ -65,14 +66,12 @@ def _say_goodbye(_prompt: Prompt, _desk: Desk) -> Iterator[ReplyPart]:
 def _pause_recording(_prompt: Prompt, desk: Desk) -> Iterator[ReplyPart]:
     # Asked for before it is done: not for a turn that may yet turn out to be another.
     yield ToolCall(id="pause", name="pause_recording", arguments="{}")
-    desk.pause_recording()
-    yield "The recording is paused."
+    yield "The recording is paused." if desk.pause_recording() else _OUT_OF_REACH
 
 
 def _resume_recording(_prompt: Prompt, desk: Desk) -> Iterator[ReplyPart]:
     yield ToolCall(id="resume", name="resume_recording", arguments="{}")
-    desk.resume_recording()
-    yield "The recording goes on."
+    yield "The recording goes on." if desk.resume_recording() else _OUT_OF_REACH
 
 
 def _tell_budget(_prompt: Prompt, desk: Desk) -> Iterator[ReplyPart]:

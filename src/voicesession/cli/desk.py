@@ -40,15 +40,17 @@ class Desk:
         """Find out what is left of the budget."""
         self.left_us = None if self._look is None else (await self._look()).remaining
 
-    def pause_recording(self) -> None:
-        """Keep no audio from here on."""
+    def pause_recording(self) -> bool:
+        """Keep no audio from here on; say whether there is a call to do that for."""
         if self.call is not None:
             self.call.handle.pause_recording()
+        return self.call is not None
 
-    def resume_recording(self) -> None:
-        """Keep audio again."""
+    def resume_recording(self) -> bool:
+        """Keep audio again; say whether there is a call to do that for."""
         if self.call is not None:
             self.call.handle.resume_recording()
+        return self.call is not None
 
 
 class Sponsor:

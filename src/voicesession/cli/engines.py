@@ -1,23 +1,28 @@
-"""The speech engines of the demo: real ones, on this machine, without a network."""
+"""The speech engines of the commands: where nothing else is asked for, those of this machine."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..core.errors import InvalidConfig, InvalidValue
 from ..ports.speech import SpeechToText, TextToSpeech
 from ..runtime.pipeline import Pipeline
+from ..wiring.engines import engines
 from .agent import DemoAgent, EchoAgent
 from .desk import Desk
 from .failures import WrongUse
 
-__all__ = ("callers_voice", "offline_pipeline")
+if TYPE_CHECKING:
+    from ..schemas.settings import Settings
+
+__all__ = ("callers_voice", "offline_pipeline", "serving_pipeline")
 
 _DEMO_GRAMMAR: Final = Path(__file__).with_name("demo.jsgf")
-_AGENTS_VOICE: Final = "en-us"
+_DETECTOR: Final = "silero"
+_AGENTS_VOICE: Final = "espeak:en-us"
 _CALLERS_VOICE: Final = "en-us+f3"
 
 
@@ -32,19 +37,31 @@ async def offline_pipeline(grammar: Path | None, desk: Desk) -> AsyncGenerator[P
         InvalidConfig: The extra ``offline`` is not installed.
         WrongUse: The grammar cannot be read, or has an error.
     """
-    from ..providers.offline.espeak import EspeakTextToSpeech
-    from ..providers.offline.silero import SileroVoiceActivityDetector
+    agent = DemoAgent(desk) if grammar is None else EchoAgent()
+    recogniser = _recogniser(grammar or _DEMO_GRAMMAR)
+    try:
+        async with engines(vad=_DETECTOR, stt=recogniser, tts=_AGENTS_VOICE, agent=agent) as made:
+            yield made
+    finally:
+        await recogniser.aclose()
 
-    pipeline = Pipeline(
-        vad=SileroVoiceActivityDetector(),
-        stt=_recogniser(grammar or _DEMO_GRAMMAR),
-        tts=EspeakTextToSpeech(_AGENTS_VOICE),
-        agent=DemoAgent(desk) if grammar is None else EchoAgent(),
-    )
-    async with AsyncExitStack() as stack:
-        for engine in (pipeline.vad, pipeline.stt, pipeline.tts):
-            stack.push_async_callback(engine.aclose)
-        yield pipeline
+
+@asynccontextmanager
+async def serving_pipeline(settings: Settings) -> AsyncGenerator[Pipeline]:
+    """Have the engines that *settings* name, and the offline ones for the rest.
+
+    Raises:
+        InvalidConfig: An engine cannot be had.
+    """
+    # The demo's agent knows the demo's sentences; whoever may say more gets them repeated.
+    nobody = DemoAgent() if settings.stt is None else EchoAgent()
+    async with engines(
+        vad=settings.vad or _DETECTOR,
+        stt=settings.stt or f"pocketsphinx:{_DEMO_GRAMMAR}",
+        tts=settings.tts or _AGENTS_VOICE,
+        agent=settings.agent or nobody,
+    ) as made:
+        yield made
 
 
 def callers_voice() -> TextToSpeech:
