@@ -1,5 +1,7 @@
 """What a host may choose when it opens the manager."""
 
+from datetime import timedelta
+
 import pytest
 
 import voicesession
@@ -23,3 +25,8 @@ async def test_a_default_is_held_to_what_a_parameter_is() -> None:
     async with voicesession.open(defaults={"channels": 7}) as voice:
         with pytest.raises(InvalidValue, match="channels"):
             await voice.create()
+
+
+def test_checkpoints_are_not_closer_together_than_five_seconds() -> None:
+    with pytest.raises(InvalidValue, match="checkpoint"):
+        voicesession.open(recordings="s3://bucket", checkpoint=timedelta(seconds=1))

@@ -20,7 +20,7 @@ from ..runtime.clock import SystemClock
 from ..runtime.manager import SessionManager
 from ..runtime.parameters import SessionParameters
 from ..runtime.services import Services
-from .recordings import recording_at
+from .recordings import CHECKPOINT, recording_at
 from .stores import storage_at
 
 __all__ = ("Options", "open")
@@ -47,6 +47,7 @@ def open(  # noqa: A001 - `voicesession.open` reads like what it does
     *,
     recordings: str | os.PathLike[str] | None = None,
     tenant_id: str = DEFAULT_TENANT,
+    checkpoint: timedelta = CHECKPOINT,
     **options: Unpack[Options],
 ) -> SessionManager:
     """Return a manager of the sessions in *store*; nothing is opened before ``async with``.
@@ -59,13 +60,14 @@ def open(  # noqa: A001 - `voicesession.open` reads like what it does
             ``file:///`` URL, or ``s3://bucket/prefix``; None keeps neither. See
             `voicesession.wiring.recordings`.
         tenant_id: Whose sessions; other tenants by ``for_tenant``.
+        checkpoint: How often a recording is shipped to a bucket, 5 seconds or more.
         options: See `Options`.
 
     Raises:
         InvalidConfig: A URL names no part that there is, or an extra is not installed.
     """
     options.setdefault("clock", SystemClock())
-    recorder, objects = recording_at(recordings, options["clock"])
+    recorder, objects = recording_at(recordings, options["clock"], checkpoint=checkpoint)
     return SessionManager(
         Services(
             storage=storage_at(store),

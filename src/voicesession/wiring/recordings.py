@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
@@ -12,13 +13,16 @@ from ..ports.clock import Clock
 from ..ports.objects import ObjectStore
 from ..ports.recording import Recorder
 
-__all__ = ("recording_at",)
+__all__ = ("CHECKPOINT", "recording_at")
+
+CHECKPOINT: Final = timedelta(seconds=30)
+"""How often a recording is shipped, unless the host has it otherwise."""
 
 _SPOOL: Final = Path(".voicesession") / "spool"
 
 
 def recording_at(
-    place: str | os.PathLike[str] | None, clock: Clock
+    place: str | os.PathLike[str] | None, clock: Clock, *, checkpoint: timedelta = CHECKPOINT
 ) -> tuple[Recorder, ObjectStore] | tuple[None, None]:
     """Return what records to *place* and keeps files there; nothing is opened yet.
 
@@ -29,12 +33,13 @@ def recording_at(
 
     Raises:
         InvalidConfig: There is no such place, or an extra is not installed.
+        InvalidValue: Checkpoints would follow each other in less than 5 seconds.
     """
     if place is None:
         return None, None
     text = os.fspath(place)
     if text.startswith("s3://"):
-        return _in_s3(text, clock)
+        return _in_s3(text, clock, checkpoint)
     return _in_folder(_folder(text))
 
 
@@ -46,7 +51,7 @@ def _in_folder(folder: Path) -> tuple[Recorder, ObjectStore]:
     return SpoolRecorder(folder / ".spool", objects), objects
 
 
-def _in_s3(url: str, clock: Clock) -> tuple[Recorder, ObjectStore]:
+def _in_s3(url: str, clock: Clock, checkpoint: timedelta) -> tuple[Recorder, ObjectStore]:
     try:
         from ..recording.s3 import S3ObjectStore
     except ModuleNotFoundError as error:
@@ -64,7 +69,8 @@ def _in_s3(url: str, clock: Clock) -> tuple[Recorder, ObjectStore]:
     others = urlencode([(name, value) for name, value in options if name != "spool"])
     objects = S3ObjectStore.at(parts._replace(query=others).geturl())
     spools = _SPOOL if spool is None else Path(spool)
-    return SpoolRecorder(spools, objects, shipping=Shipping(clock=clock)), objects
+    shipping = Shipping(clock=clock, checkpoint=checkpoint)
+    return SpoolRecorder(spools, objects, shipping=shipping), objects
 
 
 def _folder(place: str) -> Path:
