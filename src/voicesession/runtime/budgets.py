@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ..core.accounts import Account, Limit, Scope, Standing
+from ..core.accounts import Account, Level, Limit, Scope, Standing
 from ..core.budget import budget_status
 from ..core.errors import InvalidValue
 from ..core.identity import TenantId
@@ -18,6 +18,7 @@ from .services import Services
 __all__ = ("BudgetTracker", "accounts_of")
 
 _SHOWN: Final = (Meter.AUDIO_US, Meter.VIDEO_TOKENS, Meter.SCREEN_TOKENS)
+_SPENT: Final = tuple(meter for meter in Meter if meter is not Meter.SESSIONS)
 
 
 def accounts_of(session: Session) -> tuple[Account, ...]:
@@ -102,6 +103,11 @@ class BudgetTracker:
         """Return where *account* stands now, by meter and by window."""
         self._check_own(account)
         return await self._ledger.standings([account], meters, at=self._clock.now())
+
+    async def exhausted(self, session: Session) -> Sequence[Standing]:
+        """Return which limits hold *session* back: nothing is left of them."""
+        found = await self._ledger.standings(accounts_of(session), _SPENT, at=self._clock.now())
+        return [standing for standing in found if standing.level is Level.EXHAUSTED]
 
     async def track_usage(
         self,

@@ -13,13 +13,7 @@ from ..core.errors import (
     InvalidValue,
     SessionAlreadyActive,
 )
-from ..core.events import (
-    DetailsChanged,
-    EndRequested,
-    PauseRequested,
-    ResumeRequested,
-    SessionEvent,
-)
+from ..core.events import DetailsChanged, PauseRequested
 from ..core.identity import DEFAULT_TENANT, SessionId, TenantId, checked_id
 from ..core.journal import JournalEntry
 from ..core.metadata import metadata_json
@@ -28,18 +22,20 @@ from ..core.states import EndReason, SessionState, SessionStatus
 from ..core.transcript import Transcript
 from ..ports.storage import Order, Page, Scope, SessionQuery
 from .budgets import BudgetTracker
+from .commands import Commands
 from .erasure import erase
 from .handle import SessionHandle
 from .jobs import Jobs
 from .live import VoiceSession
-from .ownership import Ownership
 from .parameters import SessionFilters, SessionParameters
 from .pipeline import Pipeline, SessionConfig
+from .recordings import Recordings
 from .registry import Registry
 from .rescue import Rescuer
 from .services import Services
 from .templates import Templates
 from .transcripts import Transcripts
+from .usage import Usage
 from .worker import Worker
 
 __all__ = ("SessionManager",)
@@ -64,6 +60,11 @@ class SessionManager:
         self._registry = Registry(self._services, self._scope, self._worker.orphans)
         self.budgets = BudgetTracker(self._services, self.tenant_id)
         """Limits and usage."""
+        self._commands = Commands(self._services, self._worker, self._registry, self.tenant_id)
+        self.usage = Usage(self._services, self._commands, self._registry)
+        """What others have measured."""
+        self.recordings = Recordings(self._services)
+        """The finished audio."""
         self.transcripts = Transcripts(self._services, self._worker, self._scope)
         """What was said, as documents and captions, also over linked sessions."""
         self.templates = Templates(self._services, self.tenant_id)
@@ -122,9 +123,7 @@ class SessionManager:
         Raises:
             SessionNotFound: There is none of this id for this tenant.
         """
-        if (owned := self._owned(session_id)) is not None:
-            return owned.session
-        return (await self._registry.load(session_id)).session
+        return await self._commands.load(session_id)
 
     async def find(self, **filters: Unpack[SessionFilters]) -> Page:
         """Return a page of sessions, newest first unless ``order`` is ``asc``.
@@ -161,12 +160,17 @@ class SessionManager:
         *,
         metadata: Mapping[str, Any] | None = None,
         transcript_partial: str | None = None,
+        expected_seq: int | None = None,
     ) -> Session:
         """Replace details that do not matter to the life of the session.
+
+        Args:
+            expected_seq: Only if the session is still at this seq.
 
         Raises:
             InvalidValue: The metadata is no JSON object, or too large.
             SessionNotFound: There is none of this id for this tenant.
+            VersionConflict: The session is no longer at *expected_seq*.
         """
         changes: dict[str, Any] = {}
         if metadata is not None:
@@ -174,8 +178,8 @@ class SessionManager:
         if transcript_partial is not None:
             changes["transcript_partial"] = transcript_partial
         names = tuple(name.removesuffix("_json") for name in changes)
-        changed = DetailsChanged(at=self._now(), fields=names)
-        return await self._command(session_id, changed, **changes)
+        changed = DetailsChanged(at=self.now(), fields=names)
+        return await self._commands.apply(session_id, changed, at_seq=expected_seq, **changes)
 
     async def pause(self, session_id: str) -> Session:
         """Make a session stand still, wherever it runs; its owner follows within 5 s.
@@ -184,16 +188,21 @@ class SessionManager:
             InvalidState: It is not LIVE, or paused by the user already.
             SessionNotFound: There is none of this id for this tenant.
         """
-        return await self._command(session_id, PauseRequested(at=self._now()))
+        return await self._commands.apply(session_id, PauseRequested(at=self.now()))
 
     async def resume(self, session_id: str) -> Session:
-        """Take back the user's own pause; other reasons to stand still remain.
+        """Take back the user's own pause, and that of a budget that has room again.
+
+        Other reasons to stand still remain.
 
         Raises:
-            InvalidState: The user has not paused it.
+            BudgetExhausted: A budget has paused it, and has no room.
+            InvalidState: Neither the user nor a budget has paused it.
+            SessionExpired: Its time was over before.
+            SessionNotActive: It has ended.
             SessionNotFound: There is none of this id for this tenant.
         """
-        return await self._command(session_id, ResumeRequested(at=self._now()))
+        return await self._commands.resume(session_id)
 
     async def end(self, session_id: str, *, reason: str = EndReason.COMPLETED) -> Session:
         """End a session, wherever it runs. Ending an ended session changes nothing.
@@ -201,13 +210,7 @@ class SessionManager:
         Raises:
             SessionNotFound: There is none of this id for this tenant.
         """
-        how = EndReason(reason)
-        if (owned := self._owned(session_id)) is not None:
-            return await owned.end(how)
-        record = await self._registry.load(session_id)
-        if record.session.state is SessionState.ENDED:
-            return record.session
-        return await self._registry.end(record, EndRequested(at=self._now(), reason=how))
+        return await self._commands.end(session_id, EndReason(reason))
 
     async def delete(
         self, session_id: str, *, end: bool = False, by: str | None = None, reason: str = "request"
@@ -237,8 +240,8 @@ class SessionManager:
         Raises:
             SessionNotFound: There is none of this id for this tenant.
         """
-        event = DetailsChanged(at=self._now(), fields=("legal_hold",))
-        return await self._command(session_id, event, legal_hold=held)
+        event = DetailsChanged(at=self.now(), fields=("legal_hold",))
+        return await self._commands.apply(session_id, event, legal_hold=held)
 
     # --- live sessions -------------------------------------------------------------------
 
@@ -256,7 +259,7 @@ class SessionManager:
             SessionNotActive: It has ended.
             SessionNotFound: There is none of this id for this tenant.
         """
-        if self._owned(session_id) is not None:
+        if self._commands.owned(session_id) is not None:
             raise SessionAlreadyActive(f"this worker runs session {session_id} already")
         ownership = await self._registry.take(session_id)
         async with self._worker.running(ownership):
@@ -280,21 +283,9 @@ class SessionManager:
         ):
             yield call
 
-    # --- inside ----------------------------------------------------------------------------
-
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
+        """Return the instant, by the clock of this worker."""
         return self._services.clock.now()
-
-    def _owned(self, session_id: str) -> Ownership | None:
-        owned = self._worker.owned.get(SessionId(session_id))
-        return owned if owned is not None and owned.scope == self._scope else None
-
-    async def _command(self, session_id: str, event: SessionEvent, **changes: Any) -> Session:
-        """Apply *event* through whoever of this worker owns the session, or past its owner."""
-        if (owned := self._owned(session_id)) is not None:
-            return await owned.apply(event, **changes)
-        record = await self._registry.load(session_id)
-        return await record.apply(event, **changes)
 
 
 def _query(filters: dict[str, Any]) -> SessionQuery:

@@ -90,6 +90,7 @@ class SessionRecord:
         *events: SessionEvent,
         utterances: Sequence[Utterance] = (),
         tasks: Sequence[Task] = (),
+        at_seq: int | None = None,
         **changes: Any,
     ) -> Session:
         """Apply *events* in order, set the fields in *changes*, and store it all in one commit.
@@ -100,9 +101,13 @@ class SessionRecord:
         After a `StoreTimeout` nobody knows whether they were stored. Apply the same events
         again, at whatever time: if they were, that is found out, and they count once.
 
+        Args:
+            at_seq: Only if the session is still there; then nothing is applied again.
+
         Raises:
             InvalidState: An event is not legal, here or on what the other writer left.
-            VersionConflict: Others were faster every time; nothing was written.
+            VersionConflict: Others were faster every time, or the session is not at
+                *at_seq*; nothing was written.
             LeaseLost: Another worker owns the session; nothing was written.
             StoreError: The store refused, or did not answer.
         """
@@ -110,6 +115,8 @@ class SessionRecord:
             for attempt in range(_MOST_TRIES):
                 if await self._have_happened(events):
                     break
+                if at_seq not in (None, self.session.seq):
+                    raise VersionConflict(self.session.id, at_seq)
                 change = self._change(events, utterances, tasks, changes)
                 try:
                     await self._store.commit(change)
