@@ -9,6 +9,7 @@ import typer
 from .budget import budget
 from .db import db
 from .demo import demo
+from .doctor import doctor
 from .recover import recover
 from .sessions import sessions
 from .states import states
@@ -27,6 +28,7 @@ app: Final = typer.Typer(
 app.command()(demo)
 app.command()(states)
 app.command()(recover)
+app.command()(doctor)
 app.add_typer(sessions, name="sessions")
 app.add_typer(budget, name="budget")
 app.add_typer(db, name="db")
