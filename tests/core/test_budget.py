@@ -20,11 +20,11 @@ from voicesession.core.budget import (
     expire,
     raise_limit,
     release,
-    release_all,
     reserve,
     set_limit,
     set_zone,
     settle,
+    settle_session,
     standings,
 )
 from voicesession.core.errors import InvalidValue
@@ -210,9 +210,31 @@ def test_all_holds_of_a_session_are_given_back_and_no_other_ones() -> None:
     other = Account(Scope.SESSION, "sess_2")
     mine = held(held(Books(), 60), 5, hold_id=HoldId("h3"), meter=TOKENS)
     both = reserve(mine, [other, ADA], AUDIO, 7, hold_id=H2, at=NOON).books
-    swept = release_all(both, SESSION)
+    swept = settle_session(both, SESSION)
     assert set(swept.holds) == {H2}
     assert standings(swept, [ADA], AUDIO, NOON)[0].held == 7
+
+
+def test_what_a_lost_session_has_used_is_booked_out_of_its_holds_and_only_once() -> None:
+    other = Account(Scope.SESSION, "sess_2")
+    theirs = reserve(books(limit(200)), [other, ADA], AUDIO, 30, hold_id=HoldId("h9"), at=NOON)
+    mine = held(held(theirs.books, 60), 50, hold_id=H2)
+    mine = held(mine, 5, hold_id=HoldId("h3"), meter=TOKENS)
+    booked = charge(mine, ALL, AUDIO, 10, at=NOON).books
+    swept = settle_session(booked, SESSION, audio_used_us=85)
+    assert [spent(swept, account) for account in ALL] == [85, 85, 85]
+    assert [standing.held for standing in standings(swept, [ADA], AUDIO, NOON)] == [30, 30]
+    assert stands(swept, TOKENS)[0].held == 0
+    assert settle_session(swept, SESSION, audio_used_us=85) == swept
+
+
+def test_a_lost_session_is_never_booked_more_than_it_held() -> None:
+    assert spent(settle_session(held(books(limit(60)), 60), SESSION, audio_used_us=999)) == 60
+    assert spent(settle_session(Books(), SESSION, audio_used_us=999)) == 0
+
+
+def test_to_charge_nothing_opens_no_line() -> None:
+    assert charge(Books(), ALL, AUDIO, 0, at=NOON).books == Books()
 
 
 # --- Slots -------------------------------------------------------------------------------

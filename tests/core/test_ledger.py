@@ -84,6 +84,21 @@ def test_a_level_is_told_once_where_settling_and_charging_pass_two() -> None:
     assert (risen.level, risen.spent) == (Level.EXHAUSTED, 105)
 
 
+def test_an_entry_is_told_every_limit_on_what_it_charges_also_those_that_others_used_up() -> None:
+    books = post(limited(10, meter=TOKENS), entry(accounts=[ADA], charge={TOKENS: 10}))[0]
+    for used in (0, 3):
+        _, posted = post(books, entry(charge={TOKENS: used, AUDIO: used}))
+        assert posted.risen == ()
+        (full,) = posted.limited
+        assert (full.line.account, full.spent, full.remaining) == (ADA, 10 + used, 0)
+
+
+def test_an_entry_that_is_posted_again_is_told_the_same_limits() -> None:
+    asked = entry(charge={TOKENS: 3}, reserve=[want(H1, 5)])
+    after, posted = post(limited(10, meter=TOKENS), asked)
+    assert post(after, asked)[1].limited == posted.limited
+
+
 @given(st.integers(1, 200), st.integers(1, 200), st.integers(0, 60))
 def test_an_entry_that_was_granted_something_is_booked_once(
     first: int, second: int, used: int

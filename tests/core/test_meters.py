@@ -10,7 +10,9 @@ from hypothesis import given, strategies as st
 from voicesession.core.errors import InvalidValue
 from voicesession.core.meters import (
     LARGEST_QUANTITY,
+    MONEY_METERS,
     US_PER_MINUTE,
+    WASTE_OF,
     Meter,
     audio_us,
     exact_fraction,
@@ -27,7 +29,20 @@ def test_the_meters_are_these_and_stay_so() -> None:
         "llm_output_tokens",
         "tts_characters",
         "sessions",
+        "wasted_input_tokens",
+        "wasted_output_tokens",
+        "wasted_characters",
+        "unpriced",
+        "money_usd",
+        "money_eur",
+        "money_gbp",
+        "money_chf",
     ]
+
+
+def test_each_currency_and_each_kind_of_waste_has_a_meter_of_its_own() -> None:
+    assert [f"money_{currency.lower()}" for currency in MONEY_METERS] == [*MONEY_METERS.values()]
+    assert len({*WASTE_OF, *WASTE_OF.values()}) == 2 * len(WASTE_OF)
 
 
 @pytest.mark.parametrize(

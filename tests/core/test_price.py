@@ -11,7 +11,14 @@ from hypothesis import given, strategies as st
 
 from voicesession.core.errors import InvalidValue
 from voicesession.core.meters import Meter
-from voicesession.core.price import Cost, Money, Price, cost
+from voicesession.core.price import (
+    MONEY_UNITS,
+    Money,
+    Price,
+    SessionCost,
+    money_meter,
+    session_cost,
+)
 
 READ_ON = dt.date(2026, 11, 1)
 
@@ -22,7 +29,7 @@ def price(amount: Any, *, meter: Meter = Meter.LLM_INPUT_TOKENS, currency: str =
 
 PER_TOKEN = price(Fraction("0.15") / 10**6)
 PER_US = price("1/60000000", meter=Meter.AUDIO_US)
-amounts = st.fractions(min_value=0, max_value=10**6)
+amounts = st.integers(0, 10**18).map(lambda units: Fraction(units, MONEY_UNITS))
 
 
 def test_a_thousand_charges_of_one_token_cost_what_a_thousand_tokens_cost() -> None:
@@ -84,37 +91,103 @@ def test_two_currencies_are_not_added() -> None:
     assert refusal.value.args == ("currency", "USD", "EUR")
 
 
-def test_usage_on_several_meters_costs_the_sum() -> None:
-    used = {Meter.LLM_INPUT_TOKENS: 2_000_000, Meter.AUDIO_US: 90_000_000}
-    prices = {Meter.LLM_INPUT_TOKENS: PER_TOKEN, Meter.AUDIO_US: PER_US}
-    assert cost(used, prices, currency="USD").total == Money("1.8", "USD")
+# --- Money that is counted ----------------------------------------------------------------
+
+vendors = st.one_of(
+    st.builds(
+        lambda places, count, of: (Fraction(count, 10**places), of),
+        st.integers(0, 5),
+        st.integers(0, 10**8),
+        st.just(10**6),  # per million tokens or characters
+    ),
+    st.builds(lambda n: (Fraction(n, 10**3), 3_600_000_000), st.integers(0, 10**6)),
+    st.builds(lambda n: (Fraction(n, 10**4), 60_000_000), st.integers(0, 10**6)),
+    st.builds(lambda n: (Fraction(n, 10**5), 1_000_000), st.integers(0, 10**6)),
+)
+
+
+@given(vendors, st.lists(st.integers(0, 10**6)))
+def test_money_that_is_charged_in_pieces_is_what_the_sum_costs(
+    written: tuple[Fraction, int], pieces: list[int]
+) -> None:
+    per, of = written
+    unit = price(per / of)
+    charged = sum(piece * unit.units for piece in pieces)
+    assert Money.of_units(charged, "USD") == unit.of(sum(pieces))
+
+
+@pytest.mark.parametrize(
+    ("per", "of", "units"),
+    [
+        ("0.15", 10**6, 540_000),
+        ("0.0058", 60_000_000, 348),
+        ("0.22", 3_600_000_000, 220),
+        ("0.0001", 1_000_000, 360),
+    ],
+)
+def test_prices_as_vendors_write_them_are_whole_units(per: str, of: int, units: int) -> None:
+    assert price(Fraction(per) / of).units == units
+
+
+def test_a_price_that_is_no_whole_number_of_units_is_refused_by_name() -> None:
+    with pytest.raises(InvalidValue) as refusal:
+        price(Fraction("0.00001") / 60_000_000, meter=Meter.AUDIO_US)
+    assert refusal.value.field == "the price of audio_us"
+    assert refusal.value.allowed == f"whole 1/{MONEY_UNITS} USD"
+
+
+def test_money_becomes_units_and_back_if_it_is_whole_and_can_be_kept() -> None:
+    assert Money("12.5", "EUR").units == 12 * MONEY_UNITS + MONEY_UNITS // 2
+    assert Money.of_units(Money("12.5", "EUR").units, "EUR") == Money("12.5", "EUR")
+    for wrong in ("1/7", -1, 2_562_048):
+        with pytest.raises(InvalidValue) as refusal:
+            _ = Money(wrong, "EUR").units
+        assert refusal.value.args == (
+            "amount",
+            Fraction(wrong),
+            "0 to 2562047, in whole 1/3600000000000",
+        )
+
+
+def test_only_some_currencies_are_counted() -> None:
+    assert money_meter("CHF") is Meter.MONEY_CHF
+    with pytest.raises(InvalidValue) as refusal:
+        money_meter("XAU")
+    assert refusal.value.args == ("currency", "XAU", "USD, EUR, GBP, CHF")
+
+
+def test_a_session_costs_what_was_charged_and_waste_is_told_apart() -> None:
+    cost = session_cost(
+        {
+            Meter.AUDIO_US: 5,
+            Meter.SESSIONS: 1,
+            Meter.VIDEO_TOKENS: 0,
+            Meter.WASTED_CHARACTERS: 7,
+            Meter.MONEY_USD: MONEY_UNITS // 4,
+        },
+        currency="USD",
+    )
+    assert cost == SessionCost(
+        known=Money("0.25", "USD"),
+        unpriced=0,
+        used={Meter.AUDIO_US: 5},
+        wasted={Meter.WASTED_CHARACTERS: 7},
+    )
+    assert cost.total == Money("0.25", "USD")
 
 
 def test_an_unknown_price_is_unknown_and_never_nothing() -> None:
-    used = {Meter.TTS_CHARACTERS: 1, Meter.AUDIO_US: 60_000_000, Meter.SCREEN_TOKENS: 1}
-    found = cost(used, {Meter.AUDIO_US: PER_US}, currency="USD")
-    assert found == Cost(
-        known=Money(1, "USD"), unpriced=(Meter.SCREEN_TOKENS, Meter.TTS_CHARACTERS)
-    )
-    with pytest.raises(InvalidValue, match="screen_tokens, tts_characters"):
-        _ = found.total
+    cost = session_cost({Meter.TTS_CHARACTERS: 9, Meter.UNPRICED: 2}, currency="USD")
+    assert (cost.known, cost.unpriced) == (Money(0, "USD"), 2)
+    with pytest.raises(InvalidValue) as refusal:
+        _ = cost.total
+    assert refusal.value.args == ("price", None, "a known price of 2 more charges")
 
 
-def test_a_price_of_zero_is_known() -> None:
-    free = {Meter.TTS_CHARACTERS: price(0, meter=Meter.TTS_CHARACTERS)}
-    assert cost({Meter.TTS_CHARACTERS: 9}, free, currency="USD").total == Money(0, "USD")
-
-
-def test_what_was_not_used_needs_no_price() -> None:
-    assert cost({Meter.TTS_CHARACTERS: 0}, {}, currency="USD").total == Money(0, "USD")
-    used = {Meter.TTS_CHARACTERS: 0, Meter.AUDIO_US: 60_000_000}
-    assert cost(used, {Meter.AUDIO_US: PER_US}, currency="USD").total == Money(1, "USD")
-
-
-def test_a_price_in_another_currency_is_refused() -> None:
-    used, prices = {Meter.LLM_INPUT_TOKENS: 1}, {Meter.LLM_INPUT_TOKENS: PER_TOKEN}
-    with pytest.raises(InvalidValue, match="currency"):
-        cost(used, prices, currency="EUR")
+def test_what_was_charged_in_one_currency_has_no_cost_in_another() -> None:
+    with pytest.raises(InvalidValue) as refusal:
+        session_cost({Meter.MONEY_EUR: 1}, currency="USD")
+    assert refusal.value.args == ("currency", "USD", "EUR, in which the session was charged")
 
 
 @pytest.mark.parametrize("amount", [-1, "-0.1", 0.1, True, "free", "1/0", "nan", "1e999999999"])
@@ -155,8 +228,6 @@ def test_a_price_says_what_it_is_for_and_when_it_was_read() -> None:
 def test_only_whole_quantities_have_a_cost(amount: Any) -> None:
     with pytest.raises(InvalidValue, match=PER_TOKEN.meter):
         PER_TOKEN.of(amount)
-    with pytest.raises(InvalidValue, match=Meter.AUDIO_US):
-        cost({Meter.AUDIO_US: amount}, {}, currency="USD")
 
 
 def test_a_price_can_be_sent_to_another_process() -> None:

@@ -42,11 +42,11 @@ __all__ = (
     "expire",
     "raise_limit",
     "release",
-    "release_all",
     "reserve",
     "set_limit",
     "set_zone",
     "settle",
+    "settle_session",
     "standings",
 )
 
@@ -179,11 +179,20 @@ def release(books: Books, hold_id: HoldId) -> Books:
     return _without(books, _open(books, hold_id))
 
 
-def release_all(books: Books, account: Account) -> Books:
-    """Give back all holds in which *account* has a part, as when a session is swept."""
-    for hold in books.holds.values():
-        if any(line.account == account for line in hold.lines):
-            books = _without(books, hold)
+def settle_session(books: Books, session: Account, *, audio_used_us: int = 0) -> Books:
+    """Give back all holds in which *session* has a part, but what it is known to have used.
+
+    For a session whose worker was lost: it had told now and then how much audio it had used in
+    all, and what of that is not booked yet is taken out of the holds, never more than they are.
+    Done twice it books nothing twice. Nobody is there to be warned of a level.
+    """
+    line = Line(session, Meter.AUDIO_US, Window.SESSION, "")
+    unbooked = max(0, audio_used_us - books.balances.get(line, _NOTHING).spent)
+    for hold in sorted(books.holds.values(), key=lambda hold: hold.id):
+        if any(each.account == session for each in hold.lines):
+            used = min(hold.amount, unbooked) if hold.meter is Meter.AUDIO_US else 0
+            unbooked -= used
+            books = _booked(_without(books, hold), hold.lines, spent=used)
     return books
 
 
@@ -212,7 +221,7 @@ def charge(
         InvalidValue: *used* is no whole number, or a slot; or *at* is naive.
     """
     _spendable(meter, used)
-    lines = tuple(standing.line for standing in standings(books, accounts, meter, at))
+    lines = tuple(standing.line for standing in standings(books, accounts, meter, at) if used)
     charged = _booked(books, lines, spent=used)
     return Posting(books=charged, risen=_risen(books, charged, lines, at))
 

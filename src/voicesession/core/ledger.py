@@ -75,7 +75,7 @@ class LedgerEntry:
         settle: Holds that are used, and how much of each was. A hold that is not open is
             refused.
         release: Holds that are not needed; one that is not open is left out in silence.
-        charge: What has happened already, by meter.
+        charge: What has happened already, by meter; 0 books nothing, and asks where it stands.
         reserve: What is to be set aside.
 
     Raises:
@@ -124,10 +124,13 @@ class Posted:
     Attributes:
         grants: One for each want, in their order.
         risen: Where a limit has come to a higher level by this; see `budget.Posting`.
+        limited: Every limit on a meter of ``charge``, and where it stands after this: somebody
+            else may have used it up before.
     """
 
     grants: tuple[Grant, ...] = ()
     risen: tuple[Standing, ...] = ()
+    limited: tuple[Standing, ...] = ()
 
 
 def post(books: Books, entry: LedgerEntry) -> tuple[Books, Posted]:
@@ -138,7 +141,8 @@ def post(books: Books, entry: LedgerEntry) -> tuple[Books, Posted]:
             booked; see `budget.settle`, `budget.charge` and `budget.reserve`.
     """
     if any(want.hold_id in books.holds for want in entry.reserve):
-        return books, Posted(grants=tuple(_as_granted(books, want) for want in entry.reserve))
+        granted = tuple(_as_granted(books, want) for want in entry.reserve)
+        return books, Posted(grants=granted, limited=_limited(books, entry))
     risen: list[Standing] = []
     for hold_id, used in entry.settle.items():
         settled = settle(books, hold_id, used, at=entry.at)
@@ -159,7 +163,9 @@ def post(books: Books, entry: LedgerEntry) -> tuple[Books, Posted]:
                 tightest=reservation.tightest,
             )
         )
-    return books, Posted(grants=tuple(grants), risen=_last_of_each(risen))
+    return books, Posted(
+        grants=tuple(grants), risen=_last_of_each(risen), limited=_limited(books, entry)
+    )
 
 
 def accounts_of(entry: LedgerEntry, holds: Iterable[Hold]) -> tuple[Account, ...]:
@@ -202,6 +208,15 @@ def _reserved(books: Books, want: Want, entry: LedgerEntry) -> Reservation:
 def _as_granted(books: Books, want: Want) -> Grant:
     hold = books.holds.get(want.hold_id)
     return Grant(hold_id=want.hold_id, amount=0 if hold is None else hold.amount, tightest=None)
+
+
+def _limited(books: Books, entry: LedgerEntry) -> tuple[Standing, ...]:
+    return tuple(
+        standing
+        for meter in entry.charge
+        for standing in standings(books, entry.accounts, meter, entry.at)
+        if standing.limit is not None
+    )
 
 
 def _last_of_each(risen: Iterable[Standing]) -> tuple[Standing, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from .errors import InvalidValue
@@ -11,7 +13,9 @@ from .fields import Vocabulary
 
 __all__ = (
     "LARGEST_QUANTITY",
+    "MONEY_METERS",
     "US_PER_MINUTE",
+    "WASTE_OF",
     "Meter",
     "Number",
     "audio_us",
@@ -32,7 +36,11 @@ _MOST_ZEROS: Final = 400
 
 
 class Meter(Vocabulary):
-    """Something that is counted. The values are stored; never rename one."""
+    """Something that is counted. The values are stored; never rename one.
+
+    What is used up by replies that were begun too early and thrown away is *waste*, on meters
+    of its own: nobody's limit on tokens pays for our haste, but a limit on money does.
+    """
 
     AUDIO_US = "audio_us"
     VIDEO_TOKENS = "video_tokens"
@@ -41,6 +49,36 @@ class Meter(Vocabulary):
     LLM_OUTPUT_TOKENS = "llm_output_tokens"
     TTS_CHARACTERS = "tts_characters"
     SESSIONS = "sessions"
+    WASTED_INPUT_TOKENS = "wasted_input_tokens"
+    WASTED_OUTPUT_TOKENS = "wasted_output_tokens"
+    WASTED_CHARACTERS = "wasted_characters"
+    UNPRICED = "unpriced"
+    """Charges whose price nobody knew: where there are any, the money is not all there is."""
+    MONEY_USD = "money_usd"
+    """Money, in units of `price.MONEY_UNITS`."""
+    MONEY_EUR = "money_eur"
+    MONEY_GBP = "money_gbp"
+    MONEY_CHF = "money_chf"
+
+
+WASTE_OF: Final[Mapping[Meter, Meter]] = MappingProxyType(
+    {
+        Meter.LLM_INPUT_TOKENS: Meter.WASTED_INPUT_TOKENS,
+        Meter.LLM_OUTPUT_TOKENS: Meter.WASTED_OUTPUT_TOKENS,
+        Meter.TTS_CHARACTERS: Meter.WASTED_CHARACTERS,
+    }
+)
+"""Where it counts what nobody wanted in the end."""
+
+MONEY_METERS: Final[Mapping[str, Meter]] = MappingProxyType(
+    {
+        "USD": Meter.MONEY_USD,
+        "EUR": Meter.MONEY_EUR,
+        "GBP": Meter.MONEY_GBP,
+        "CHF": Meter.MONEY_CHF,
+    }
+)
+"""By currency: what can be limited in money. Never added up: nobody here knows a rate."""
 
 
 def exact_fraction(field: str, number: Number) -> Fraction:

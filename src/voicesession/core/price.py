@@ -1,6 +1,13 @@
 """
 What usage costs: whole quantities times exact prices, rounded once, when it is shown.
 
+Money is counted like everything else: on a meter, in whole units, in the same accounts. A unit
+is so small that one unit of any other meter costs a whole number of them, at every price that
+vendors write: `MONEY_UNITS` of them are one of the currency. So what is charged in pieces is
+what the sum costs, to the last unit, whoever adds it up and in whatever order; a limit on money
+is a limit like any other; and a price that changes does not change what was charged before. A
+price that is no whole number of units is refused, by name, where it is read.
+
 A price that nobody knows is unknown. It is never zero: what is free has a price of zero
 that somebody has written down.
 """
@@ -17,9 +24,28 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from .errors import InvalidValue
-from .meters import Meter, Number, exact_fraction, quantity
+from .meters import (
+    LARGEST_QUANTITY,
+    MONEY_METERS,
+    WASTE_OF,
+    Meter,
+    Number,
+    exact_fraction,
+    quantity,
+)
 
-__all__ = ("Cost", "Money", "Price", "cost")
+__all__ = ("MONEY_UNITS", "Money", "Price", "SessionCost", "money_meter", "session_cost")
+
+MONEY_UNITS: Final = 3_600_000_000_000
+"""
+How many units of a money meter are one of its currency: a microsecond at a thousandth an hour
+costs one.
+
+Audio is counted in microseconds and priced per hour or minute, so a power of ten would not do:
+$0.0058 per minute is no whole number of pico-dollars per microsecond. With this one every price
+per hour with three decimals is whole, per minute with four, per second with five, per million
+tokens or characters with five. A store keeps up to 2.5 million of a currency in one line.
+"""
 
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _MOST_PLACES: Final = 12
@@ -64,6 +90,24 @@ class Money:
             raise InvalidValue("currency", other.currency, self.currency)
         return Money(self.amount + other.amount, self.currency)
 
+    @property
+    def units(self) -> int:
+        """The same in units of a money meter.
+
+        Raises:
+            InvalidValue: It is no whole number of them, negative, or more than can be kept.
+        """
+        units = self.amount * MONEY_UNITS
+        if units.denominator != 1 or not 0 <= units <= LARGEST_QUANTITY:
+            allowed = f"0 to {LARGEST_QUANTITY // MONEY_UNITS}, in whole 1/{MONEY_UNITS}"
+            raise InvalidValue("amount", self.amount, allowed)
+        return units.numerator
+
+    @classmethod
+    def of_units(cls, units: int, currency: str) -> Money:
+        """Return what so many units of a money meter are."""
+        return cls(Fraction(units, MONEY_UNITS), currency)
+
     def rounded(self, places: int = 2) -> Decimal:
         """Return the amount to so many decimal places, ties to even; for showing, not adding.
 
@@ -99,6 +143,17 @@ class Price:
     source: str
     date: dt.date = field(validator=_is_a_day)
 
+    def __attrs_post_init__(self) -> None:
+        if (self.amount * MONEY_UNITS).denominator != 1:
+            raise InvalidValue(
+                f"the price of {self.meter}", self.amount, f"whole 1/{MONEY_UNITS} {self.currency}"
+            )
+
+    @property
+    def units(self) -> int:
+        """What one unit of the meter costs, in units of a money meter."""
+        return (self.amount * MONEY_UNITS).numerator
+
     def of(self, amount: int) -> Money:
         """Return what *amount* units cost, exactly.
 
@@ -109,16 +164,20 @@ class Price:
 
 
 @frozen(kw_only=True)
-class Cost:
-    """What some usage costs, as far as prices are known.
+class SessionCost:
+    """What a session has used and what that costs, as far as prices are known.
 
     Attributes:
         known: The part that has prices.
-        unpriced: Meters that were used and have no price, in order of their names.
+        unpriced: How many charges had none; 0 where the known part is everything.
+        used: By meter, whole units; microseconds for audio. What is 0 is left out.
+        wasted: The same for what nobody wanted in the end; its price is in ``known``.
     """
 
     known: Money
-    unpriced: tuple[Meter, ...] = ()
+    unpriced: int
+    used: Mapping[Meter, int]
+    wasted: Mapping[Meter, int]
 
     @property
     def total(self) -> Money:
@@ -128,25 +187,37 @@ class Cost:
             InvalidValue: Something was used that has no price, so nobody knows it.
         """
         if self.unpriced:
-            raise InvalidValue("price", None, f"a known price of {', '.join(self.unpriced)}")
+            raise InvalidValue("price", None, f"a known price of {self.unpriced} more charges")
         return self.known
 
 
-def cost(used: Mapping[Meter, int], prices: Mapping[Meter, Price], *, currency: str) -> Cost:
-    """Return what *used* costs in *currency*. What was not used at all needs no price.
+def money_meter(currency: str) -> Meter:
+    """Return the meter that counts *currency*.
 
     Raises:
-        InvalidValue: A price that is needed is in another currency, or a quantity is no
-            whole number.
+        InvalidValue: There is none.
     """
-    known = Money(0, currency)
-    unpriced: list[Meter] = []
-    for meter, amount in used.items():
-        if quantity(meter, amount) == 0:
-            continue
-        price = prices.get(meter)
-        if price is None:
-            unpriced.append(meter)
-        else:
-            known += price.of(amount)
-    return Cost(known=known, unpriced=tuple(sorted(unpriced)))
+    if currency not in MONEY_METERS:
+        raise InvalidValue("currency", currency, ", ".join(MONEY_METERS))
+    return MONEY_METERS[currency]
+
+
+def session_cost(spent: Mapping[Meter, int], *, currency: str) -> SessionCost:
+    """Return what is *spent* in the account of a session, as its cost in *currency*.
+
+    Raises:
+        InvalidValue: There is no meter of that currency, or money of another one is spent.
+    """
+    paid = money_meter(currency)
+    for other, meter in MONEY_METERS.items():
+        if meter is not paid and spent.get(meter):
+            raise InvalidValue("currency", currency, f"{other}, in which the session was charged")
+    apart = {paid, Meter.SESSIONS, Meter.UNPRICED, *MONEY_METERS.values()}
+    wasted = frozenset(WASTE_OF.values())
+    used = {meter: amount for meter, amount in spent.items() if amount and meter not in apart}
+    return SessionCost(
+        known=Money.of_units(spent.get(paid, 0), currency),
+        unpriced=spent.get(Meter.UNPRICED, 0),
+        used={meter: amount for meter, amount in used.items() if meter not in wasted},
+        wasted={meter: amount for meter, amount in used.items() if meter in wasted},
+    )

@@ -35,8 +35,15 @@ class BudgetLedger(Protocol):
         """
         ...
 
-    async def release_session(self, tenant_id: TenantId, session_id: SessionId, /) -> None:
-        """Give back every hold in which the account of this session has a part."""
+    async def release_session(
+        self, tenant_id: TenantId, session_id: SessionId, /, *, audio_used_us: int = 0
+    ) -> None:
+        """Give back every hold in which the account of this session has a part.
+
+        Args:
+            audio_used_us: What the session is known to have used in all; what of that is not
+                booked yet is booked, as far as its holds go. See `budget.settle_session`.
+        """
         ...
 
     async def expire_holds(self, at: datetime, /) -> int:

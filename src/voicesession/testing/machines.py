@@ -23,11 +23,11 @@ from ..core.budget import (
     charge,
     expire,
     release,
-    release_all,
     reserve,
     set_limit,
     set_zone,
     settle,
+    settle_session,
     standings,
 )
 from ..core.errors import InvalidValue
@@ -172,10 +172,18 @@ class BudgetMachine(RuleBasedStateMachine):
         del self.held[hold_id]
         self.books = release(self.books, hold_id)
 
-    @rule(account=accounts())
-    def an_account_is_swept(self, account: Account) -> None:
-        self.books = release_all(self.books, account)
-        self._drop([i for i, (rows, *_) in self.held.items() if account in {r[0] for r in rows}])
+    @rule(session=accounts(), used=st.integers(0, 600))
+    def a_session_is_swept(self, session: Account, used: int) -> None:
+        self.books = settle_session(self.books, session, audio_used_us=used)
+        own = (session, Meter.AUDIO_US, Window.SESSION, "")
+        unbooked = max(0, used - sum(self.spent.get(own, [])))
+        parts = [i for i, (rows, *_) in self.held.items() if session in {r[0] for r in rows}]
+        for hold_id in sorted(parts):
+            rows, amount, _until = self.held.pop(hold_id)
+            booked = min(amount, unbooked) if Meter.AUDIO_US in {r[1] for r in rows} else 0
+            unbooked -= booked
+            for row in rows:
+                self.spent.setdefault(row, []).append(booked)
 
     @rule()
     def holds_expire(self) -> None:
@@ -186,7 +194,7 @@ class BudgetMachine(RuleBasedStateMachine):
     def something_is_charged(self, some: list[Account], used: int) -> None:
         meter = Meter.LLM_INPUT_TOKENS
         self._posted(charge(self.books, some, meter, used, at=self.now))
-        for row in self._rows(some, meter):
+        for row in self._rows(some, meter) if used else ():
             self.spent.setdefault(row, []).append(used)
 
     @invariant()

@@ -16,12 +16,13 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import datetime
+from functools import partial, reduce
 from typing import Final, TypeVar
 
 from attrs import evolve
 
 from ...core import budget
-from ...core.accounts import Account, Hold, HoldId, Limit, Line, Standing
+from ...core.accounts import Account, Hold, HoldId, Limit, Line, Scope, Standing
 from ...core.budget import Books
 from ...core.errors import InvalidValue
 from ...core.identity import SessionId, TenantId
@@ -72,14 +73,20 @@ class DocumentLedger:
 
         return await self._transact(book)
 
-    async def release_session(self, tenant_id: TenantId, session_id: SessionId, /) -> None:
+    async def release_session(
+        self, tenant_id: TenantId, session_id: SessionId, /, *, audio_used_us: int = 0
+    ) -> None:
+        session = Account(Scope.SESSION, session_id, tenant_id)
         equal = {"tenant_id": tenant_id, "session_id": session_id}
-        await self._give_back(DocumentQuery(index=layout.HOLDS_OF_SESSION, equal=equal))
+        await self._give_back(
+            DocumentQuery(index=layout.HOLDS_OF_SESSION, equal=equal),
+            partial(budget.settle_session, session=session, audio_used_us=audio_used_us),
+        )
 
     async def expire_holds(self, at: datetime, /) -> int:
         behind = to_us(as_utc(at)) + 1
         return await self._give_back(
-            DocumentQuery(index=layout.EXPIRING_HOLDS, equal={}, end=(behind,))
+            DocumentQuery(index=layout.EXPIRING_HOLDS, equal={}, end=(behind,)), _all_released
         )
 
     async def standings(
@@ -156,8 +163,8 @@ class DocumentLedger:
 
         return await self._transact(arm)
 
-    async def _give_back(self, query: DocumentQuery) -> int:
-        """Release every hold that *query* finds, some at a time; return how many."""
+    async def _give_back(self, query: DocumentQuery, decide: Callable[[Books], Books]) -> int:
+        """Let *decide* close every hold that *query* finds, some at a time; return how many."""
         query = evolve(query, limit=_HOLDS_AT_ONCE)
         released = 0
 
@@ -167,10 +174,7 @@ class DocumentLedger:
             holds = [parse_hold(one.body) for one in stored if one is not None]
             lines = {line for hold in holds for line in hold.lines}
             before = await self._with_balances(books, _holding(holds), lines)
-            after = before
-            for hold in holds:
-                after = budget.release(after, hold.id)
-            self._write(books, before, after)
+            self._write(books, before, decide(before))
             return len(holds)
 
         while some := await self._transact(release):
@@ -209,6 +213,10 @@ async def _books(
         zones={account: zone_named(body["zone"]) for account, body in known if body["zone"]},
         limits={(limit.account, limit.meter, limit.window): limit for limit in limits},
     )
+
+
+def _all_released(books: Books) -> Books:
+    return reduce(budget.release, books.holds, books)
 
 
 def _holding(held: Iterable[Hold]) -> Books:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from anyio.lowlevel import checkpoint
@@ -37,15 +37,34 @@ class MemoryLedger:
         self._write(before, after)
         return posted
 
-    async def release_session(self, tenant_id: TenantId, session_id: SessionId, /) -> None:
+    async def release_session(
+        self, tenant_id: TenantId, session_id: SessionId, /, *, audio_used_us: int = 0
+    ) -> None:
         await checkpoint()
-        account = Account(Scope.SESSION, session_id, tenant_id)
-        self._give_back(lambda hold: any(line.account == account for line in hold.lines))
+        session = Account(Scope.SESSION, session_id, tenant_id)
+        held = [
+            hold
+            for hold in self._shelves.holds.values()
+            if any(line.account == session for line in hold.lines)
+        ]
+        before = self._with_balances(
+            self._books((), held), {line for hold in held for line in hold.lines}
+        )
+        after = budget.settle_session(before, session, audio_used_us=audio_used_us)
+        self._write(before, after)
 
     async def expire_holds(self, at: datetime, /) -> int:
         await checkpoint()
         at = as_utc(at)
-        return self._give_back(lambda hold: hold.expires_at is not None and hold.expires_at <= at)
+        due = [
+            hold
+            for hold in self._shelves.holds.values()
+            if hold.expires_at is not None and hold.expires_at <= at
+        ]
+        for hold in due:
+            before = self._with_balances(self._books((), [hold]), hold.lines)
+            self._write(before, budget.release(before, hold.id))
+        return len(due)
 
     async def standings(
         self, accounts: Iterable[Account], meters: Iterable[Meter], /, *, at: datetime
@@ -106,13 +125,6 @@ class MemoryLedger:
 
     def _arm(self, limit: Limit) -> None:
         self._shelves.limits.setdefault(limit.account, {})[limit.meter, limit.window] = limit
-
-    def _give_back(self, is_due: Callable[[Hold], bool]) -> int:
-        due = [hold for hold in self._shelves.holds.values() if is_due(hold)]
-        for hold in due:
-            before = self._with_balances(self._books((), [hold]), hold.lines)
-            self._write(before, budget.release(before, hold.id))
-        return len(due)
 
     def _write(self, before: Books, after: Books) -> None:
         changes = changes_of(before, after)

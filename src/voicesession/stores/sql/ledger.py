@@ -9,8 +9,9 @@ ring. What they come to is decided by `voicesession.core.ledger`.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
+from functools import partial, reduce
 from typing import Any, Final
 
 from attrs import evolve
@@ -105,14 +106,17 @@ class SqlLedger:
     async def post(self, entry: LedgerEntry, /) -> Posted:
         return await self._database.write(lambda: _post(entry))
 
-    async def release_session(self, tenant_id: TenantId, session_id: SessionId, /) -> None:
-        account = account_document(Account(Scope.SESSION, session_id, tenant_id))
-        named = {**account, "session_id": session_id}
-        await self._database.write(lambda: _give_back(_HOLDS_OF_SESSION, named))
+    async def release_session(
+        self, tenant_id: TenantId, session_id: SessionId, /, *, audio_used_us: int = 0
+    ) -> None:
+        session = Account(Scope.SESSION, session_id, tenant_id)
+        named = {**account_document(session), "session_id": session_id}
+        decide = partial(budget.settle_session, session=session, audio_used_us=audio_used_us)
+        await self._database.write(lambda: _give_back(_HOLDS_OF_SESSION, named, decide))
 
     async def expire_holds(self, at: datetime, /) -> int:
         until = {"at": to_us(as_utc(at))}
-        return await self._database.write(lambda: _give_back(_HOLDS_UNTIL, until))
+        return await self._database.write(lambda: _give_back(_HOLDS_UNTIL, until, _all_released))
 
     async def standings(
         self, accounts: Iterable[Account], meters: Iterable[Meter], /, *, at: datetime
@@ -185,7 +189,8 @@ def _held(entry: LedgerEntry, named: Document) -> Script[tuple[Hold, ...]]:
     return holds_of(entry, map(parse_hold, (yield _READ_HOLDS, named)))
 
 
-def _give_back(which: Statement, values: Document) -> Script[int]:
+def _give_back(which: Statement, values: Document, decide: Callable[[Books], Books]) -> Script[int]:
+    """Let *decide* close the holds that are found; return how many those are."""
     found = yield which, values
     if not found:
         return 0
@@ -195,11 +200,12 @@ def _give_back(which: Statement, values: Document) -> Script[int]:
     held = [parse_hold(row) for row in still_there]
     before = Books(holds={hold.id: hold for hold in held})
     before = yield from _with_balances(before, (line for hold in held for line in hold.lines))
-    after = before
-    for hold in held:
-        after = budget.release(after, hold.id)
-    yield from _write(before, after)
+    yield from _write(before, decide(before))
     return len(held)
+
+
+def _all_released(books: Books) -> Books:
+    return reduce(budget.release, books.holds, books)
 
 
 def _accounts_in(holds: Iterable[Hold]) -> set[Account]:

@@ -258,6 +258,27 @@ class LedgerContract(OnStorage):
         assert await _stand(storage, _ACME, Meter.SESSIONS) == [(0, 0)]
         assert set(await _stand(storage, _ACME)) == {(0, 100)}
 
+    async def test_what_a_lost_session_has_used_is_booked_out_of_its_holds_once(
+        self, storage: Storage
+    ) -> None:
+        await _post(storage, charge={_AUDIO: 5})
+        await _reserve(storage, _want("h1", 10), _want("h2", 20), _want("h3", 1, Meter.SESSIONS))
+        await _reserve(storage, _want("h4", 100), accounts=(_OTHER_CALL, _ADA, _ACME))
+        for used in (17, 17, 3):
+            await storage.ledger.release_session(_TENANT, SessionId(_CALL.id), audio_used_us=used)
+            assert await _stand(storage, _CALL) == [(17, 0)]
+            assert set(await _stand(storage, _ACME)) == {(17, 100)}
+        assert await _stand(storage, _ACME, Meter.SESSIONS) == [(0, 0)]
+
+    async def test_an_entry_is_told_the_limits_on_what_it_charges(self, storage: Storage) -> None:
+        ledger = storage.ledger
+        await ledger.set_limit(_limit(_ADA, 10), at=_NOON)
+        await _post(storage, charge={_AUDIO: 10}, accounts=(_ADA,))
+        posted = await _post(storage, charge={_AUDIO: 0, Meter.MONEY_USD: 3})
+        (full,) = posted.limited
+        assert (full.line.account, full.spent, full.remaining) == (_ADA, 10, 0)
+        assert await _stand(storage, _ACME, Meter.MONEY_USD) == [(3, 0), (3, 0)]
+
     async def test_holds_expire_at_their_time(self, storage: Storage) -> None:
         soon, late = _NOON + timedelta(seconds=1), _NOON + timedelta(days=1)
         await _reserve(
