@@ -29,6 +29,7 @@ GOLDEN = """
 AccessDenied            access_denied
 BudgetExhausted         budget_exhausted
 DeadlineExceeded        timeout                  retryable
+Draining                draining                 retryable
 InvalidConfig           invalid_config
 InvalidState            invalid_state
 InvalidValue            invalid_value

@@ -11,6 +11,7 @@ Every exception this library raises on purpose.
     * DeadlineExceeded          timeout                 an operation took too long
     * BudgetExhausted           budget_exhausted        nothing is left to spend
     * QuotaExceeded             quota_exceeded          too many sessions at once
+    * Draining                  draining                this worker is leaving; ask another
     * AccessDenied              access_denied           the caller may not do this
     * StoreError                store_failed            a store could not do what it was asked
         * SessionNotFound       session_not_found       no such session in the caller's scope
@@ -40,6 +41,7 @@ __all__ = (
     "AccessDenied",
     "BudgetExhausted",
     "DeadlineExceeded",
+    "Draining",
     "InvalidConfig",
     "InvalidState",
     "InvalidValue",
@@ -149,6 +151,13 @@ class QuotaExceeded(VoiceSessionError):
     """Too many sessions are open at once; end one, or try again later."""
 
     code = "quota_exceeded"
+    retryable = True
+
+
+class Draining(VoiceSessionError):
+    """This worker takes no new sessions, because it is leaving; another one will."""
+
+    code = "draining"
     retryable = True
 
 

@@ -11,7 +11,7 @@ logged and does not disturb the session.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -32,6 +32,7 @@ __all__ = (
     "EngineChanged",
     "EngineFailed",
     "EngineSlow",
+    "EnginesJoined",
     "EventsMissed",
     "Failed",
     "KeepAlive",
@@ -136,6 +137,13 @@ class ChangeReason(StrEnum):
     """It is the better one, and works again."""
     ROLLOVER = "rollover"
     """The stream before would soon have reached its engine's limit."""
+
+
+@frozen
+class EnginesJoined:
+    """These engines are to lead the conversation, the first of each chain, by their names."""
+
+    engines: Mapping[Stage, str]
 
 
 @frozen

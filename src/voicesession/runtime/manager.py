@@ -2,77 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
-from datetime import datetime
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from functools import partial
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Final, ParamSpec, Self, TypeVar, overload
 
-from ..core.errors import (
-    InvalidState,
-    InvalidValue,
-    SessionAlreadyActive,
-)
-from ..core.events import DetailsChanged, PauseRequested
-from ..core.identity import DEFAULT_TENANT, SessionId, TenantId, checked_id
-from ..core.journal import JournalEntry
-from ..core.metadata import metadata_json
-from ..core.session import Session
-from ..core.states import EndReason, SessionState, SessionStatus
-from ..core.transcript import Transcript
-from ..ports.storage import Order, Page, Scope, SessionQuery
-from .budgets import BudgetTracker
-from .commands import Commands
-from .erasure import erase
+from ..core.errors import SessionAlreadyActive
+from ..core.identity import DEFAULT_TENANT, SessionId
+from .catalogue import SessionCatalogue
 from .handle import SessionHandle
-from .jobs import Jobs
+from .happenings import EnginesJoined, Stage
 from .live import VoiceSession
-from .parameters import SessionFilters, SessionParameters
 from .pipeline import Pipeline, SessionConfig
-from .recordings import Recordings
-from .registry import Registry
-from .rescue import Rescuer
 from .services import Services
-from .templates import Templates
-from .transcripts import Transcripts
-from .usage import Usage
 from .worker import Worker
 
 __all__ = ("SessionManager",)
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
-class SessionManager:
+_LEAVING_TAKES_AT_MOST: Final = timedelta(seconds=30)
+
+
+class SessionManager(SessionCatalogue):
     """All sessions of one tenant, from the point of view of one worker.
 
     ``async with`` it, or give ``lifespan`` to the web framework: that opens the storage
     and starts the one background task that keeps this worker's sessions alive. The views
     of other tenants, from `for_tenant`, share both.
+
+    It lives in the thread and the event loop in which it is opened, where every method may
+    be called from many tasks at once. From another thread they are called through
+    `from_thread`; a bare call from there raises WrongThread.
     """
 
     def __init__(self, services: Services, *, tenant_id: str = DEFAULT_TENANT) -> None:
-        self._services = services
-        self._worker = Worker(services)
-        self._bind(tenant_id)
-
-    def _bind(self, tenant_id: str) -> None:
-        self.tenant_id = TenantId(checked_id("tenant_id", tenant_id))
-        self._scope = Scope(self.tenant_id)
-        self._registry = Registry(self._services, self._scope, self._worker.orphans)
-        self.budgets = BudgetTracker(self._services, self.tenant_id)
-        """Limits and usage."""
-        self._commands = Commands(self._services, self._worker, self._registry, self.tenant_id)
-        self.usage = Usage(self._services, self._commands, self._registry)
-        """What others have measured."""
-        self.recordings = Recordings(self._services)
-        """The finished audio."""
-        self.transcripts = Transcripts(self._services, self._worker, self._scope)
-        """What was said, as documents and captions, also over linked sessions."""
-        self.templates = Templates(self._services, self.tenant_id)
-        """What sessions of one kind begin with."""
-        self.jobs = Jobs(self._services, self._worker.jobs, self._scope)
-        """What is done in the background, and who does it."""
-        self.rescuer = Rescuer(self._services, self._worker.orphans)
-        """Makes whole what a crash has left, of all tenants."""
+        super().__init__(services, Worker(services), tenant_id)
 
     def for_tenant(self, tenant_id: str) -> SessionManager:
         """Return the same manager for the sessions of another tenant.
@@ -81,9 +49,7 @@ class SessionManager:
             InvalidValue: *tenant_id* cannot name a tenant.
         """
         view = SessionManager.__new__(SessionManager)
-        view._services = self._services  # noqa: SLF001 - one of us
-        view._worker = self._worker  # noqa: SLF001
-        view._bind(tenant_id)  # noqa: SLF001
+        SessionCatalogue.__init__(view, self._services, self._worker, tenant_id)
         return view
 
     async def __aenter__(self) -> Self:
@@ -104,145 +70,6 @@ class SessionManager:
         async with self:
             yield
 
-    # --- records -------------------------------------------------------------------------
-
-    async def create(self, **parameters: Unpack[SessionParameters]) -> Session:
-        """Return a new session in CONNECTING; its connect window has begun.
-
-        Raises:
-            InvalidValue: A parameter is not allowed; the error names it.
-            QuotaExceeded: Too many sessions of the user or the tenant are open.
-            SessionExists: ``session_id`` is taken.
-            SessionNotFound: ``resume_session_id`` is no session of this tenant and user.
-        """
-        return await self._registry.create(dict(parameters), self.tenant_id)
-
-    async def get(self, session_id: str) -> Session:
-        """Return the session as it is now; one whose time is over is ended first.
-
-        Raises:
-            SessionNotFound: There is none of this id for this tenant.
-        """
-        return await self._commands.load(session_id)
-
-    async def find(self, **filters: Unpack[SessionFilters]) -> Page:
-        """Return a page of sessions, newest first unless ``order`` is ``asc``.
-
-        Raises:
-            InvalidValue: A filter or the cursor is not allowed.
-        """
-        return await self._services.storage.sessions.find(_query(dict(filters)), self._scope)
-
-    async def transcript(self, session_id: str) -> Transcript:
-        """Return the words of a session so far.
-
-        Raises:
-            SessionNotFound: There is none of this id for this tenant.
-        """
-        return await self.transcripts.so_far(session_id)
-
-    async def journal(
-        self, session_id: str, *, after: int = 0, limit: int = 100
-    ) -> tuple[JournalEntry, ...]:
-        """Return what happened to a session after the event number *after*, in order.
-
-        Raises:
-            SessionNotFound: There is none of this id for this tenant.
-        """
-        entries = await self._services.storage.sessions.journal(
-            SessionId(session_id), self._scope, after=after, limit=limit
-        )
-        return tuple(entries)
-
-    async def update(
-        self,
-        session_id: str,
-        *,
-        metadata: Mapping[str, Any] | None = None,
-        transcript_partial: str | None = None,
-        expected_seq: int | None = None,
-    ) -> Session:
-        """Replace details that do not matter to the life of the session.
-
-        Args:
-            expected_seq: Only if the session is still at this seq.
-
-        Raises:
-            InvalidValue: The metadata is no JSON object, or too large.
-            SessionNotFound: There is none of this id for this tenant.
-            VersionConflict: The session is no longer at *expected_seq*.
-        """
-        changes: dict[str, Any] = {}
-        if metadata is not None:
-            changes["metadata_json"] = metadata_json(metadata)
-        if transcript_partial is not None:
-            changes["transcript_partial"] = transcript_partial
-        names = tuple(name.removesuffix("_json") for name in changes)
-        changed = DetailsChanged(at=self.now(), fields=names)
-        return await self._commands.apply(session_id, changed, at_seq=expected_seq, **changes)
-
-    async def pause(self, session_id: str) -> Session:
-        """Make a session stand still, wherever it runs; its owner follows within 5 s.
-
-        Raises:
-            InvalidState: It is not LIVE, or paused by the user already.
-            SessionNotFound: There is none of this id for this tenant.
-        """
-        return await self._commands.apply(session_id, PauseRequested(at=self.now()))
-
-    async def resume(self, session_id: str) -> Session:
-        """Take back the user's own pause, and that of a budget that has room again.
-
-        Other reasons to stand still remain.
-
-        Raises:
-            BudgetExhausted: A budget has paused it, and has no room.
-            InvalidState: Neither the user nor a budget has paused it.
-            SessionExpired: Its time was over before.
-            SessionNotActive: It has ended.
-            SessionNotFound: There is none of this id for this tenant.
-        """
-        return await self._commands.resume(session_id)
-
-    async def end(self, session_id: str, *, reason: str = EndReason.COMPLETED) -> Session:
-        """End a session, wherever it runs. Ending an ended session changes nothing.
-
-        Raises:
-            SessionNotFound: There is none of this id for this tenant.
-        """
-        return await self._commands.end(session_id, EndReason(reason))
-
-    async def delete(
-        self, session_id: str, *, end: bool = False, by: str | None = None, reason: str = "request"
-    ) -> None:
-        """Remove a session and all that belongs to it: rows, words, audio and files.
-
-        Args:
-            end: End it first if it is still active.
-            by: Who asked for it, for the tombstone.
-
-        Raises:
-            InvalidState: It is active, and *end* is not set.
-            AccessDenied: It is under a legal hold.
-            RecordingFailed: Audio could not be removed; the session is still there.
-            SessionNotFound: There is none of this id for this tenant.
-        """
-        session = await self.get(session_id)
-        if session.state is not SessionState.ENDED:
-            if not end:
-                raise InvalidState(session.state, "delete", ("end",))
-            session = await self.end(session_id, reason=EndReason.CANCELLED)
-        await erase(self._services, session, by=by, reason=reason)
-
-    async def set_legal_hold(self, session_id: str, held: bool) -> Session:
-        """Keep everything of a session from being deleted, by anybody; or lift that again.
-
-        Raises:
-            SessionNotFound: There is none of this id for this tenant.
-        """
-        event = DetailsChanged(at=self.now(), fields=("legal_hold",))
-        return await self._commands.apply(session_id, event, legal_hold=held)
-
     # --- live sessions -------------------------------------------------------------------
 
     @asynccontextmanager
@@ -254,14 +81,17 @@ class SessionManager:
         an exception it ends as ``error``.
 
         Raises:
+            Draining: This worker is leaving; another one will.
             SessionAlreadyActive: This worker owns it already.
             SessionExpired: Its time was over before it began.
             SessionNotActive: It has ended.
             SessionNotFound: There is none of this id for this tenant.
         """
-        if self._commands.owned(session_id) is not None:
-            raise SessionAlreadyActive(f"this worker runs session {session_id} already")
-        ownership = await self._registry.take(session_id)
+        with self._operation("attach", session_id):
+            self._worker.drain.check()
+            if self._commands.owned(session_id) is not None:
+                raise SessionAlreadyActive(f"this worker runs session {session_id} already")
+            ownership = await self._registry.take(session_id)
         async with self._worker.running(ownership):
             hook = self._worker.redaction_hook
             yield SessionHandle(self._services, ownership, redaction_hook=hook)
@@ -277,23 +107,70 @@ class SessionManager:
         Raises:
             As `attach`, and ProviderError where an engine cannot be had.
         """
-        async with (
-            self.attach(session_id) as handle,
-            VoiceSession(handle, pipeline, self._services, config or SessionConfig()) as call,
-        ):
+        async with self.attach(session_id) as handle, AsyncExitStack() as stack:
+            handle.tell(_joined(pipeline))
+            call = VoiceSession(handle, pipeline, self._services, config or SessionConfig())
+            with self._operation("start", session_id):
+                await stack.enter_async_context(call)
             yield call
 
-    def now(self) -> datetime:
-        """Return the instant, by the clock of this worker."""
-        return self._services.clock.now()
+    # --- from elsewhere, and out of here --------------------------------------------------
+
+    @overload
+    def from_thread(
+        self, function: Callable[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T: ...
+    @overload
+    def from_thread(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
+    def from_thread(self, function: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> Any:
+        """From another thread: call *function* where the sessions live, and wait for its result.
+
+            voice.from_thread(voice.pause, session_id)
+            voice.from_thread(call.say, "Hello")
+
+        Whatever *function* raises is raised here.
+
+        Args:
+            function: A method of this manager, of what hangs on it or of a live session;
+                async or not.
+
+        Raises:
+            InvalidState: The manager is not open.
+            WrongThread: This is the manager's own thread: there, just call it.
+        """
+        return self._worker.home.call(partial(function, *args, **kwargs))
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether `drain` was called: no new sessions are taken."""
+        return self._worker.drain.is_on
+
+    async def drain(self, *, within: timedelta = _LEAVING_TAKES_AT_MOST) -> tuple[SessionId, ...]:
+        """Leave: take nothing new, wait for what is in hand, hand over the rest.
+
+        From now on ``create``, ``attach`` and ``converse`` raise Draining, for all tenants, until
+        the manager is opened again. What is still in hand when the time is over is paused as
+        ``shutdown``, with every word stored, for a client to resume on another worker.
+
+        Args:
+            within: How long sessions may take to end by themselves. Called again with less,
+                as for a second signal, it shortens the wait of the first call too.
+
+        Returns:
+            Those that had to be handed over.
+
+        Raises:
+            InvalidValue: *within* is negative.
+        """
+        with self._operation("drain"):
+            return await self._worker.drain.run(within)
 
 
-def _query(filters: dict[str, Any]) -> SessionQuery:
-    for name, kind in (("state", SessionState), ("status", SessionStatus), ("order", Order)):
-        if filters.get(name) is not None:
-            try:
-                filters[name] = kind(filters[name])
-            except ValueError:
-                allowed = ", ".join(kind)
-                raise InvalidValue(name, filters[name], allowed) from None
-    return SessionQuery(**filters)
+def _joined(pipeline: Pipeline) -> EnginesJoined:
+    return EnginesJoined(
+        {
+            Stage.STT: pipeline.stt.name,
+            Stage.TTS: pipeline.tts.name,
+            Stage.AGENT: pipeline.agent.name,
+        }
+    )

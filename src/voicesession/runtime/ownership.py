@@ -131,6 +131,22 @@ class Ownership:
         await self.spending.settle(leave=True)
         await self._services.storage.sessions.release_lease(self.session.id, epoch=self.epoch)
 
+    async def hand_over(self) -> None:
+        """Give the session up while it is in use here, with every word that was said stored.
+
+        Whatever comes of it, nothing more is written by this owner.
+
+        Raises:
+            StoreError: Nobody was told; its lease lapses.
+        """
+        try:
+            if self._drain is not None:
+                await self._drain()
+            await self.give_up()
+        finally:
+            if not self.is_over:
+                self.lost()
+
     # --- for the supervisor ------------------------------------------------------------------
 
     @property

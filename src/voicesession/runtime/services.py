@@ -19,6 +19,7 @@ from ..ports.recording import Recorder
 from ..ports.storage import Storage
 from .clock import SystemClock
 from .parameters import SessionParameters
+from .telemetry.reporting import Telemetry
 
 __all__ = ("Services",)
 
@@ -34,6 +35,8 @@ class Services:
         lease: For how long a silent worker keeps its sessions.
         defaults: Parameters of a new session, where neither its template nor its caller says
             anything.
+        telemetry: Where it is told what goes on; the global providers of OpenTelemetry unless
+            a host brings its own.
         entropy: Gives random bytes; the system's unless a test wants it repeatable.
     """
 
@@ -46,6 +49,7 @@ class Services:
     admission: AdmissionPolicy = field(factory=AdmissionPolicy)
     lease: timedelta = timedelta(seconds=15)
     defaults: SessionParameters = field(factory=SessionParameters)
+    telemetry: Telemetry = field(factory=Telemetry)
     entropy: Callable[[int], bytes] = os.urandom
 
     def new_session_id(self) -> SessionId:

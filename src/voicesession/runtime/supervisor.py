@@ -56,6 +56,7 @@ class Supervisor:
 
     Args:
         on_away: Called when the store does not answer.
+        after_tick: Called after each tick, also where nothing is owned.
     """
 
     def __init__(
@@ -66,12 +67,14 @@ class Supervisor:
         lease: timedelta,
         on_away: Callable[[], None],
         on_error: Callable[[SessionId | None, Exception], None],
+        after_tick: Callable[[], None],
     ) -> None:
         self._store = store
         self._clock = clock
         self._lease = lease
         self._on_away = on_away
         self._on_error = on_error
+        self._after_tick = after_tick
         self._renewed_us: dict[SessionId, int] = {}
         self.owned: dict[SessionId, Owned] = {}
 
@@ -91,6 +94,7 @@ class Supervisor:
         while True:
             await self._clock.sleep_until(self._clock.monotonic_us() + period_us)
             await self.tick()
+            self._after_tick()
 
     async def tick(self) -> None:
         """Renew, write, listen and look at the time, once, for every session."""

@@ -11,15 +11,18 @@ from typing import Any, Final
 import anyio
 from anyio.abc import TaskGroup
 
-from ..core.errors import InvalidState, VoiceSessionError
+from ..core.errors import Draining, InvalidState, VoiceSessionError
 from ..core.identity import SessionId, shortened
 from ..core.states import EndReason
+from .draining import Drain
+from .home import Home
 from .jobs import JobRunner
 from .orphans import Orphans
 from .ownership import Ownership
 from .redacting import RedactionHook
 from .services import Services
 from .supervisor import Supervisor
+from .telemetry.watching import SessionWatch
 from .unwrapping import unwrapped
 
 __all__ = ("Worker",)
@@ -34,19 +37,24 @@ class Worker:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self.orphans = Orphans(services, _log)
-        self.jobs = JobRunner(services, on_error=_log)
+        self._telemetry = services.telemetry
+        self.home = Home()
+        self.orphans = Orphans(services, self._note)
+        self.jobs = JobRunner(services, on_error=self._note)
         self._supervisor = Supervisor(
             services.storage.sessions,
             services.clock,
             lease=services.lease,
             on_away=self.orphans.be_patient,
-            on_error=_log,
+            on_error=self._note,
+            after_tick=self._sample,
         )
         self._stack: AsyncExitStack | None = None
         self._tasks: TaskGroup
         self.redaction_hook: RedactionHook | None = None
         self.owned: dict[SessionId, Ownership] = {}
+        self.drain = self._new_drain()
+        self._watches: dict[SessionId, SessionWatch] = {}
 
     async def open(self) -> None:
         """Open what the host has joined.
@@ -69,6 +77,8 @@ class Worker:
             self._tasks.start_soon(self.jobs.run)
             if self._services.recorder is not None:
                 self._tasks.start_soon(self._services.recorder.run)
+            self.home.settle()
+            self.drain = self._new_drain()
             self._stack = stack.pop_all()
 
     async def close(
@@ -81,6 +91,7 @@ class Worker:
         stack, self._stack = self._stack, None
         if stack is None:
             return None
+        self.home.leave()
         self._tasks.cancel_scope.cancel()
         with unwrapped(exc):
             return await stack.__aexit__(exc_type, exc, traceback)
@@ -91,9 +102,22 @@ class Worker:
 
         After an exception the session ends as an error. When the block is left otherwise, or
         is cancelled, the worker goes away and the session does not.
+
+        Raises:
+            Draining: The worker has begun to leave while the session was being taken.
         """
+        try:
+            self.drain.check()
+        except Draining:
+            await ownership.give_up()
+            raise
         session_id = ownership.session.id
         ownership.spending.run_in(self._start)
+        watch = SessionWatch(self._telemetry, ownership.session, ownership.running)
+        for listener in (watch, self.drain.follow):
+            ownership.listeners.add(listener)
+        watch.begin()
+        self._watches[session_id] = watch
         self.owned[session_id] = ownership
         self._supervisor.add(session_id, ownership)
         try:
@@ -109,9 +133,28 @@ class Worker:
         finally:
             del self.owned[session_id]
             self._supervisor.remove(session_id)
+            self._watches.pop(session_id).end()
 
     def _start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._tasks.start_soon(work)
+
+    def _new_drain(self) -> Drain:
+        return Drain(self._services.clock, self.owned, self._hand_over, self._note)
+
+    async def _hand_over(self, ownership: Ownership) -> None:
+        self._supervisor.remove(ownership.session.id)
+        await ownership.hand_over()
+
+    def _sample(self) -> None:
+        for watch in self._watches.values():
+            watch.sample()
+        if self._services.recorder is not None:
+            self._telemetry.recorded(self._services.recorder.backlog)
+
+    def _note(self, session_id: SessionId | None, error: Exception) -> None:
+        self._telemetry.failed(error, source="background")
+        whom = "all sessions" if session_id is None else f"session …{shortened(session_id)}"
+        logger.warning("could not look after %s: %s", whom, type(error).__name__)
 
 
 async def _leave(ownership: Ownership, error: Exception | None) -> None:
@@ -122,8 +165,3 @@ async def _leave(ownership: Ownership, error: Exception | None) -> None:
         elif not ownership.is_over:
             code = error.code if isinstance(error, VoiceSessionError) else type(error).__name__
             await ownership.end(EndReason.ERROR, error=f"{code}: {error}")
-
-
-def _log(session_id: SessionId | None, error: Exception) -> None:
-    whom = "all sessions" if session_id is None else f"session …{shortened(session_id)}"
-    logger.warning("could not look after %s: %s", whom, type(error).__name__)
