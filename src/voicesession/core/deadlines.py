@@ -15,6 +15,7 @@ active time         being LIVE; pauses free     pauses, ``limit_reached``
 wall-clock time     entering CONNECTING         ends, ``limit_reached``
 ==================  ==========================  ================================
 
+The connect window of a session that was promised with a token lasts as long as the token does.
 Being *away* is a matter of the floor and of media time: see `voicesession.core.floor`.
 """
 
@@ -140,7 +141,8 @@ def _limits(session: Session, policy: LifePolicy) -> Iterator[tuple[datetime, _E
     if session.started_at is not None and policy.max_wall_clock is not None:
         yield session.started_at + policy.max_wall_clock, _end(EndReason.LIMIT_REACHED)
     if session.state is SessionState.CONNECTING:
-        yield session.state_since + policy.connect_window, _end(EndReason.CONNECT_TIMEOUT)
+        window_ends = session.token_expiry or session.state_since + policy.connect_window
+        yield window_ends, _end(EndReason.CONNECT_TIMEOUT)
     if session.live_at is not None and policy.idle_time is not None:
         yield session.last_activity_at + policy.idle_time, _end(EndReason.EXPIRED)
     if session.state is SessionState.LIVE and policy.max_active is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NewType
@@ -15,7 +16,7 @@ from .identity import DEFAULT_TENANT, TenantId, is_id
 from .instants import as_utc
 from .metadata import is_metadata_json
 
-__all__ = ("SessionTemplate", "TemplateId")
+__all__ = ("SessionTemplate", "TemplateId", "session_defaults")
 
 TemplateId = NewType("TemplateId", str)
 
@@ -60,3 +61,18 @@ class SessionTemplate:
     max_wall_clock_us: int | None = field(default=None, validator=optional(is_count))
     audio_budget_us: int | None = field(default=None, validator=optional(is_count))
     agent_metadata_json: str = field(default="{}", validator=is_metadata_json, repr=False)
+
+
+def session_defaults(template: SessionTemplate) -> dict[str, Any]:
+    """Return the parameters that a new session takes from *template*: its snapshot of it.
+
+    What the agent is told becomes the session's ``metadata``, where the agent finds it.
+    """
+    defaults = {
+        "language": template.language,
+        "model": template.model,
+        "modality_profile": template.modality_profile,
+        "enabled_panels": template.enabled_panels,
+        "metadata": json.loads(template.agent_metadata_json) or None,
+    }
+    return {name: value for name, value in defaults.items() if value is not None}

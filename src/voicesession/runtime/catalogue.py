@@ -24,6 +24,8 @@ from .parameters import SessionFilters, SessionParameters
 from .recordings import Recordings
 from .registry import Registry
 from .rescue import Rescuer
+from .room_news import RoomNews
+from .rooms import RoomAccess, Rooms
 from .services import Services
 from .templates import Templates
 from .transcripts import Transcripts
@@ -53,6 +55,12 @@ class SessionCatalogue(Operating):
         """What was said, as documents and captions, also over linked sessions."""
         self.templates = Templates(services, self.tenant_id)
         """What sessions of one kind begin with."""
+        self.rooms = Rooms(
+            services, self._registry, self._commands, worker.room_names, self.tenant_id
+        )
+        """How the caller of a session gets into the room that LiveKit runs for it."""
+        self.room_news = RoomNews(services, worker)
+        """What LiveKit tells of its rooms, those of all tenants."""
         self.jobs = Jobs(services, worker.jobs, self._scope)
         """What is done in the background, and who does it."""
         self.rescuer = Rescuer(services, worker.orphans)
@@ -71,6 +79,23 @@ class SessionCatalogue(Operating):
         """
         self._worker.drain.check()
         return await self._registry.create(dict(parameters), self.tenant_id)
+
+    @operation
+    async def start(self, session_template_id: str, *, user_id: str | None = None) -> RoomAccess:
+        """Return a new session in a room of its own, and what its caller needs to enter it.
+
+        It waits for its caller for as long as the token is good.
+
+        Raises:
+            Draining: This worker is leaving; another one will.
+            InvalidConfig: The manager was opened without ``rooms``.
+            InvalidValue: *user_id* cannot name a user.
+            ProviderError: The room could not be made; the session has ended.
+            QuotaExceeded: Too many sessions of the user or the tenant are open.
+            TemplateNotFound: There is none of this id for this tenant, or not any more.
+        """
+        self._worker.drain.check()
+        return await self.rooms.start(session_template_id, user_id=user_id)
 
     @operation
     async def get(self, session_id: str) -> Session:

@@ -21,7 +21,7 @@ from .registry import Registry
 from .services import Services
 from .worker import Worker
 
-__all__ = ("Commands",)
+__all__ = ("Commands", "over")
 
 
 class Commands:
@@ -75,7 +75,7 @@ class Commands:
         """
         session = await self.load(session_id)
         if session.state is SessionState.ENDED:
-            raise _over(session)
+            raise over(session)
         at = self._clock.now()
         if PauseReason.BUDGET_EXHAUSTED not in session.pause_reasons:
             return await self.apply(session_id, ResumeRequested(at=at))
@@ -97,7 +97,8 @@ class Commands:
         return await self._registry.end(record, EndRequested(at=self._clock.now(), reason=reason))
 
 
-def _over(session: Session) -> SessionExpired | SessionNotActive:
+def over(session: Session) -> SessionExpired | SessionNotActive:
+    """Return the refusal of what cannot be done with a session that has ended."""
     told = f"session …{shortened(session.id)} is over: {session.end_reason}"
     if session.end_reason is EndReason.EXPIRED:
         return SessionExpired(told)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from attrs import evolve
 
+from ..core.accounts import Account, Limit, Scope as Payer
 from ..core.admission import OpenSessions, admit
 from ..core.deadlines import next_look
 from ..core.errors import InvalidState, SessionExpired, SessionNotActive, SessionNotFound
@@ -14,9 +16,11 @@ from ..core.identity import SessionId, TenantId
 from ..core.journal import JournalEntry
 from ..core.life import apply
 from ..core.metadata import metadata_json
+from ..core.meters import Meter
 from ..core.session import Session
 from ..core.states import EndReason, SessionState
-from ..core.templates import TemplateId
+from ..core.templates import SessionTemplate, TemplateId, session_defaults
+from ..core.windows import Window
 from ..ports.storage import Change, Scope
 from .orphans import Orphans
 from .ownership import Ownership
@@ -35,15 +39,27 @@ class Registry:
         self._sessions = services.storage.sessions
         self._scope = scope
 
-    async def create(self, parameters: dict[str, Any], tenant_id: TenantId) -> Session:
-        """Store a new session in CONNECTING, if the quota allows it."""
-        new = await self._new_session(parameters, tenant_id)
+    async def create(
+        self, parameters: dict[str, Any], tenant_id: TenantId, *, at: datetime | None = None
+    ) -> Session:
+        """Store a new session in CONNECTING, if the quota allows it.
+
+        Args:
+            at: When it begins; now unless somebody has said so already.
+        """
+        template = await self._template_of(parameters)
+        of_template = {} if template is None else session_defaults(template)
+        parameters = {**self._services.defaults, **of_template, **parameters}
+        new = await self._new_session(parameters, tenant_id, at or self._services.clock.now())
         of_user, of_tenant = await self._sessions.count_open(self._scope, user_id=new.user_id)
         admit(self._services.admission, OpenSessions(of_user=of_user, of_tenant=of_tenant))
         event = ConnectRequested(at=new.created_at)
         session = apply(new, event)
         session = evolve(session, deadline_at=next_look(session, self._services.life))
         entry = JournalEntry(session.seq, event)
+        if template is not None and template.audio_budget_us is not None:
+            # Before the session is there, so that it never is without its limit.
+            await self._limit(session, template.audio_budget_us)
         await self._sessions.commit(Change(session=session, expected_seq=None, entries=(entry,)))
         return session
 
@@ -93,10 +109,9 @@ class Registry:
         session = await self._sessions.load(session.id, self._scope)
         return Ownership(self._services, session, lease)
 
-    async def _new_session(self, parameters: dict[str, Any], tenant_id: TenantId) -> Session:
-        template_id = parameters.get("session_template_id")
-        of_template = {} if template_id is None else await self._defaults_of(template_id)
-        parameters = {**self._services.defaults, **of_template, **parameters}
+    async def _new_session(
+        self, parameters: dict[str, Any], tenant_id: TenantId, now: datetime
+    ) -> Session:
         given = parameters.pop("session_id", None)
         previous = parameters.pop("resume_session_id", None)
         if "metadata" in parameters:
@@ -105,7 +120,6 @@ class Registry:
             earlier = await self._sessions.load(SessionId(previous), self._scope)
             if earlier.user_id != parameters.get("user_id"):
                 raise SessionNotFound(previous)
-        now = self._services.clock.now()
         return Session(
             id=self._services.new_session_id() if given is None else SessionId(given),
             tenant_id=tenant_id,
@@ -117,13 +131,17 @@ class Registry:
             **parameters,
         )
 
-    async def _defaults_of(self, template_id: str) -> dict[str, Any]:
-        store = self._services.storage.templates
-        template = await store.get(TemplateId(template_id), self._scope)
-        defaults = {
-            "language": template.language,
-            "model": template.model,
-            "modality_profile": template.modality_profile,
-            "enabled_panels": template.enabled_panels,
-        }
-        return {name: value for name, value in defaults.items() if value is not None}
+    async def _template_of(self, parameters: dict[str, Any]) -> SessionTemplate | None:
+        template_id = parameters.get("session_template_id")
+        if template_id is None:
+            return None
+        return await self._services.storage.templates.get(TemplateId(template_id), self._scope)
+
+    async def _limit(self, session: Session, audio_us: int) -> None:
+        limit = Limit(
+            account=Account(Payer.SESSION, session.id, session.tenant_id),
+            meter=Meter.AUDIO_US,
+            window=Window.SESSION,
+            amount=audio_us,
+        )
+        await self._services.storage.ledger.set_limit(limit, at=session.created_at)

@@ -16,6 +16,7 @@ from ..core.utterance import UtteranceId
 from ..ports.clock import Clock
 from ..ports.objects import ObjectStore
 from ..ports.recording import Recorder
+from ..ports.rooms import RoomService
 from ..ports.storage import Storage
 from .clock import SystemClock
 from .parameters import SessionParameters
@@ -31,6 +32,7 @@ class Services:
     Attributes:
         recorder: None where no audio is ever kept.
         objects: Where transcripts are written; None where none are.
+        rooms: Where sessions are started in rooms; None where none are.
         worker_id: Names this process in leases.
         lease: For how long a silent worker keeps its sessions.
         defaults: Parameters of a new session, where neither its template nor its caller says
@@ -44,6 +46,7 @@ class Services:
     worker_id: str
     recorder: Recorder | None = None
     objects: ObjectStore | None = None
+    rooms: RoomService | None = None
     clock: Clock = field(factory=SystemClock)
     life: LifePolicy = field(factory=LifePolicy)
     admission: AdmissionPolicy = field(factory=AdmissionPolicy)

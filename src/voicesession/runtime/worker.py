@@ -20,6 +20,7 @@ from .jobs import JobRunner
 from .orphans import Orphans
 from .ownership import Ownership
 from .redacting import RedactionHook
+from .room_names import RoomNames
 from .services import Services
 from .supervisor import Supervisor
 from .telemetry.watching import SessionWatch
@@ -39,6 +40,7 @@ class Worker:
         self._services = services
         self._telemetry = services.telemetry
         self.home = Home()
+        self.room_names = RoomNames(services.entropy)
         self.orphans = Orphans(services, self._note)
         self.jobs = JobRunner(services, on_error=self._note)
         self._supervisor = Supervisor(

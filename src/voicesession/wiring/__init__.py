@@ -16,6 +16,7 @@ from ..core.admission import AdmissionPolicy
 from ..core.deadlines import LifePolicy
 from ..core.identity import DEFAULT_TENANT
 from ..ports.clock import Clock
+from ..ports.rooms import RoomService
 from ..runtime.clock import SystemClock
 from ..runtime.manager import SessionManager
 from ..runtime.parameters import SessionParameters
@@ -32,7 +33,8 @@ class Options(TypedDict, total=False):
     ``clock`` is the system's, unless time is turned by hand. ``life`` says how long a session
     may take for what, ``admission`` how many may be open at once, and ``lease`` for how long
     a worker that is not heard of keeps its sessions. ``defaults`` are the parameters of a new
-    session for which neither its template nor its caller says anything.
+    session for which neither its template nor its caller says anything. ``rooms`` lets callers
+    into rooms that another server runs: `voicesession.integrations.livekit.LiveKitRooms`.
     """
 
     clock: Clock
@@ -40,6 +42,7 @@ class Options(TypedDict, total=False):
     admission: AdmissionPolicy
     lease: timedelta
     defaults: SessionParameters
+    rooms: RoomService
 
 
 def open(  # noqa: A001 - `voicesession.open` reads like what it does
