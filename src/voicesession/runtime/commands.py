@@ -39,7 +39,9 @@ class Commands:
     def owned(self, session_id: str) -> Ownership | None:
         """Return the session in the hands of this worker, if it is there."""
         owned = self._worker.owned.get(SessionId(session_id))
-        return owned if owned is not None and owned.scope == self._scope else None
+        if owned is None or owned.is_lost or owned.scope != self._scope:
+            return None
+        return owned
 
     async def load(self, session_id: str) -> Session:
         """Return the session as it is now; one whose time is over is ended first."""

@@ -19,6 +19,7 @@ from attrs import field, frozen
 
 from ..core.accounts import Standing
 from ..core.errors import ProviderError, VoiceSessionError
+from ..core.journal import JournalEntry
 from ..core.session import Session
 from ..core.states import SessionState
 from ..core.utterance import Utterance
@@ -55,10 +56,15 @@ Listener: TypeAlias = Callable[[object], None]
 
 @frozen
 class SessionChanged:
-    """The stored session has moved on, by this worker or another."""
+    """The stored session has moved on, by this worker or another.
+
+    Attributes:
+        entries: What the journal has between the two.
+    """
 
     before: Session
     after: Session
+    entries: tuple[JournalEntry, ...] = ()
 
     @property
     def new_state(self) -> SessionState | None:

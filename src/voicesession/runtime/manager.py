@@ -73,41 +73,60 @@ class SessionManager(SessionCatalogue):
     # --- live sessions -------------------------------------------------------------------
 
     @asynccontextmanager
-    async def attach(self, session_id: str) -> AsyncGenerator[SessionHandle]:
+    async def attach(
+        self, session_id: str, *, take_over: bool = False
+    ) -> AsyncGenerator[SessionHandle]:
         """Own a session for the length of the block, with a pipeline of your own.
 
         Whoever owned it before is refused from now on. A session that is not over at the
         end of the block is paused as ``shutdown``, for a client to resume elsewhere; after
         an exception it ends as ``error``.
 
+        Args:
+            take_over: The client has come back: have the session also from another block of
+                this worker, which stores its last words first. It is not LIVE then.
+
         Raises:
             Draining: This worker is leaving; another one will.
-            SessionAlreadyActive: This worker owns it already.
+            SessionAlreadyActive: This worker owns it already, and *take_over* is not set.
             SessionExpired: Its time was over before it began.
             SessionNotActive: It has ended.
             SessionNotFound: There is none of this id for this tenant.
         """
         with self._operation("attach", session_id):
             self._worker.drain.check()
-            if self._commands.owned(session_id) is not None:
-                raise SessionAlreadyActive(f"this worker runs session {session_id} already")
+            if (owned := self._commands.owned(session_id)) is not None:
+                if not take_over:
+                    raise SessionAlreadyActive(f"this worker runs session {session_id} already")
+                await owned.hand_over(client_gone=True)
             ownership = await self._registry.take(session_id)
         async with self._worker.running(ownership):
+            if take_over:
+                await ownership.come_back()
             hook = self._worker.redaction_hook
             yield SessionHandle(self._services, ownership, redaction_hook=hook)
 
     @asynccontextmanager
     async def converse(
-        self, session_id: str, pipeline: Pipeline, *, config: SessionConfig | None = None
+        self,
+        session_id: str,
+        pipeline: Pipeline,
+        *,
+        config: SessionConfig | None = None,
+        take_over: bool = False,
     ) -> AsyncGenerator[VoiceSession]:
         """Bring a session to life with speech engines and an agent, for the length of the block.
 
         It is LIVE inside the block, and completed at its end unless it has ended before.
 
+        Args:
+            take_over: As for `attach`.
+
         Raises:
             As `attach`, and ProviderError where an engine cannot be had.
         """
-        async with self.attach(session_id) as handle, AsyncExitStack() as stack:
+        async with AsyncExitStack() as stack:
+            handle = await stack.enter_async_context(self.attach(session_id, take_over=take_over))
             handle.tell(_joined(pipeline))
             call = VoiceSession(handle, pipeline, self._services, config or SessionConfig())
             with self._operation("start", session_id):

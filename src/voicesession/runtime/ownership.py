@@ -8,7 +8,7 @@ through here, and what is then owed is done here, in the same way for all of the
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import anyio
 from attrs import asdict, evolve
@@ -24,10 +24,12 @@ from ..core.events import (
     RecordingLinked,
     SessionEvent,
     ShutdownBegan,
+    TransportLost,
 )
+from ..core.journal import JournalEntry
 from ..core.life import Reaction, is_legal, reactions
 from ..core.session import Session
-from ..core.states import EndReason, SessionState
+from ..core.states import EndReason, PauseReason, SessionState
 from ..ports.storage import Lease, RunningStats, Scope
 from .ending import Ending
 from .happenings import Failed, Listeners, SessionChanged
@@ -38,6 +40,8 @@ from .spending import Spending
 from .tape import Tape
 
 __all__ = ("Ownership",)
+
+_WAITS_FOR_CLIENT: Final = frozenset({PauseReason.DISCONNECTED})
 
 
 class Ownership:
@@ -122,30 +126,29 @@ class Ownership:
 
     async def give_up(self) -> None:
         """Hand a session that goes on to whoever resumes it: we are leaving."""
-        if self.is_over:
-            return
-        event = ShutdownBegan(at=self._services.clock.now())
-        if is_legal(self.session, event):
-            await self.apply(event)
-        self.tape.release()
-        await self.spending.settle(leave=True)
-        await self._services.storage.sessions.release_lease(self.session.id, epoch=self.epoch)
+        await self._let_go(ShutdownBegan(at=self._services.clock.now()))
 
-    async def hand_over(self) -> None:
+    async def hand_over(self, *, client_gone: bool = False) -> None:
         """Give the session up while it is in use here, with every word that was said stored.
 
         Whatever comes of it, nothing more is written by this owner.
 
+        Args:
+            client_gone: The session waits for its client, not for a worker.
+
         Raises:
             StoreError: Nobody was told; its lease lapses.
         """
+        at = self._services.clock.now()
         try:
-            if self._drain is not None:
-                await self._drain()
-            await self.give_up()
+            await self._let_go(TransportLost(at=at) if client_gone else ShutdownBegan(at=at))
         finally:
-            if not self.is_over:
-                self.lost()
+            self.lost()
+
+    async def come_back(self) -> None:
+        """Note that the client has left the connection on which somebody else had it LIVE."""
+        if self.session.state is SessionState.LIVE:
+            await self.apply(TransportLost(at=self._services.clock.now()))
 
     # --- for the supervisor ------------------------------------------------------------------
 
@@ -164,7 +167,9 @@ class Ownership:
         return RunningStats(epoch=self._lease.epoch, **asdict(self.running))
 
     def lost(self) -> None:
-        """Stop: another worker owns the session, or may by now. Nothing more is written."""
+        """Stop: somebody else owns the session, or may by now. Nothing more is written."""
+        if self.is_over:
+            return
         self.is_lost = True
         self.tape.release()
         self.listeners.tell(Failed(LeaseLost(self.session.id, self._lease.epoch)))
@@ -198,9 +203,9 @@ class Ownership:
 
     # --- inside ------------------------------------------------------------------------------
 
-    def _changed(self, before: Session, after: Session) -> None:
+    def _changed(self, before: Session, after: Session, entries: tuple[JournalEntry, ...]) -> None:
         self._owed += reactions(before, after)
-        self.listeners.tell(SessionChanged(before, after))
+        self.listeners.tell(SessionChanged(before, after, entries))
 
     async def _pay(self) -> None:
         while self._owed:
@@ -213,6 +218,30 @@ class Ownership:
                 await self.spending.begin()
             elif reaction is Reaction.FINALISE:
                 await self.end(EndReason.COMPLETED)  # it has ended, and keeps its own reason
+
+    async def _let_go(self, because: SessionEvent) -> None:
+        async with self._finishing:
+            if self.is_over:
+                return
+            try:
+                # Who waits for its client already waits for no worker.
+                waits = not self.session.pause_reasons.isdisjoint(_WAITS_FOR_CLIENT)
+                if not waits and is_legal(self.session, because):
+                    await self.record.apply(because)
+                if self._drain is not None:
+                    await self._drain()
+            except LeaseLost:
+                self.lost()
+            except InvalidState:
+                pass  # somebody else has ended it: what that owes comes below
+            if not self.is_over:
+                self.tape.release()
+                await self.spending.settle(leave=True)
+                await self._services.storage.sessions.release_lease(
+                    self.session.id, epoch=self.epoch
+                )
+        if self.session.state is SessionState.ENDED:
+            await self._pay()
 
     async def _finish(self, reason: EndReason, error: str | None) -> None:
         if self._drain is not None and self.session.state is not SessionState.ENDED:

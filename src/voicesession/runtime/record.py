@@ -23,7 +23,7 @@ from ..core.life import apply
 from ..core.session import Session
 from ..core.tasks import Task
 from ..core.utterance import Utterance
-from ..ports.storage import Change, Scope, SessionStore
+from ..ports.storage import MAX_PAGE, Change, Scope, SessionStore
 
 __all__ = ("Running", "SessionRecord")
 
@@ -61,7 +61,8 @@ class SessionRecord:
     Args:
         epoch: The lease that the writes carry; None for somebody who does not own it.
         running: What the owner counts; goes along with each of its commits.
-        on_change: Called with the snapshots before and after, whoever made the change.
+        on_change: Called with the snapshots before and after, whoever made the change, and
+            with the entries of the journal that lie between them.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class SessionRecord:
         policy: LifePolicy,
         epoch: int | None = None,
         running: Running | None = None,
-        on_change: Callable[[Session, Session], None] | None = None,
+        on_change: Callable[[Session, Session, _Entries], None] | None = None,
     ) -> None:
         self._store = store
         self._policy = policy
@@ -129,7 +130,7 @@ class SessionRecord:
                         self._unknown.append(change.entries)
                     raise
                 else:
-                    self._adopt(change.session)
+                    self._adopt(change.session, tuple(change.entries))
                     break
         return self.session
 
@@ -182,12 +183,27 @@ class SessionRecord:
         return False
 
     async def _reload(self) -> None:
-        self._adopt(await self._store.load(self.session.id, self._scope))
+        session = await self._store.load(self.session.id, self._scope)
+        self._adopt(session, await self._entries_until(session.seq))
 
-    def _adopt(self, session: Session) -> None:
+    async def _entries_until(self, seq: int) -> _Entries:
+        """Return what others have written up to *seq*, where somebody wants to know."""
+        entries: list[JournalEntry] = []
+        read = self.session.seq
+        while self._on_change is not None and read < seq:
+            page = await self._store.journal(
+                self.session.id, self._scope, after=read, limit=min(seq - read, MAX_PAGE)
+            )
+            if not page:
+                break
+            entries += page
+            read = page[-1].seq
+        return tuple(entries)
+
+    def _adopt(self, session: Session, entries: _Entries) -> None:
         before, self.session = self.session, session
         if self._on_change is not None and session.seq != before.seq:
-            self._on_change(before, session)
+            self._on_change(before, session, entries)
 
 
 def _are_of(entries: _Entries, events: Sequence[SessionEvent]) -> bool:

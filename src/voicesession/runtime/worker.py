@@ -11,7 +11,7 @@ from typing import Any, Final
 import anyio
 from anyio.abc import TaskGroup
 
-from ..core.errors import Draining, InvalidState, VoiceSessionError
+from ..core.errors import Draining, InvalidState, LeaseLost, VoiceSessionError
 from ..core.identity import SessionId, shortened
 from ..core.states import EndReason
 from .draining import Drain
@@ -114,6 +114,7 @@ class Worker:
             await ownership.give_up()
             raise
         session_id = ownership.session.id
+        self._make_way(ownership)
         ownership.spending.run_in(self._start)
         watch = SessionWatch(self._telemetry, ownership.session, ownership.running)
         for listener in (watch, self.drain.follow):
@@ -133,9 +134,24 @@ class Worker:
         else:
             await _leave(ownership, None)
         finally:
-            del self.owned[session_id]
-            self._supervisor.remove(session_id)
-            self._watches.pop(session_id).end()
+            watch.end()
+            if self.owned.get(session_id) is ownership:  # and not in other hands of ours
+                del self.owned[session_id], self._watches[session_id]
+                self._supervisor.remove(session_id)
+
+    def _make_way(self, ownership: Ownership) -> None:
+        """See to it that nobody else of this worker holds the session, if this lease is newer.
+
+        Raises:
+            LeaseLost: It is not.
+        """
+        other = self.owned.get(ownership.session.id)
+        if other is None:
+            return
+        if other.epoch > ownership.epoch:
+            ownership.lost()
+            raise LeaseLost(ownership.session.id, ownership.epoch)
+        other.lost()
 
     def _start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._tasks.start_soon(work)
