@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 import pytest
 
 from voicesession.core.errors import (
@@ -234,9 +235,7 @@ async def test_an_answer_that_takes_too_long_is_not_waited_for(
 
         writer_of(storage).create_function("hang", 0, hang)
         async with anyio.create_task_group() as group:
-            monkeypatch.setattr(
-                "voicesession.stores.sql.sqlite.connections._ANSWERS_WITHIN_S", 0.05
-            )
+            monkeypatch.setattr("voicesession.stores.sql.sqlite.line._ANSWERS_WITHIN_S", 0.05)
             with pytest.raises(StoreTimeout):
                 await storage._connections.write(lambda db: db.execute("SELECT hang()").fetchone())
             monkeypatch.undo()
@@ -251,20 +250,54 @@ async def test_an_answer_that_takes_too_long_is_not_waited_for(
         assert await storage.sessions.load(SessionId("s2"), HOME) == a_session("s2")
 
 
-async def test_who_waits_behind_what_hangs_is_told_in_time(
+async def test_who_waits_behind_what_hangs_is_told_in_time_and_never_served(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with SqliteStorage(path) as storage:
-        monkeypatch.setattr("voicesession.stores.sql.sqlite.connections._ANSWERS_WITHIN_S", 0.05)
-        line = storage._connections.writer
-        line._alone.acquire()
-        with pytest.raises(StoreTimeout):
-            await put(storage, a_session())
-        with pytest.raises(StoreTimeout):
-            line._run_alone(lambda: None)
-        line._alone.release()
+        hangs, may_go_on = threading.Event(), threading.Event()
+
+        def hang() -> int:
+            hangs.set()
+            return int(may_go_on.wait())
+
+        async def write_slowly() -> None:
+            with pytest.raises(StoreTimeout):
+                await storage._connections.write(lambda db: db.execute("SELECT hang()").fetchone())
+
+        writer_of(storage).create_function("hang", 0, hang)
+        monkeypatch.setattr("voicesession.stores.sql.sqlite.line._ANSWERS_WITHIN_S", 0.05)
+        async with anyio.create_task_group() as group:
+            group.start_soon(write_slowly)
+            await anyio.to_thread.run_sync(hangs.wait)
+            with pytest.raises(StoreTimeout):
+                await put(storage, a_session("too_late"))
         monkeypatch.undo()
-        await put(storage, a_session())
+        may_go_on.set()
+        await put(storage, a_session("afterwards"))
+        page = await storage.sessions.find(SessionQuery(), HOME)
+        assert [session.id for session in page.sessions] == ["afterwards"]
+
+
+async def test_a_storage_that_nobody_closed_keeps_no_program_from_ending(path: Path) -> None:
+    program = f"""
+import anyio
+from pathlib import Path
+from voicesession.stores.sql import SqliteStorage
+anyio.run(SqliteStorage(Path({str(path)!r})).__aenter__)
+"""
+    await anyio.run_process([sys.executable, "-c", program], cwd=ROOT)
+
+
+async def test_it_is_closed_only_after_what_was_asked_of_it(path: Path) -> None:
+    storage = await SqliteStorage(path).__aenter__()
+    async with anyio.create_task_group() as group:
+        group.start_soon(put, storage, a_session("just_in_time"))
+        await anyio.lowlevel.checkpoint()
+        await storage.__aexit__(None, None, None)
+    with pytest.raises(StoreError, match="not open"):
+        await put(storage, a_session("too_late"))
+    async with storage:
+        assert await storage.sessions.count_open(HOME, user_id=None) == (1, 1)
 
 
 async def test_a_row_that_cannot_be_read_is_an_error_and_not_left_out(path: Path) -> None:

@@ -50,9 +50,11 @@ async def test_open_sessions_are_counted_through_their_own_index(path: Path) -> 
 
 
 def explained(storage: SqliteStorage, statement: Statement, values: dict[str, Any]) -> list[str]:
-    text = SqliteDialect().compiled(statement).text
-    rows = storage._connections.writer.opened().execute(f"EXPLAIN QUERY PLAN {text}", values)
-    return [row["detail"] for row in rows]
+    asked = SqliteDialect().compiled(statement)
+    rows = storage._connections.writer.opened().execute(
+        f"EXPLAIN QUERY PLAN {asked.text}", asked.places(values)
+    )
+    return [detail for *_, detail in rows]
 
 
 def assert_is_read_through_an_index(
@@ -67,7 +69,14 @@ async def test_a_deep_page_asks_for_nothing_that_lies_before_it(path: Path) -> N
     async with SqliteStorage(path) as storage:
         await put(storage, a_session("s1"), a_session("s2"))
         page = await storage.sessions.find(SessionQuery(limit=1), HOME)
-        query = SessionQuery(cursor=page.next_cursor)
-        statement, values = lists.page(query, position_of(query), HOME)
-        (step,) = explained(storage, statement, values)
-    assert "(tenant_id=? AND listed_at<?)" in step
+        day = timedelta(days=1)
+        for since, until, beyond in (
+            (None, None, ""),
+            (None, START + day, ""),
+            (START - day, None, " AND listed_at>?"),
+        ):
+            query = SessionQuery(cursor=page.next_cursor, since=since, until=until)
+            statement, values = lists.page(query, position_of(query), HOME)
+            (step,) = explained(storage, statement, values)
+            # Also among sessions that began at the same instant.
+            assert f"(tenant_id=?{beyond} AND (listed_at,id)<(?,?))" in step

@@ -9,9 +9,10 @@ an object is canonical JSON in a text.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final, Protocol, TypeAlias
 
 from attrs import fields
@@ -55,7 +56,7 @@ _US_PER_S: Final = 1_000_000
 _US_PER_MINUTE: Final = 60 * _US_PER_S
 
 _NAMES: Final = tuple(attribute.name for attribute in fields(Session))
-_INSTANTS: Final = frozenset(
+_INSTANTS: Final = tuple(
     name for name in _NAMES if name.endswith(("_at", "_since")) or name == "token_expiry"
 )
 _FLAGS: Final = frozenset(
@@ -81,6 +82,10 @@ _AS_THEY_ARE: Final = tuple(
     for name in _NAMES
     if name not in _INSTANTS and name not in _RENAMED and name not in _AS_JSON
 )
+# A session is written down with every commit: its fields are read in one go.
+_plain_values: Final = attrgetter(*_AS_THEY_ARE)
+_instants: Final = attrgetter(*_INSTANTS)
+_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def stored_names(fields_of_session: frozenset[str]) -> frozenset[str]:
@@ -90,19 +95,18 @@ def stored_names(fields_of_session: frozenset[str]) -> frozenset[str]:
 
 def session_document(session: Session) -> Document:
     """Return *session* as a flat document, with what is derived from it for lists."""
-    document: Document = {name: getattr(session, name) for name in _AS_THEY_ARE}
-    for name in _INSTANTS:
-        document[name] = _us(getattr(session, name))
+    document: Document = dict(zip(_AS_THEY_ARE, _plain_values(session), strict=True))
+    document.update(zip(_INSTANTS, map(_us, _instants(session)), strict=True))
     remaining = session.daily_budget_remaining
-    return document | {
+    document |= {
         "state": session.state.value,
         "end_reason": None if session.end_reason is None else session.end_reason.value,
         "encoding": session.encoding.value,
         "status": session.status.value,
         "listed_at": listed_us(session),
-        "pauses": _json([[pause.reason, to_us(pause.since)] for pause in session.pauses]),
-        "pause_reasons": _json(sorted(session.pause_reasons)),
-        "secrets_blurred": _json(session.secrets_blurred),
+        "pauses": _json_list([[pause.reason, to_us(pause.since)] for pause in session.pauses]),
+        "pause_reasons": _json_list(sorted(session.pause_reasons)),
+        "secrets_blurred": _json_list(session.secrets_blurred),
         "enabled_panels": None if session.enabled_panels is None else _json(session.enabled_panels),
         "metadata": session.metadata_json,
         # Exact to the microsecond: see `changes.LONGEST_US`.
@@ -120,6 +124,7 @@ def session_document(session: Session) -> Document:
             }
         ),
     }
+    return document
 
 
 def parse_session(document: Stored) -> Session:
@@ -261,8 +266,8 @@ def _parse_remaining(text: str | None) -> DailyRemaining | None:
     )
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _json_list(values: Sequence[object]) -> str:
+    return _json(values) if values else "[]"  # as most are
 
 
 def _us(instant: datetime | None) -> int | None:

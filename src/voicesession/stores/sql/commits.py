@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import String, and_, bindparam, func, insert, null, select, update
 
@@ -52,7 +52,9 @@ __all__ = (
 
 _S: Final = SESSIONS.c
 _IS_IT: Final = _S.id == bindparam("session_id")
-_NEW: Final = "new_"
+
+_IN_LISTS: Final = ("state", "status", "listed_at", "room_name", "enhancement_job_id")
+"""What indexes hold and few commits change: left out, it costs no index anything."""
 
 THE_SESSION: Final = and_(
     _IS_IT, func.coalesce(bindparam("of_tenant", type_=String()), _S.tenant_id) == _S.tenant_id
@@ -60,7 +62,11 @@ THE_SESSION: Final = and_(
 """The session with this id, if it is in the scope."""
 
 _STANDING: Final = Statement(
-    lambda _: select(_S.state, _S.seq, _S.epoch).where(THE_SESSION).with_for_update(key_share=True)
+    lambda _: (
+        select(_S.seq, _S.epoch, *(_S[name] for name in _IN_LISTS))
+        .where(THE_SESSION)
+        .with_for_update(key_share=True)
+    )
 )
 _ID_IS_TAKEN: Final = Statement(lambda _: select(_S.id).where(_IS_IT))
 _IS_THERE: Final = Statement(lambda _: select(_S.id).where(THE_SESSION))
@@ -83,15 +89,19 @@ def changed_names(*, by_owner: bool) -> list[str]:
     return [name for name in names_of(SESSIONS) if name not in left_out]
 
 
-def _update(*, by_owner: bool) -> Statement:
-    names = changed_names(by_owner=by_owner)
+def _update(*, by_owner: bool, stays: bool) -> Statement:
+    left_out = _IN_LISTS if stays else ()
+    names = [name for name in changed_names(by_owner=by_owner) if name not in left_out]
     return Statement(
-        lambda sql: update(SESSIONS).where(_IS_IT).values(stored(sql, SESSIONS, names, _NEW))
+        lambda sql: update(SESSIONS).where(_IS_IT).values(stored(sql, SESSIONS, names))
     )
 
 
-_UPDATE_BY_OWNER: Final = _update(by_owner=True)
-_UPDATE_BY_OTHERS: Final = _update(by_owner=False)
+_UPDATES: Final = {
+    (by_owner, stays): _update(by_owner=by_owner, stays=stays)
+    for by_owner in (False, True)
+    for stays in (False, True)
+}
 _DROP_LEASE: Final = Statement(
     lambda _: update(SESSIONS).where(_IS_IT).values(worker_id=null(), lease_expires_at=null())
 )
@@ -155,7 +165,7 @@ def named(session_id: SessionId, scope: Scope) -> Document:
 
 
 def standing(name: Document) -> Script[Stored]:
-    """Return state, seq and epoch of a session, and keep other writers from it.
+    """Return where a session stands, its seq and epoch, and keep other writers from it.
 
     Raises:
         SessionNotFound: There is none in the scope.
@@ -187,14 +197,19 @@ def _change(change: Change) -> Script[None]:
     session = change.session
     stands = yield from standing(named(session.id, Scope(session.tenant_id)))
     check_standing(change, seq=stands["seq"], epoch=stands["epoch"])
-    yield from _check_room(session)
-    if session.enhancement_job_id is not None:
-        tasks = yield _TASKS_OF, {"session_id": session.id}
+    document = session_document(session)
+    stays = all(stands[name] == document[name] for name in _IN_LISTS)
+    if not stays:
+        yield from _check_room(session)
+        yield from _check_task(change)
+    document["session_id"] = session.id
+    yield _UPDATES[change.epoch is not None, stays], document
+
+
+def _check_task(change: Change) -> Script[None]:
+    if change.session.enhancement_job_id is not None:
+        tasks = yield _TASKS_OF, {"session_id": change.session.id}
         check_task_named(change, stored={row["id"] for row in tasks})
-    statement = _UPDATE_BY_OTHERS if change.epoch is None else _UPDATE_BY_OWNER
-    document: dict[str, Any] = session_document(session)
-    values = {f"{_NEW}{name}": value for name, value in document.items()}
-    yield statement, {"session_id": session.id, **values}
 
 
 def _check_room(session: Session) -> Script[None]:

@@ -13,12 +13,11 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Select,
-    and_,
     bindparam,
     func,
-    or_,
     select,
     text,
+    tuple_,
 )
 
 from ...core.instants import to_us
@@ -45,9 +44,8 @@ _FILTERS: Final[Mapping[str, ColumnElement[bool]]] = MappingProxyType(
 _METADATA: Final = "metadata"  # the one that every database says in its own way
 _AT: Final[BindParameter[Any]] = bindparam("beside_at", type_=BigInteger())
 _ID: Final[BindParameter[Any]] = bindparam("beside_id", type_=_S.id.type)
-# Written out, because a comparison of rows keeps SQLite from using the index for both.
-_AFTER: Final = and_(_S.listed_at >= _AT, or_(_S.listed_at > _AT, _S.id > _ID))
-_BEFORE: Final = and_(_S.listed_at <= _AT, or_(_S.listed_at < _AT, _S.id < _ID))
+_PLACE: Final = tuple_(_S.listed_at, _S.id)
+_BESIDE: Final = tuple_(_AT, _ID)
 
 
 def _counted(*conditions: ColumnElement[bool]) -> Statement:
@@ -81,18 +79,32 @@ def page(
         _METADATA: json.dumps(dict(query.metadata)) if query.metadata else None,
     }
     values = {name: value for name, value in wanted.items() if value is not None}
+    place = {} if position is None else _narrowest(values, position)
     statement = _statement(
-        frozenset(values), ascending=is_ascending(query, position), beside=position is not None
+        frozenset(values), ascending=is_ascending(query, position), beside=bool(place)
     )
-    if position is not None:
-        values |= {"beside_at": position.listed_us, "beside_id": position.session_id}
-    return statement, values | {"at_most": query.limit + 1, "skipped": query.offset}
+    return statement, values | place | {"at_most": query.limit + 1, "skipped": query.offset}
+
+
+def _narrowest(values: dict[str, Any], position: Position) -> dict[str, Any]:
+    """Return the values of a place; it, or the bound in *values* that it makes idle, is left out.
+
+    Two bounds on the same side would keep SQLite from going to the place at once.
+    """
+    at = position.listed_us
+    bound = "since" if position.ascending else "until"
+    if bound in values:
+        lies_behind = values[bound] > at if position.ascending else values[bound] <= at
+        if lies_behind:
+            return {}
+        del values[bound]
+    return {"beside_at": at, "beside_id": position.session_id}
 
 
 @lru_cache(maxsize=1024)  # all there can be: 2^8 sets of filters, both ways, with a place or not
 def _statement(filters: frozenset[str], *, ascending: bool, beside: bool) -> Statement:
     plain = [_FILTERS[name] for name in sorted(filters) if name != _METADATA]
-    place = [_AFTER if ascending else _BEFORE] if beside else []
+    place = [_PLACE > _BESIDE if ascending else _PLACE < _BESIDE] if beside else []
     order = (_S.listed_at, _S.id) if ascending else (_S.listed_at.desc(), _S.id.desc())
 
     def build(sql: SqlDialect) -> Select[Any]:

@@ -68,6 +68,10 @@ class Compiled:
     text: str
     names: tuple[str, ...]
 
+    def places(self, values: Values) -> list[Any]:
+        """Return *values* in the order of their places."""
+        return [values[name] for name in self.names]
+
 
 class SqlDialect(Protocol):
     """Where databases differ."""
@@ -132,15 +136,9 @@ def first(rows: Select[Any]) -> Select[Any]:
     return rows.limit(bindparam("at_most", type_=BigInteger)).offset(literal_column("0"))
 
 
-def stored(
-    sql: SqlDialect, table: Table, names: Iterable[str], prefix: str = ""
-) -> dict[str, ColumnElement[Any]]:
-    """Return values for the columns *names* of *table*.
-
-    Args:
-        prefix: Of the names under which the values are given.
-    """
-    return {name: sql.stored(table.c[name], _given(table.c[name], prefix)) for name in names}
+def stored(sql: SqlDialect, table: Table, names: Iterable[str]) -> dict[str, ColumnElement[Any]]:
+    """Return values for the columns *names* of *table*, which are given under the same names."""
+    return {name: sql.stored(table.c[name], _given(table.c[name])) for name in names}
 
 
 def names_of(table: Table) -> list[str]:
@@ -153,5 +151,5 @@ def as_given(kind: TypeEngine[Any]) -> TypeEngine[Any]:
     return Text() if kind in (JSON, TEXTS) else kind
 
 
-def _given(column: Column[Any], prefix: str) -> BindParameter[Any]:
-    return bindparam(f"{prefix}{column.name}", type_=as_given(column.type))
+def _given(column: Column[Any]) -> BindParameter[Any]:
+    return bindparam(column.name, type_=as_given(column.type))

@@ -40,7 +40,6 @@ _OPEN: Final = (TaskState.PENDING, TaskState.RUNNING)
 _STATE: Final = bindparam("of_state", type_=String())
 _ATTEMPTS: Final = bindparam("of_attempts", type_=BigInteger())
 _FINISHED: Final = frozenset({"session_id", "id", "tenant_id", "type", "created_at"})
-_NEW: Final = "new_"
 
 _OF_SESSION: Final = Statement(
     lambda sql: (
@@ -75,7 +74,7 @@ _WRITE: Final = Statement(
             _T.attempts == _ATTEMPTS,
             func.coalesce(_STATE, _T.state) == _T.state,
         )
-        .values(stored(sql, TASKS, (n for n in names_of(TASKS) if n not in _FINISHED), _NEW))
+        .values(stored(sql, TASKS, (n for n in names_of(TASKS) if n not in _FINISHED)))
         .returning(_T.id)
     )
 )
@@ -128,7 +127,5 @@ def _finish(task: Task) -> Script[bool]:
 
 
 def _write(task: Task, *, attempts: int, state: TaskState) -> Script[bool]:
-    key = {"session_id": task.session_id, "task_id": task.id}
-    guards = {"of_attempts": attempts, "of_state": state}
-    new = {f"{_NEW}{name}": value for name, value in task_document(task).items()}
-    return bool((yield _WRITE, {**key, **guards, **new}))
+    guards = {"task_id": task.id, "of_attempts": attempts, "of_state": state}
+    return bool((yield _WRITE, task_document(task) | guards))

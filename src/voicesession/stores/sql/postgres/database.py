@@ -115,11 +115,10 @@ class PostgresDatabase:
     async def _answer(self, connection: Connection, asked: Asked) -> Sequence[Stored]:
         statement, values = asked
         compiled = self._sql.compiled(statement)
-        names = compiled.names
         if isinstance(values, list):
-            await connection.executemany(compiled.text, [[row[n] for n in names] for row in values])
+            await connection.executemany(compiled.text, [compiled.places(row) for row in values])
             return ()
-        records = await connection.fetch(compiled.text, *[values[name] for name in names])
+        records = await connection.fetch(compiled.text, *compiled.places(values))
         return as_the_codec_wrote(records)
 
 

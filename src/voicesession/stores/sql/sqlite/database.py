@@ -56,9 +56,15 @@ class SqliteDatabase:
         statement, values = asked
         compiled = _SQL.compiled(statement)
         if isinstance(values, list):
-            connection.executemany(compiled.text, values)
+            connection.executemany(compiled.text, [compiled.places(each) for each in values])
             return ()
         if "now_us" in compiled.names:
             values = {**values, "now_us": to_us(present())}
+        cursor = connection.execute(compiled.text, compiled.places(values))
         # All at once: a cursor that an error leaves half read would hold on to its old snapshot.
-        return connection.execute(compiled.text, values).fetchall()
+        found = cursor.fetchall()
+        if not found:
+            return ()
+        # A row of the driver's own kind looks through all its names for each that is asked for.
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in found]

@@ -32,7 +32,7 @@ class SqliteDialect:
     present_us: ColumnElement[int] = bindparam("now_us", type_=BigInteger())
 
     def __init__(self) -> None:
-        self._core = dialect(paramstyle="named")
+        self._core = dialect()
         self._compiled: dict[Statement, Compiled] = {}
 
     def shown(self, column: Column[Any]) -> ColumnElement[Any]:

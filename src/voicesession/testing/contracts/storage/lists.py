@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from datetime import timedelta
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 import pytest
@@ -110,6 +110,26 @@ class ListContract(OnStorage):
         assert await _ids(storage, since=since, until=until) == ["s02", "s01"]
         assert await _ids(storage, since=until, until=since) == []
         assert await _ids(storage, since=since + timedelta(microseconds=1)) == ["s03", "s02"]
+
+    @pytest.mark.parametrize("order", Order)
+    async def test_a_cursor_and_bounds_hold_together_wherever_the_bounds_lie(
+        self, storage: Storage, order: Order
+    ) -> None:
+        await put(storage, *(_started(n, n // 2) for n in range(8)))
+        everything = await storage.sessions.find(SessionQuery(order=order), HOME)
+        for place in range(1, 7):
+            beside = await storage.sessions.find(SessionQuery(order=order, limit=place), HOME)
+            for first, behind in combinations(range(5), 2):
+                since, until = (START + timedelta(minutes=n) for n in (first, behind))
+                query = SessionQuery(
+                    order=order, since=since, until=until, cursor=beside.next_cursor
+                )
+                page = await storage.sessions.find(query, HOME)
+                assert list(page.sessions) == [
+                    session
+                    for session in everything.sessions[place:]
+                    if session.started_at is not None and since <= session.started_at < until
+                ]
 
     async def test_filters_hold_each_alone_and_all_together(self, storage: Storage) -> None:
         sessions = _assorted()
