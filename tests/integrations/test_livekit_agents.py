@@ -1,0 +1,200 @@
+"""Our session under LiveKit's: what it says and hears is kept, and our budget binds it."""
+
+import wave
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+from attrs import frozen
+from livekit.agents import Agent, AgentSession
+from livekit.agents.voice.events import CloseEvent, CloseReason
+from tests.integrations.eventually import eventually
+from tests.integrations.livekit_stage import (
+    RATE_HZ,
+    VOICE,
+    Hears,
+    Loudspeaker,
+    Microphone,
+    ScriptedEars,
+    ScriptedMind,
+    ScriptedMouth,
+)
+
+import voicesession
+from voicesession import AudioFormat, InvalidValue, Limit, SessionHandle, SessionManager
+from voicesession.core.accounts import Scope
+from voicesession.core.meters import Meter
+from voicesession.core.states import PauseReason, SessionState
+from voicesession.core.windows import Window
+from voicesession.integrations.livekit_agents import closed, followed
+
+# LiveKit's own code leaves these behind.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+
+SECOND = 50
+"""Frames."""
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def voice(tmp_path: Path) -> AsyncGenerator[SessionManager]:
+    async with voicesession.open(recordings=tmp_path) as voice:
+        yield voice
+
+
+@frozen
+class Call:
+    handle: SessionHandle
+    agents: AgentSession[None]
+    microphone: Microphone
+    loudspeaker: Loudspeaker
+
+
+@asynccontextmanager
+async def call(
+    voice: SessionManager, *script: Hears, reply: str = "Good morning, Ada."
+) -> AsyncGenerator[Call]:
+    session = await voice.create(sample_rate=RATE_HZ, store_audio=True, store_transcript=True)
+    async with voice.attach(session.id) as handle:
+        agents: AgentSession[None] = AgentSession(
+            stt=ScriptedEars(script),
+            llm=ScriptedMind(reply),
+            tts=ScriptedMouth(),
+            turn_detection="stt",
+        )
+        microphone, loudspeaker = Microphone(), Loudspeaker()
+        agents.input.audio, agents.output.audio = microphone, loudspeaker
+        async with followed(agents, handle):
+            await agents.start(Agent(instructions="Be brief."))
+            yield Call(handle, agents, microphone, loudspeaker)
+            await agents.aclose()
+
+
+def spoken(frames: bytes) -> int:
+    """Return how many samples of the second track are the agent's."""
+    return frames[3::4].count(VOICE[1])
+
+
+async def until(voice: SessionManager, session_id: str, words: int) -> list[str]:
+    """Return the texts of the transcript once there are so many."""
+    said: list[str] = []
+
+    async def read() -> bool:
+        transcript = await voice.transcript(session_id)
+        said[:] = [f"{one.speaker}: {one.text}" for one in transcript.utterances]
+        return len(said) >= words
+
+    await eventually(read)
+    return said
+
+
+async def test_a_conversation_is_kept_with_its_words_both_voices_and_its_usage(
+    voice: SessionManager,
+) -> None:
+    async with call(voice, Hears(after=SECOND, text="hello there")) as live:
+        session_id = live.handle.session.id
+        live.microphone.speak(SECOND)
+        said = await until(voice, session_id, words=2)
+        live.microphone.speak(SECOND)
+        await eventually(lambda: live.handle.media_us == 2_000_000)
+    assert said == ["user: hello there", "agent: Good morning, Ada."]
+    session = await voice.get(session_id)
+    assert session.status == "completed"
+    assert session.audio_duration_seconds == 2.0
+    used = {
+        standing.line.meter: standing.spent
+        for standing in await voice.budgets.standings(
+            voice.budgets.account(Scope.SESSION, session_id),
+            [Meter.LLM_INPUT_TOKENS, Meter.LLM_OUTPUT_TOKENS, Meter.TTS_CHARACTERS],
+        )
+    }
+    assert used == {
+        Meter.LLM_INPUT_TOKENS: 7,
+        Meter.LLM_OUTPUT_TOKENS: 3,
+        Meter.TTS_CHARACTERS: len("Good morning, Ada."),
+    }
+    with wave.open(str(session.audio_uri).removeprefix("file://")) as file:
+        assert (file.getnchannels(), file.getframerate()) == (2, RATE_HZ)
+        frames = file.readframes(file.getnframes())
+    assert (
+        sum(1 for high in frames[3::4] if high == 0x27)
+        == len("Good morning, Ada.") * RATE_HZ // 100
+    )
+
+
+async def test_of_an_interrupted_reply_only_what_was_played_is_recorded(
+    voice: SessionManager,
+) -> None:
+    story = "Once upon a time there was a lighthouse at the end of the world."
+    async with call(voice, Hears(after=SECOND, text="a story please"), reply=story) as live:
+        session_id = live.handle.session.id
+        live.loudspeaker.holds, live.loudspeaker.heard_s = True, 0.1
+        live.microphone.speak(SECOND)
+        with anyio.fail_after(20):
+            await live.loudspeaker.began.wait()
+        await live.agents.interrupt(force=True)
+        await until(voice, session_id, words=2)
+        live.microphone.speak(SECOND)
+        await eventually(lambda: live.handle.media_us == 2_000_000)
+    transcript = await voice.transcript(session_id)
+    assert transcript.utterances[1].interrupted
+    session = await voice.get(session_id)
+    with wave.open(str(session.audio_uri).removeprefix("file://")) as file:
+        frames = file.readframes(file.getnframes())
+    assert spoken(frames) == RATE_HZ // 10
+
+
+async def test_an_exhausted_budget_silences_livekit_and_a_raised_one_lets_it_go_on(
+    voice: SessionManager,
+) -> None:
+    async with call(voice) as live:
+        session_id = live.handle.session.id
+        account = voice.budgets.account(Scope.SESSION, session_id)
+        limit = Limit(
+            account=account, meter=Meter.AUDIO_US, window=Window.SESSION, amount=1_000_000
+        )
+        await voice.budgets.set_limit(limit)
+        live.microphone.speak(40 * SECOND)
+        await eventually(lambda: not live.agents.input.audio_enabled)
+        assert live.handle.session.pause_reasons == {PauseReason.BUDGET_EXHAUSTED}
+        await voice.budgets.raise_limit(account, Meter.AUDIO_US, Window.SESSION, by=60_000_000)
+        await eventually(lambda: live.agents.input.audio_enabled)
+
+
+async def test_ending_our_session_closes_livekits(voice: SessionManager) -> None:
+    async with call(voice) as live, anyio.create_task_group() as tasks:
+        tasks.start_soon(closed, live.agents)
+        await anyio.wait_all_tasks_blocked()
+        await live.handle.end()
+
+
+async def test_a_caller_who_has_left_livekits_room_may_come_back(voice: SessionManager) -> None:
+    async with call(voice) as live:
+        event = CloseEvent(reason=CloseReason.PARTICIPANT_DISCONNECTED)
+        live.agents.emit("close", event)
+        await eventually(lambda: live.handle.session.state is SessionState.PAUSED)
+        assert live.handle.session.pause_reasons == {PauseReason.DISCONNECTED}
+
+
+async def test_what_was_typed_is_kept_beside_what_was_spoken(voice: SessionManager) -> None:
+    async with call(voice) as live:
+        live.agents.generate_reply(user_input="good morning")
+        said = await until(voice, live.handle.session.id, words=2)
+    assert set(said) == {"user: good morning", "agent: Good morning, Ada."}
+
+
+async def test_audio_that_cannot_be_kept_is_refused_before_the_agent_begins(
+    voice: SessionManager,
+) -> None:
+    session = await voice.create(encoding="mulaw", sample_rate=8_000)
+    async with voice.attach(session.id) as handle:
+        with pytest.raises(InvalidValue, match="pcm_s16le"):
+            async with followed(AgentSession(), handle):
+                pass
+    assert AudioFormat(encoding="mulaw", sample_rate=8_000) == session.audio_format
