@@ -210,14 +210,9 @@ class Conductor:
         for effect in wanted:
             kind = type(effect)
             if kind in _TOLD:
-                self._handle.tell(self._as_told(effect))
+                self._handle.tell(_as_told(effect, self._handle.redacted))
             if kind in _CARRIED_OUT:
                 _CARRIED_OUT[kind](self, effect)
-
-    def _as_told(self, effect: floor.Effect) -> floor.Effect:
-        if isinstance(effect, floor.PartialHeard | floor.TurnCommitted):
-            return evolve(effect, text=self._handle.redacted(effect.text))
-        return effect
 
     def begin_reply(self, effect: floor.BeginReply) -> None:
         prompt = Prompt(
@@ -297,6 +292,18 @@ class Conductor:
             speech.finish(spoken, interrupted=interrupted)
 
 
+def _as_told(effect: floor.Effect, redacted: Callable[[str], str]) -> floor.Effect:
+    if isinstance(effect, floor.PartialHeard | floor.TurnCommitted):
+        return evolve(effect, text=redacted(effect.text))
+    if isinstance(effect, floor.ReplyEnded):
+        return evolve(
+            effect,
+            generated_text=redacted(effect.generated_text),
+            spoken_text=redacted(effect.spoken_text),
+        )
+    return effect
+
+
 _TOLD: Final = frozenset(
     {
         floor.SpeechStarted,
@@ -307,6 +314,8 @@ _TOLD: Final = frozenset(
         floor.TurnTooLong,
         floor.UserAway,
         floor.FloorChanged,
+        floor.CancelReply,
+        floor.ReplyEnded,
         floor.HoldSpeech,
         floor.ReleaseSpeech,
     }

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ..core.audio import AudioFormat
 from ..core.pcm import to_s16_mono
-from ..ports.speech import NoiseSuppressionStream, VoiceActivityStream
+from ..ports.speech import (
+    Final,
+    Interim,
+    NoiseSuppressionStream,
+    Recognition,
+    VoiceActivityStream,
+)
 from .pipeline import Pipeline
 from .recogniser import Recogniser
 
@@ -35,6 +41,7 @@ class Ears:
         self._begin_us = at_us
         self._clean_bytes = 0
         self._window_end_us = at_us
+        self._void_until_us = 0
         self.recogniser = recogniser
 
     @classmethod
@@ -72,6 +79,21 @@ class Ears:
         for probability in self._activity.push(plain):
             self._window_end_us += self._activity.window_us
             yield self._window_end_us, probability
+
+    async def listen(self, take: Callable[[Recognition], None]) -> None:
+        """Hand what is recognised to *take*, but for what was taken back, until closed."""
+
+        def take_what_stands(result: Recognition) -> None:
+            words = isinstance(result, Interim | Final)
+            if not words or result.start_us >= self._void_until_us:
+                take(result)
+
+        await self.recogniser.run(take_what_stands)
+
+    def take_back(self, until_us: int) -> None:
+        """Void the words before *until_us* that are not final yet."""
+        self._void_until_us = until_us
+        self.recogniser.flush()
 
     def close(self) -> None:
         """Give back the streams that listen inline."""

@@ -19,10 +19,11 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
-from ..core.errors import SessionAlreadyActive, SessionExpired, SessionNotActive, WrongThread
+from ..core.errors import SessionAlreadyActive, SessionNotActive, WrongThread
 from ..core.session import Session
 from ..core.states import EndReason, SessionState, TurnState
 from ..core.timeline import Track
+from .commands import over
 from .conductor import Conductor
 from .crew import Crew
 from .event_stream import EventStream
@@ -181,7 +182,7 @@ class VoiceSession:
             except BaseException:
                 self._tasks.cancel_scope.cancel()
                 raise
-            self._tasks.start_soon(ears.recogniser.run, self._conductor.take_words)
+            self._tasks.start_soon(ears.listen, self._conductor.take_words)
             self._tasks.start_soon(time.run)
             self._stack = stack.pop_all()
 
@@ -219,6 +220,16 @@ class VoiceSession:
                 await self._conductor.outbox.room()
             if self._framing.is_others_turn(pcm):
                 await checkpoint()
+
+    def flush(self) -> None:
+        """Ask for the final words of what was said so far, without waiting for a silence."""
+        self._check()
+        self._conductor.ears.recogniser.flush()
+
+    def clear(self) -> None:
+        """Take back what is being said: its words, not final yet, never will be."""
+        self._check()
+        self._conductor.ears.take_back(self.media_us)
 
     def send_text(self, text: str) -> None:
         """Take a typed turn; it is answered as if it had been spoken."""
@@ -289,6 +300,4 @@ class VoiceSession:
         if self._thread != threading.get_ident():
             raise WrongThread(f"session {self.session.id} belongs to another thread")
         if self._handle.is_over:
-            if self.session.end_reason is EndReason.EXPIRED:
-                raise SessionExpired(f"session {self.session.id} expired")
-            raise SessionNotActive(f"session {self.session.id} is over: {self.session.status}")
+            raise over(self.session)
