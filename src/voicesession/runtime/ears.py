@@ -84,9 +84,9 @@ class Ears:
         """Hand what is recognised to *take*, but for what was taken back, until closed."""
 
         def take_what_stands(result: Recognition) -> None:
-            words = isinstance(result, Interim | Final)
-            if not words or result.start_us >= self._void_until_us:
-                take(result)
+            if isinstance(result, Interim | Final) and result.start_us < self._void_until_us:
+                return
+            take(result)
 
         await self.recogniser.run(take_what_stands)
 
