@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
 from ..core.accounts import Account, Level, Limit, Scope, Standing
 from ..core.budget import budget_status
-from ..core.errors import InvalidValue
+from ..core.errors import InvalidConfig, InvalidValue
 from ..core.identity import TenantId
 from ..core.ledger import LedgerEntry
-from ..core.meters import Meter, Number, audio_us
-from ..core.session import Session
+from ..core.meters import MONEY_METERS, Meter, Number, audio_us
+from ..core.price import SessionCost, money_meter, session_cost
+from ..core.session import DailyRemaining, Session
 from ..core.windows import Window
+from ..ports.ledger import BudgetLedger
+from ..ports.prices import PriceBook
 from .services import Services
 
-__all__ = ("BudgetTracker", "accounts_of")
+__all__ = ("BudgetTracker", "accounts_of", "currency_of", "left_today")
 
 _SHOWN: Final = (Meter.AUDIO_US, Meter.VIDEO_TOKENS, Meter.SCREEN_TOKENS)
 _SPENT: Final = tuple(meter for meter in Meter if meter is not Meter.SESSIONS)
@@ -31,6 +35,36 @@ def accounts_of(session: Session) -> tuple[Account, ...]:
     return own, Account(Scope.USER, session.user_id, tenant), everybody
 
 
+def currency_of(prices: PriceBook | None) -> str:
+    """Return what a cost is told in.
+
+    Raises:
+        InvalidConfig: There are no prices.
+    """
+    if prices is None:
+        raise InvalidConfig("prices", None, "a price book, to know what anything costs")
+    return prices.currency
+
+
+async def left_today(ledger: BudgetLedger, account: Account, *, at: datetime) -> dict[str, Any]:
+    """Return the fields of a session that say what is left of the day of *account*.
+
+    Raises:
+        StoreError: The ledger does not say.
+    """
+    found = await ledger.standings([account], _SHOWN, at=at)
+    left = {each.line.meter: each.remaining for each in found if each.line.window is Window.DAY}
+    if all(amount is None for amount in left.values()):
+        return {"daily_budget_remaining": None}
+    return {
+        "daily_budget_remaining": DailyRemaining(
+            audio_us=left[Meter.AUDIO_US],
+            video_tokens=left[Meter.VIDEO_TOKENS],
+            screen_tokens=left[Meter.SCREEN_TOKENS],
+        )
+    }
+
+
 class BudgetTracker:
     """Sets limits and counts usage; `SessionManager.budgets` is the one of its tenant.
 
@@ -43,6 +77,7 @@ class BudgetTracker:
 
     def __init__(self, services: Services, tenant_id: TenantId) -> None:
         self._ledger = services.storage.ledger
+        self._prices = services.prices
         self._clock = services.clock
         self._tenant_id = tenant_id
 
@@ -63,11 +98,14 @@ class BudgetTracker:
     async def set_limit(self, limit: Limit) -> Sequence[Standing]:
         """Arm *limit*; return where it stands, if that is a warning or exhaustion at once.
 
+        A limit on money is in units of `Money.units`, on the meter of its currency.
+
         Raises:
-            InvalidValue: It is a limit of another tenant.
+            InvalidValue: It is a limit of another tenant, or on money in another currency than
+                the prices are in.
         """
-        if limit.account.tenant_id != self._tenant_id:
-            raise InvalidValue("tenant_id", limit.account.tenant_id, str(self._tenant_id))
+        self._check_own(limit.account)
+        self._check_currency(limit.meter)
         return await self._ledger.set_limit(limit, at=self._clock.now())
 
     async def raise_limit(
@@ -139,6 +177,28 @@ class BudgetTracker:
         ``reserved``, ``limit``, ``remaining`` and ``utilization``.
         """
         return budget_status(await self.standings(self.account(Scope.USER, user_id)))
+
+    async def cost(self, session_id: str) -> SessionCost:
+        """Return what a session has used and what it costs, also while it runs: what is booked.
+
+        That is a few seconds old. `SessionHandle.cost` knows it to this moment.
+
+        Raises:
+            InvalidConfig: This worker has no prices.
+            InvalidValue: The session was charged in another currency.
+        """
+        currency = currency_of(self._prices)
+        found = await self.standings(self.account(Scope.SESSION, session_id), tuple(Meter))
+        spent = {standing.line.meter: standing.spent for standing in found}
+        return session_cost(spent, currency=currency)
+
+    def _check_currency(self, meter: Meter) -> None:
+        if self._prices is None or meter not in MONEY_METERS.values():
+            return
+        if meter is not money_meter(self._prices.currency):
+            raise InvalidValue(
+                "meter", meter, f"{money_meter(self._prices.currency)}, as prices are"
+            )
 
     def _check_own(self, account: Account) -> None:
         if account.tenant_id != self._tenant_id:

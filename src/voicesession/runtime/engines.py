@@ -9,7 +9,7 @@ will not pass by itself (``retryable`` is false) is not asked for again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from itertools import takewhile
 from typing import Generic, TypeVar
@@ -24,10 +24,20 @@ from ..core.errors import (
     ProviderUnavailable,
     VoiceSessionError,
 )
+from ..core.meters import Meter
 from ..ports.clock import Clock
+from ..ports.prices import engine_model
 from .busy import Busy
 from .chain import Chain, Engine, Link
-from .happenings import ChangeReason, EngineBarred, EngineChanged, EngineFailed, EngineSlow, Stage
+from .happenings import (
+    ChangeReason,
+    EngineBarred,
+    EngineChanged,
+    EngineFailed,
+    EngineSlow,
+    EngineUsed,
+    Stage,
+)
 from .patience import Patience
 
 __all__ = ("Attempts", "Engines", "Terms", "as_provider_error")
@@ -111,6 +121,11 @@ class Engines(Generic[E]):
         if link.failed(self.now_us):
             self.terms.tell(EngineBarred(self.stage, link.name))
 
+    def used(self, link: Link[E], used: Mapping[Meter, int], *, wasted: bool = False) -> None:
+        """Take that *link* has used what its vendor bills, and say so."""
+        engine = engine_model(link.engine)
+        self.terms.tell(EngineUsed(stage=self.stage, engine=engine, used=used, wasted=wasted))
+
     def waited(self, link: Link[E], lag_us: int) -> bool:
         """Say that *link* is slow, if it has kept us waiting for so long; return whether it is."""
         is_slow = lag_us >= self.terms.lag_us
@@ -124,7 +139,13 @@ class Engines(Generic[E]):
 
     def _tell_change(self, before: Link[E], after: Link[E], because: ChangeReason) -> None:
         self.terms.tell(
-            EngineChanged(stage=self.stage, before=before.name, after=after.name, because=because)
+            EngineChanged(
+                stage=self.stage,
+                before=before.name,
+                after=after.name,
+                because=because,
+                model=engine_model(after.engine).model,
+            )
         )
 
 

@@ -20,19 +20,23 @@ from attrs import field, frozen
 from ..core.accounts import Standing
 from ..core.errors import ProviderError, VoiceSessionError
 from ..core.journal import JournalEntry
+from ..core.meters import Meter
 from ..core.session import Session
 from ..core.states import SessionState
 from ..core.utterance import Utterance
+from ..ports.prices import EngineModel
 from ..ports.recording import RecordingProblem
 
 __all__ = (
     "AudioUnheard",
     "BudgetLevelPassed",
+    "BudgetRanOut",
     "ChangeReason",
     "EngineBarred",
     "EngineChanged",
     "EngineFailed",
     "EngineSlow",
+    "EngineUsed",
     "EnginesJoined",
     "EventsMissed",
     "Failed",
@@ -125,6 +129,18 @@ class BudgetLevelPassed:
     standing: Standing
 
 
+@frozen
+class BudgetRanOut:
+    """Nothing is left to spend, whoever spent it: the session pauses now or in a moment.
+
+    Attributes:
+        exhausted: The limits of which nothing is left. None of them where money is limited and
+            nobody knows what an engine costs.
+    """
+
+    exhausted: tuple[Standing, ...]
+
+
 class Stage(StrEnum):
     """What an engine does. The values go on the wire; never rename one."""
 
@@ -173,12 +189,17 @@ class EngineBarred:
 
 @frozen(kw_only=True)
 class EngineChanged:
-    """The work of a stage goes on with another engine, or another stream of the same."""
+    """The work of a stage goes on with another engine, or another stream of the same.
+
+    Attributes:
+        model: Of the engine ``after``, where it has one.
+    """
 
     stage: Stage
     before: str
     after: str
     because: ChangeReason
+    model: str | None = None
 
 
 @frozen(kw_only=True)
@@ -188,6 +209,20 @@ class EngineSlow:
     stage: Stage
     engine: str
     lag_us: int
+
+
+@frozen(kw_only=True)
+class EngineUsed:
+    """An engine has used something that its vendor bills.
+
+    Attributes:
+        wasted: It was for a reply that was begun too early, and that nobody wanted in the end.
+    """
+
+    stage: Stage
+    engine: EngineModel
+    used: Mapping[Meter, int]
+    wasted: bool = False
 
 
 @frozen(kw_only=True)

@@ -199,7 +199,7 @@ class Ownership:
         elif event is not None:
             await self.apply(event)
         else:
-            await self.spending.look_for_room()
+            await self.spending.pass_time()
 
     # --- inside ------------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
 """
-What one live session may still spend on audio, and what it has spent.
+What one live session may still spend, and what it has spent.
 
 Audio is reserved in slices before it is processed, so that what is spent and held together
 never passes a limit. Each slice is a hold in the ledger. The session uses them up one after
@@ -8,13 +8,16 @@ ledger is asked once in ten seconds, and may be away for as long as the rest of 
 closer a limit comes the smaller they get, so that a warning is told in time and a session
 holds little that others could use. What was not needed is given back when the session pauses
 or ends: paused time costs nothing.
+
+Everything else is known only when it has happened. It is noted here and booked along with the
+next slice; the ledger answers with where its limits stand, also when others have used them up.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
-from typing import Any, Final
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final
 
 import anyio
 from attrs import define
@@ -27,7 +30,7 @@ from ..core.errors import (
     StoreTimeout,
     VoiceSessionError,
 )
-from ..core.ledger import LedgerEntry, Posted, Want
+from ..core.ledger import Grant, LedgerEntry, Posted, Want
 from ..core.meters import Meter
 from ..ports.clock import Clock
 from ..ports.ledger import BudgetLedger
@@ -38,6 +41,7 @@ FIRST_SLICE_US: Final = 5_000_000
 LARGEST_SLICE_US: Final = 30_000_000
 _SMALLEST_SLICE_US: Final = 1_000_000
 _SLICES_TO_A_LIMIT: Final = 8
+_SOON_US: Final = 5_000_000
 
 
 @define
@@ -52,7 +56,7 @@ class _Slice:
 
 
 class Purse:
-    """The audio budget of one session that this worker owns.
+    """The budget of one session that this worker owns.
 
     Args:
         accounts: All that the session spends from.
@@ -71,7 +75,11 @@ class Purse:
         self._accounts = accounts
         self._new_hold_id = new_hold_id
         self._slices: deque[_Slice] = deque()
-        self._used_up: dict[HoldId, int] = {}
+        self.left_us = 0
+        """How much audio may be processed without asking."""
+        self._used_up: Counter[HoldId] = Counter()
+        self._noted: Counter[Meter] = Counter()
+        self._limited: dict[Meter, tuple[Standing, ...]] = {}
         self._seat: HoldId | None = None
         self._unanswered: LedgerEntry | None = None
         self._turn = anyio.Lock()
@@ -84,11 +92,6 @@ class Purse:
         """What bounded the last slice, for people who ask why there is no more."""
 
     @property
-    def left_us(self) -> int:
-        """How much audio may be processed without asking."""
-        return sum(each.left_us for each in self._slices)
-
-    @property
     def wants_more(self) -> bool:
         """Whether it is time to `ask`."""
         return not self._is_asking and self.left_us < self._ask_below_us
@@ -98,15 +101,29 @@ class Purse:
         """Whether audio was refused, and the ledger has no more."""
         return self._was_refused and not self._was_granted
 
+    @property
+    def limited(self) -> frozenset[Meter]:
+        """The meters, besides audio, of which the ledger has told a limit."""
+        return frozenset(self._limited)
+
+    @property
+    def exhausted(self) -> tuple[Standing, ...]:
+        """The limits on them of which nothing is left, as far as the ledger has told."""
+        told = (standing for limits in self._limited.values() for standing in limits)
+        return tuple(standing for standing in told if standing.remaining == 0)
+
+    @property
+    def has_notes(self) -> bool:
+        """Whether something has happened that is not booked."""
+        return any(self._noted.values())
+
     def take(self, audio_us: int) -> bool:
         """Spend *audio_us* of what is reserved; return False, and spend nothing, if it is not."""
-        if self._slices and audio_us < self._slices[0].left_us:  # nearly always
-            self._slices[0].used_us += audio_us
-            return True
         if audio_us > self.left_us:
             self._was_refused = True
             self._ask_below_us = self.left_us + 1
             return False
+        self.left_us -= audio_us
         while audio_us:
             first = self._slices[0]
             used_us = min(audio_us, first.left_us)
@@ -117,28 +134,40 @@ class Purse:
                 self._used_up[first.hold_id] = first.used_us
         return True
 
-    async def open(self) -> tuple[Standing, ...]:
+    def note(self, used: Mapping[Meter, int]) -> None:
+        """Take that this has been used, besides audio; it is booked with the next entry."""
+        self._noted.update(used)
+
+    async def open(self, also: Iterable[Meter] = ()) -> tuple[Standing, ...]:
         """Take a seat among the sessions that run at once, and reserve the first slice.
 
         Returns where a limit has come to a higher level by that.
+
+        Args:
+            also: Other meters that must not be exhausted.
 
         Raises:
             QuotaExceeded: As many sessions of one account run as may; nothing is held.
             BudgetExhausted: Nothing is left to spend; nothing is held.
         """
-        if self._seat is not None and self.left_us:
+        if self._seat is not None and self.left_us and not self.exhausted:
             return ()
+        self._noted.update(dict.fromkeys(also, 0))
         risen = await self.ask()
         if self._seat is None:
             await self.settle()
             raise QuotaExceeded(f"as many sessions run at once as {_whose(self.tightest)} may")
+        if self.exhausted:
+            await self.settle(leave=True)
+            (first, *_) = self.exhausted
+            raise BudgetExhausted(f"no {first.line.meter} is left that {_whose(first)} may spend")
         if not self.left_us:
             await self.settle(leave=True)
             raise BudgetExhausted(f"nothing is left of what {_whose(self.tightest)} may spend")
         return risen
 
     async def ask(self) -> tuple[Standing, ...]:
-        """Book what is used up and reserve the next slice, or as much of it as there is.
+        """Book what is used and reserve the next slice, or as much of it as there is.
 
         Returns where a limit has come to a higher level by that. While another call waits for
         the ledger, this one waits for its answer.
@@ -149,87 +178,142 @@ class Purse:
         self._is_asking = True
         try:
             async with self._turn:
-                return await self._ask()
+                risen, granted = await self._answer_so_far()
+                return risen if granted else risen + await self._post(self._next_slice())
         finally:
             self._is_asking = False
 
     async def settle(self, *, leave: bool = False) -> tuple[Standing, ...]:
         """Book what was used and give everything else back; return what has risen by that.
 
+        Whoever took the session over may have booked what it had used; then there is nothing
+        to book here.
+
         Args:
             leave: Give the seat back, too: the session no longer runs here.
         """
         async with self._turn:
-            if self._unanswered is not None:
-                await self._ask()
-            used = self._used_up | {each.hold_id: each.used_us for each in self._slices}
+            risen, _granted = await self._answer_so_far()
             seat = {self._seat} if leave and self._seat is not None else set[HoldId]()
-            if not used and not seat:
-                return ()
-            posted = await self._post(settle=used, release=frozenset(seat))
-            self._slices.clear()
-            self._used_up.clear()
-            self._slice_us = FIRST_SLICE_US
-            self._ask_below_us = 1
-            if leave:
-                self._seat = None
-            return posted.risen
+            self._use_up_all()
+            if not (self._used_up or self.has_notes or seat):
+                return risen
+            try:
+                return risen + await self._post(self._entry(release=frozenset(seat)))
+            except InvalidValue:
+                self._used_up.clear()
+                return risen + await self._post(self._entry(release=frozenset(seat)))
+
+    async def counted(
+        self, booked: Callable[[], Awaitable[Mapping[Meter, int]]]
+    ) -> Mapping[Meter, int]:
+        """Return what is *booked* and what is not booked yet, together."""
+        async with self._turn:
+            await self._answer_so_far()
+            counted = Counter(await booked())
+            counted.update(self._noted)
+            unbooked_us = sum(each.used_us for each in self._slices)
+            counted[Meter.AUDIO_US] += unbooked_us + self._used_up.total()
+            return counted
 
     # --- inside --------------------------------------------------------------------------------
 
-    async def _ask(self) -> tuple[Standing, ...]:
-        posted = await self._next_slice()
-        *seats, grant = posted.grants
-        self.tightest = grant.tightest
-        for seat in seats:
-            self._seat = seat.hold_id if seat.amount else None
-            self.tightest = grant.tightest if seat.amount else seat.tightest
-        self._was_granted = grant.amount > 0
-        if self._was_granted:
-            self._was_refused = False
-            self._slices.append(_Slice(grant.hold_id, grant.amount))
-            self._slice_us = _next_slice_us(self.tightest)
-        # With nothing granted it is asked once more when audio has to be refused: somebody
-        # may have raised the limit by then.
-        self._ask_below_us = grant.amount * 2 // 3
-        return posted.risen
+    def _use_up_all(self) -> None:
+        self._used_up.update({each.hold_id: each.used_us for each in self._slices})
+        self._slices.clear()
+        self.left_us = 0
+        self._slice_us = FIRST_SLICE_US
+        self._ask_below_us = 1
 
-    async def _next_slice(self) -> Posted:
-        """Post the entry for the next slice, or once more the one that had no answer."""
-        entry = self._unanswered
-        if entry is None:
-            used_up, self._used_up = self._used_up, {}
-            entry = self._entry(settle=used_up, reserve=self._wants())
-        was_unanswered, self._unanswered = self._unanswered is not None, entry
+    def _next_slice(self) -> LedgerEntry:
+        # Not long before the next slice is due it comes along with what is to be booked.
+        is_due = self.left_us < self._ask_below_us + _SOON_US
+        # A little goes along in any case: an entry that was granted something can be posted again.
+        amount_us = self._slice_us if is_due else _SMALLEST_SLICE_US
+        audio = Want(hold_id=self._new_hold_id(), meter=Meter.AUDIO_US, amount=amount_us)
+        if self._seat is not None:
+            return self._entry(reserve=(audio,))
+        seat = Want(hold_id=self._new_hold_id(), meter=Meter.SESSIONS, amount=1)
+        return self._entry(reserve=(seat, audio))
+
+    def _entry(
+        self, *, reserve: tuple[Want, ...] = (), release: frozenset[HoldId] = frozenset()
+    ) -> LedgerEntry:
+        """Return an entry with everything that is not booked; it is booked only there."""
+        used_up, self._used_up = self._used_up, Counter()
+        noted, self._noted = self._noted, Counter()
+        return LedgerEntry(
+            at=self._clock.now(),
+            accounts=self._accounts,
+            settle=used_up,
+            charge={**dict.fromkeys(self._limited, 0), **noted},
+            release=release,
+            reserve=reserve,
+        )
+
+    async def _post(self, entry: LedgerEntry) -> tuple[Standing, ...]:
         try:
             posted = await self._ledger.post(entry)
         except StoreTimeout:
+            self._unanswered = entry
             raise
-        except InvalidValue:
-            if not was_unanswered:
-                raise
-            # It was booked the first time, and nothing was granted.
-            self._unanswered = None
-            return await self._next_slice()
         except VoiceSessionError:
-            if not was_unanswered:  # otherwise the first attempt may have been booked
-                self._unanswered = None
-                self._used_up = {**entry.settle, **self._used_up}
+            self._used_up.update(entry.settle)
+            self.note({meter: used for meter, used in entry.charge.items() if used})
             raise
+        return self._booked(entry, posted)
+
+    async def _answer_so_far(self) -> tuple[tuple[Standing, ...], bool]:
+        """Find out what became of an entry that had no answer; return whether audio was granted.
+
+        It is posted once more. Only one that settles nothing and is granted nothing would be
+        booked twice by that: rather than not at all.
+        """
+        entry = self._unanswered
+        if entry is None:
+            return (), False
+        try:
+            posted = await self._ledger.post(entry)
+        except InvalidValue:
+            # It was booked the first time, and nothing was granted.
+            posted = Posted()
         self._unanswered = None
-        return posted
+        before_us = self.left_us
+        return self._booked(entry, posted), self.left_us > before_us
 
-    def _wants(self) -> tuple[Want, ...]:
-        audio = Want(hold_id=self._new_hold_id(), meter=Meter.AUDIO_US, amount=self._slice_us)
-        if self._seat is not None:
-            return (audio,)
-        return Want(hold_id=self._new_hold_id(), meter=Meter.SESSIONS, amount=1), audio
+    def _booked(self, entry: LedgerEntry, posted: Posted) -> tuple[Standing, ...]:
+        if self._seat in entry.release:
+            self._seat = None
+        for meter in entry.charge:
+            limits = tuple(each for each in posted.limited if each.line.meter is meter)
+            if limits:
+                self._limited[meter] = limits
+            else:
+                self._limited.pop(meter, None)
+        for want, grant in zip(entry.reserve, posted.grants, strict=False):
+            if want.meter is Meter.SESSIONS:
+                self._seat = want.hold_id if grant.amount else None
+            else:
+                self._granted(want, grant)
+        for grant in posted.grants:
+            if grant.hold_id != self._seat:
+                self.tightest = grant.tightest
+                break
+        return posted.risen
 
-    async def _post(self, **booked: Any) -> Posted:
-        return await self._ledger.post(self._entry(**booked))
-
-    def _entry(self, **booked: Any) -> LedgerEntry:
-        return LedgerEntry(at=self._clock.now(), accounts=self._accounts, **booked)
+    def _granted(self, want: Want, grant: Grant) -> None:
+        is_whole = want.amount > _SMALLEST_SLICE_US or self._slice_us == _SMALLEST_SLICE_US
+        amount_us = grant.amount
+        self._was_granted = amount_us > 0
+        if self._was_granted:
+            self._was_refused = False
+            self._slices.append(_Slice(want.hold_id, amount_us))
+            self.left_us += amount_us
+            self._slice_us = _next_slice_us(grant.tightest)
+        # With nothing granted it is asked once more when audio has to be refused: somebody
+        # may have raised the limit by then.
+        if is_whole or not amount_us:
+            self._ask_below_us = amount_us * 2 // 3
 
 
 def _next_slice_us(tightest: Standing | None) -> int:

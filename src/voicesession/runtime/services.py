@@ -15,9 +15,11 @@ from ..core.identity import RANDOM_BYTES, SessionId, session_id, utterance_id, u
 from ..core.utterance import UtteranceId
 from ..ports.clock import Clock
 from ..ports.objects import ObjectStore
+from ..ports.prices import PriceBook
 from ..ports.recording import Recorder
 from ..ports.rooms import RoomService
 from ..ports.storage import Storage
+from .budget_policy import BudgetPolicy
 from .clock import SystemClock
 from .parameters import SessionParameters
 from .telemetry.reporting import Telemetry
@@ -37,6 +39,8 @@ class Services:
         lease: For how long a silent worker keeps its sessions.
         defaults: Parameters of a new session, where neither its template nor its caller says
             anything.
+        budgets: What sessions do when a budget is used up.
+        prices: What engines cost; None where nobody wants to know.
         telemetry: Where it is told what goes on; the global providers of OpenTelemetry unless
             a host brings its own.
         entropy: Gives random bytes; the system's unless a test wants it repeatable.
@@ -50,6 +54,8 @@ class Services:
     clock: Clock = field(factory=SystemClock)
     life: LifePolicy = field(factory=LifePolicy)
     admission: AdmissionPolicy = field(factory=AdmissionPolicy)
+    budgets: BudgetPolicy = field(factory=BudgetPolicy)
+    prices: PriceBook | None = None
     lease: timedelta = timedelta(seconds=15)
     defaults: SessionParameters = field(factory=SessionParameters)
     telemetry: Telemetry = field(factory=Telemetry)

@@ -1,9 +1,13 @@
 """
 How a live session spends: what it pays for, whom it tells, and when it has to pause.
 
-The purse knows the numbers; here they become events of the session. A limit that comes to a
-higher level is journalled and told once. Where audio has to be refused because nothing is
-left, the session pauses, and it goes on by itself when the limit is raised or a new day begins.
+The purse knows the numbers and the tariff what they cost; here they become events of the
+session. A limit that comes to a higher level is journalled and told once. Where nothing is left,
+the session pauses, once the agent has said what it was saying, and it goes on by itself when the
+limit is raised or a new day begins; `BudgetPolicy` has other ways.
+
+What engines have used is told by them as it happens (`EngineUsed`). It is booked with the next
+slice of audio or the next tick of the worker, but at once where a limit on it is known.
 """
 
 from __future__ import annotations
@@ -11,27 +15,42 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 
-from ..core.accounts import Account, Scope, Standing
-from ..core.errors import InvalidState, StoreError, VoiceSessionError
+from ..core.accounts import Scope, Standing
+from ..core.errors import BudgetExhausted, InvalidState, StoreError, VoiceSessionError
 from ..core.events import BudgetLevelReached, BudgetRaised, BudgetSpent, SessionEvent
 from ..core.ledger import LedgerEntry
 from ..core.life import is_legal
 from ..core.meters import Meter
-from ..core.session import DailyRemaining, Session
+from ..core.price import SessionCost, session_cost
+from ..core.session import Session
 from ..core.states import PauseReason, SessionState
-from ..core.windows import Window
-from .budgets import accounts_of
-from .happenings import BudgetLevelPassed, Failed, Listeners
+from ..ports.prices import HOST, EngineModel
+from .budgets import accounts_of, left_today
+from .chain import Chain, Engine
+from .happenings import (
+    BudgetLevelPassed,
+    BudgetRanOut,
+    EngineChanged,
+    EngineUsed,
+    Failed,
+    Listeners,
+    Stage,
+)
+from .last_words import LastWords
 from .purse import Purse
 from .record import Running
 from .services import Services
+from .tariff import Tariff
 
 __all__ = ("Spawn", "Spending")
 
 Spawn: TypeAlias = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 """Runs something in the background."""
 
-_VIEWED: Final = (Meter.AUDIO_US, Meter.VIDEO_TOKENS, Meter.SCREEN_TOKENS)
+_AFTERWARDS: Final = tuple(
+    meter for meter in Meter if meter not in {Meter.AUDIO_US, Meter.SESSIONS, Meter.UNPRICED}
+)
+"""What is only known when it has happened."""
 
 
 class Spender(Protocol):
@@ -56,63 +75,90 @@ class Spender(Protocol):
 
 
 class Spending:
-    """The budget of one session that this worker owns.
-
-    Args:
-        spawn: Runs what must not hold up the audio; None where nothing can.
-    """
+    """The budget of one session that this worker owns."""
 
     def __init__(self, services: Services, spender: Spender) -> None:
         self._ledger = services.storage.ledger
         self._clock = services.clock
+        self._policy = services.budgets
         self._spender = spender
+        self._running = spender.running
         self._accounts = accounts_of(spender.session)
         self._spawn: Spawn | None = None
         self._purse = Purse(self._ledger, self._clock, self._accounts, services.new_hold_id)
+        self._tariff = Tariff(services.prices, self._clock)
+        self._priced_us = self._running.audio_used_us
+        self._last_words = LastWords(self._clock)
+        self._is_stopping = False
+        self._may_have_been_left = spender.session.epoch > 1
+        spender.listeners.add(self._last_words.hear)
+        spender.listeners.add(self._hear)
 
     def run_in(self, spawn: Spawn) -> None:
         """Let *spawn* run what must not hold up the audio."""
         self._spawn = spawn
 
+    def engage(self, chains: Mapping[Stage, Chain[Engine]]) -> None:
+        """Take that these engines work for the session."""
+        self._tariff.engage(chains)
+
     async def open(self) -> None:
         """Reserve what the session needs to run.
 
         Raises:
-            BudgetExhausted: Nothing is left to spend.
+            BudgetExhausted: Nothing is left to spend, or money is limited and the price of an
+                engine is not known.
             QuotaExceeded: Too many sessions of one account run at once.
         """
-        await self._report(await self._purse.open())
+        if self._may_have_been_left:
+            await self._tidy_up()
+            self._may_have_been_left = False
+        risen = await self._purse.open(_AFTERWARDS)
+        if unknown := self._unpriced():
+            await self._purse.settle(leave=True)
+            raise BudgetExhausted(f"money is limited, and nobody knows what {unknown} costs")
+        await self._report(risen)
 
     def spend(self, audio_us: int) -> bool:
         """Spend *audio_us* of audio; return False, and spend nothing, if there is no more."""
-        afforded = self._purse.take(audio_us)
+        afforded = not self._is_stopping and self._purse.take(audio_us)
         if afforded:
-            self._spender.running.audio_used_us += audio_us
-        if self._purse.wants_more and self._spawn is not None:
+            self._running.audio_used_us += audio_us
+        if self._purse.wants_more and self._spawn is not None and not self._is_stopping:
             self._spawn(self.top_up)
         return afforded
+
+    def has(self, audio_us: int) -> bool:
+        """Whether *audio_us* can be spent at once."""
+        return self._purse.left_us >= audio_us
 
     async def afford(self, audio_us: int) -> bool:
         """Wait until *audio_us* can be spent at once; return False if there is no more."""
         while self._purse.left_us < audio_us:
             before_us = self._purse.left_us
+            if self._is_stopping:
+                return False
             await self.top_up()
             if self._purse.left_us <= before_us:
                 return False
         return True
 
-    async def charge(self, used: Mapping[Meter, int]) -> None:
+    async def charge(self, used: Mapping[Meter, int], engine: EngineModel = HOST) -> None:
         """Book what has happened already; it may pass a limit, and then the session pauses.
+
+        Audio must stand in the running stats already.
 
         Raises:
             InvalidValue: An amount is no whole number, or nothing that is spent.
             StoreError: It could not be booked.
         """
-        entry = LedgerEntry(at=self._clock.now(), accounts=self._accounts, charge=used)
-        risen = (await self._ledger.post(entry)).risen
-        await self._report(risen)
-        if any(standing.remaining == 0 for standing in risen):
-            await self._pause()
+        charges = self._tariff.charges(engine, used)
+        entry = LedgerEntry(at=self._clock.now(), accounts=self._accounts, charge=charges)
+        self._priced_us += used.get(Meter.AUDIO_US, 0)
+        posted = await self._ledger.post(entry)
+        await self._report(posted.risen)
+        if exhausted := [each for each in posted.limited if each.remaining == 0]:
+            await self._run_out(exhausted)
 
     async def begin(self) -> None:
         """See to it that audio can be spent, now that there will be some."""
@@ -120,28 +166,27 @@ class Spending:
             await self.top_up()
 
     async def top_up(self) -> None:
-        """Reserve more; where audio was refused and there is no more, the session pauses."""
+        """Book what was used and reserve more; where there is no more, the session pauses."""
         try:
-            await self._report(await self._purse.ask())
-            if self._purse.is_dry:
-                await self._pause()
+            await self._report(await self._ask())
+            if self._has_run_out:
+                await self._run_out(self._exhausted())
         except VoiceSessionError as error:
             # It is asked again with the next audio.
             self._spender.listeners.tell(Failed(error))
 
-    async def look_for_room(self) -> None:
-        """Let a session that is paused for its budget go on, if there is room again.
+    async def pass_time(self) -> None:
+        """Book what waits for it, or see whether a session that ran out has room again.
 
         Raises:
             StoreError: The ledger does not say.
         """
-        if PauseReason.BUDGET_EXHAUSTED not in self._spender.session.pause_reasons:
-            return
-        await self._report(await self._purse.ask())
-        if self._purse.left_us:
-            session = await self._spender.apply(BudgetRaised(at=self._clock.now()))
-            if session.state is not SessionState.LIVE:
-                await self.settle()
+        session = self._spender.session
+        if PauseReason.BUDGET_EXHAUSTED in session.pause_reasons:
+            if self._policy.resumes:
+                await self._look_for_room()
+        elif self._purse.has_notes and session.state is SessionState.LIVE:
+            await self.top_up()
 
     async def settle(self, *, leave: bool = False) -> None:
         """Book what was used and give back what was not.
@@ -149,38 +194,116 @@ class Spending:
         Args:
             leave: The session no longer runs here: give its seat back, too.
         """
+        self._note_price_of_audio()
         try:
             await self._report(await self._purse.settle(leave=leave))
+            if leave and self._spender.session.epoch > 1:
+                await self._tidy_up()  # an owner before us may have reserved until it knew
         except StoreError as error:
             self._spender.listeners.tell(Failed(error))
+
+    async def cost(self, currency: str) -> SessionCost:
+        """Return what the session has used and what that costs, to this moment.
+
+        Raises:
+            StoreError: The ledger does not say.
+        """
+        self._note_price_of_audio()
+        return session_cost(await self._purse.counted(self._booked), currency=currency)
 
     async def view(self) -> dict[str, Any]:
         """Return the fields of the session that say what is left of its user's day."""
         account = next((a for a in self._accounts if a.scope is Scope.USER), self._accounts[-1])
         try:
-            left = await self._left_today(account)
+            return await left_today(self._ledger, account, at=self._clock.now())
         except StoreError as error:
             self._spender.listeners.tell(Failed(error))
             return {}
-        if not any(amount is not None for amount in left.values()):
-            return {"daily_budget_remaining": None}
-        return {
-            "daily_budget_remaining": DailyRemaining(
-                audio_us=left[Meter.AUDIO_US],
-                video_tokens=left[Meter.VIDEO_TOKENS],
-                screen_tokens=left[Meter.SCREEN_TOKENS],
-            )
-        }
 
     # --- inside --------------------------------------------------------------------------------
 
-    async def _left_today(self, account: Account) -> dict[Meter, int | None]:
-        found = await self._ledger.standings([account], _VIEWED, at=self._clock.now())
-        return {
-            standing.line.meter: standing.remaining
-            for standing in found
-            if standing.line.window is Window.DAY
-        }
+    async def _booked(self) -> Mapping[Meter, int]:
+        own = self._accounts[:1]
+        found = await self._ledger.standings(own, Meter, at=self._clock.now())
+        return {standing.line.meter: standing.spent for standing in found}
+
+    async def _tidy_up(self) -> None:
+        """Give back what an owner before us may have left; what it had told of is booked."""
+        session = self._spender.session
+        await self._ledger.release_session(
+            session.tenant_id, session.id, audio_used_us=session.audio_used_us
+        )
+
+    def _hear(self, happening: object) -> None:
+        if isinstance(happening, EngineUsed):
+            self._note(happening)
+        elif isinstance(happening, EngineChanged) and happening.stage is Stage.STT:
+            self._note_price_of_audio()
+            self._tariff.listener = EngineModel(happening.after, happening.model)
+
+    def _note(self, usage: EngineUsed) -> None:
+        charges = self._tariff.charges(usage.engine, usage.used, wasted=usage.wasted)
+        self._purse.note(charges)
+        if self._spawn is None or self._spender.session.state is not SessionState.LIVE:
+            return  # it is booked when the session settles, or goes on
+        if not self._purse.limited.isdisjoint(charges) or self._unpriced():
+            self._spawn(self.top_up)
+
+    def _note_price_of_audio(self) -> None:
+        used_us = self._running.audio_used_us - self._priced_us
+        self._priced_us += used_us
+        charges = self._tariff.charges(self._tariff.listener, {Meter.AUDIO_US: used_us})
+        del charges[Meter.AUDIO_US]  # which is settled out of its slice
+        self._purse.note(charges)
+
+    async def _ask(self) -> tuple[Standing, ...]:
+        self._note_price_of_audio()
+        return await self._purse.ask()
+
+    def _unpriced(self) -> str:
+        """Return what must be refused because nobody knows its price; nothing where all is well."""
+        return "" if self._policy.allow_unpriced else self._tariff.unknown(self._purse.limited)
+
+    async def _look_for_room(self) -> None:
+        await self._report(await self._ask())
+        if self._purse.left_us and not self._has_run_out:
+            session = await self._spender.apply(BudgetRaised(at=self._clock.now()))
+            if session.state is SessionState.LIVE:
+                return
+        await self.settle()
+
+    @property
+    def _has_run_out(self) -> bool:
+        return self._purse.is_dry or bool(self._purse.exhausted or self._unpriced())
+
+    def _exhausted(self) -> Sequence[Standing]:
+        dry = self._purse.tightest if self._purse.is_dry else None
+        return [*self._purse.exhausted, *([] if dry is None else [dry])]
+
+    async def _run_out(self, exhausted: Sequence[Standing]) -> None:
+        """Pause, once the agent has finished; whoever waits for audio does not wait for that."""
+        if self._is_stopping or not is_legal(
+            self._spender.session, BudgetSpent(at=self._clock.now())
+        ):
+            return
+        self._spender.listeners.tell(BudgetRanOut(tuple(exhausted)))
+        if self._last_words.is_speaking and self._policy.last_words and self._spawn is not None:
+            self._is_stopping = True
+            self._spawn(self._pause_after_last_words)
+        else:
+            await self._pause()
+
+    async def _pause_after_last_words(self) -> None:
+        try:
+            await self._last_words.wait(self._policy.last_words)
+            if self._spender.session.state is SessionState.LIVE:
+                await self._report(await self._ask())  # it may have been raised meanwhile
+                if self._has_run_out:
+                    await self._pause()
+        except VoiceSessionError as error:
+            self._spender.listeners.tell(Failed(error))
+        finally:
+            self._is_stopping = False
 
     async def _pause(self) -> None:
         spent = BudgetSpent(at=self._clock.now())

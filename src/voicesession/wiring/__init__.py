@@ -16,7 +16,9 @@ from ..core.admission import AdmissionPolicy
 from ..core.deadlines import LifePolicy
 from ..core.identity import DEFAULT_TENANT
 from ..ports.clock import Clock
+from ..ports.prices import PriceBook
 from ..ports.rooms import RoomService
+from ..runtime.budget_policy import BudgetPolicy
 from ..runtime.clock import SystemClock
 from ..runtime.manager import SessionManager
 from ..runtime.parameters import SessionParameters
@@ -31,8 +33,10 @@ class Options(TypedDict, total=False):
     """What a host may choose beside the places; each has a default.
 
     ``clock`` is the system's, unless time is turned by hand. ``life`` says how long a session
-    may take for what, ``admission`` how many may be open at once, and ``lease`` for how long
-    a worker that is not heard of keeps its sessions. ``defaults`` are the parameters of a new
+    may take for what, ``admission`` how many may be open at once, ``budgets`` what a session
+    does when a budget is used up, and ``lease`` for how long a worker that is not heard of keeps
+    its sessions. ``prices`` knows what engines cost, such as `voicesession.pricing.prices` does;
+    without it no money is counted. ``defaults`` are the parameters of a new
     session for which neither its template nor its caller says anything. ``rooms`` lets callers
     into rooms that another server runs: `voicesession.integrations.livekit.LiveKitRooms`.
     """
@@ -40,6 +44,8 @@ class Options(TypedDict, total=False):
     clock: Clock
     life: LifePolicy
     admission: AdmissionPolicy
+    budgets: BudgetPolicy
+    prices: PriceBook
     lease: timedelta
     defaults: SessionParameters
     rooms: RoomService

@@ -1,0 +1,104 @@
+"""
+What the engines of one session cost.
+
+A session pays the price that it met first: what a price book says later is for sessions that
+begin later.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from ..core.meters import MONEY_METERS, WASTE_OF, Meter
+from ..core.price import Price, money_meter
+from ..ports.clock import Clock
+from ..ports.prices import HOST, EngineModel, PriceBook, engine_model
+from .chain import Chain, Engine
+from .happenings import Stage
+
+__all__ = ("Tariff",)
+
+_CHARGED_FOR: Final[Mapping[Stage, tuple[Meter, ...]]] = MappingProxyType(
+    {
+        Stage.STT: (Meter.AUDIO_US,),
+        Stage.TTS: (Meter.TTS_CHARACTERS,),
+        Stage.AGENT: (Meter.LLM_INPUT_TOKENS, Meter.LLM_OUTPUT_TOKENS),
+    }
+)
+"""What engines of a stage use. An agent without a model is the host's own code: it uses
+nothing that the host does not charge."""
+
+
+class Tariff:
+    """The prices of one session, and what comes of them.
+
+    Args:
+        prices: None where nobody wants to know; then no money is counted, nor the lack of it.
+
+    Attributes:
+        listener: Whose price the caller's audio has.
+
+    Raises:
+        InvalidValue: Nothing is counted in the currency of *prices*.
+    """
+
+    def __init__(self, prices: PriceBook | None, clock: Clock) -> None:
+        self._prices = prices
+        self._money = None if prices is None else money_meter(prices.currency)
+        self._clock = clock
+        self._known: dict[tuple[EngineModel, Meter], Price | None] = {}
+        self._engines = {(HOST, Meter.AUDIO_US)}
+        self.listener = HOST
+
+    def engage(self, chains: Mapping[Stage, Chain[Engine]]) -> None:
+        """Take that these engines work for the session; until this is said the host itself does."""
+        self._engines = {
+            (engine, meter)
+            for stage, chain in chains.items()
+            for engine in (engine_model(link.engine) for link in chain.links)
+            if stage is not Stage.AGENT or engine.model is not None
+            for meter in _CHARGED_FOR[stage]
+        }
+        self.listener = engine_model(chains[Stage.STT].links[0].engine)
+
+    def price(self, engine: EngineModel, meter: Meter) -> Price | None:
+        """Return what a unit of *meter* costs with *engine*, or None where nobody knows."""
+        key = (engine, meter)
+        if key not in self._known:
+            at = self._clock.now()
+            known = None if self._prices is None else self._prices.price(engine, meter, at=at)
+            self._known[key] = known
+        return self._known[key]
+
+    def unknown(self, limited: Iterable[Meter]) -> str:
+        """Return what nobody knows the price of, although money is among what is *limited*."""
+        money = {currency for currency, meter in MONEY_METERS.items() if meter in limited}
+        if foreign := {one for one in money if MONEY_METERS[one] is not self._money}:
+            return f"anything in {', '.join(sorted(foreign))}"
+        if not money:
+            return ""
+        unpriced = {str(engine) for engine, m in self._engines if self.price(engine, m) is None}
+        return ", ".join(sorted(unpriced))
+
+    def charges(
+        self, engine: EngineModel, used: Mapping[Meter, int], *, wasted: bool = False
+    ) -> dict[Meter, int]:
+        """Return what is to be booked for *used*: itself, and the money or that there is no price.
+
+        Args:
+            wasted: It counts as waste, and costs the same.
+        """
+        charges: Counter[Meter] = Counter()
+        for meter, amount in used.items():
+            charges[WASTE_OF.get(meter, meter) if wasted else meter] += amount
+            if self._money is not None and amount:
+                price = self.price(engine, meter)
+                if price is None:
+                    self._engines.add((engine, meter))
+                    charges[Meter.UNPRICED] += 1
+                else:
+                    charges[self._money] += amount * price.units
+        return dict(charges)
