@@ -76,11 +76,12 @@ class Result:
 
 
 class Meter:
-    """Reads the CPU of this process, and what its client has sent."""
+    """Reads the CPU of this process, and what its clients have sent."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, *clients: Any) -> None:
         self._sent_bytes = 0
-        client.meta.events.register("before-send.s3", self._count)
+        for client in clients:
+            client.meta.events.register("before-send.s3", self._count)
 
     @contextmanager
     def measured(self, costs: list[Cost]) -> Generator[None]:
@@ -148,8 +149,9 @@ def _options() -> argparse.Namespace:
 async def _measure(options: argparse.Namespace, url: str) -> list[Result]:
     file_bytes = WAV_HEADER_BYTES + options.minutes * 60 // CHECKPOINT_S * CHECKPOINT_BYTES
     data = os.urandom(file_bytes)
-    async with _client(url) as client:
-        meter, store = Meter(client), TellingStore(BUCKET, client=client)
+    # A client as a store opens it for itself, but one that can be watched.
+    async with _client(url) as client, _client(url, user_agent="voicesession") as ours:
+        meter, store = Meter(client, ours), TellingStore(BUCKET, client=ours)
 
         async def bare(costs: list[Cost]) -> None:
             with meter.measured(costs):
@@ -249,9 +251,9 @@ async def _fill_the_spool(recorder: SpoolRecorder, recording: Recording, end_us:
 
 
 @asynccontextmanager
-async def _client(url: str) -> AsyncGenerator[Any]:
+async def _client(url: str, **config: str) -> AsyncGenerator[Any]:
     session: Any = AioSession()
-    config = AioConfig(request_checksum_calculation="when_required")
+    config = AioConfig(request_checksum_calculation="when_required", **config)
     async with session.create_client(
         "s3", endpoint_url=url, region_name="us-east-1", config=config
     ) as client:
@@ -286,9 +288,11 @@ class Kept(BaseHTTPRequestHandler):
         self._answer()
 
     def do_POST(self) -> None:
-        for key in re.findall(rb"<Key>(.+?)</Key>", self._body()):
+        gone = re.findall(rb"<Key>(.+?)</Key>", self._body())
+        for key in gone:
             self.kept.pop(key.decode(), None)
-        self._answer(b"<Answer><UploadId>1</UploadId></Answer>")
+        deleted = b"".join(b"<Deleted><Key>%b</Key></Deleted>" % key for key in gone)
+        self._answer(b"<Answer><UploadId>1</UploadId>%b</Answer>" % deleted)
 
     def do_DELETE(self) -> None:
         self.kept.pop(self._key, None)

@@ -11,6 +11,7 @@ from tests.servers.s3 import S3Server
 from voicesession.core.errors import InvalidValue, StoreError
 from voicesession.core.segments import MIN_PART_BYTES
 from voicesession.ports.objects import (
+    BulkDeletion,
     ObjectStore,
     SignedUrls,
     StoreAccessDenied,
@@ -44,6 +45,7 @@ def store(client: Any, bucket: str, place: str) -> S3ObjectStore:
 
 async def test_it_can_do_what_only_some_stores_can(store: S3ObjectStore) -> None:
     port: ObjectStore = store
+    assert isinstance(port, BulkDeletion)
     assert isinstance(port, SignedUrls)
     assert isinstance(port, UnfinishedUploads)
 

@@ -11,6 +11,7 @@ from hypothesis import settings
 from tests.servers.s3 import S3Server
 
 from voicesession.core.audio import AudioFormat
+from voicesession.core.errors import InvalidValue
 from voicesession.core.results import session_folder
 from voicesession.core.segments import Segment
 from voicesession.core.timeline import Track
@@ -49,6 +50,42 @@ async def versions(client: Any, place: str) -> str:
     await client.create_bucket(Bucket=name)
     await client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     return name
+
+
+@pytest.mark.parametrize("count", [0, 1, 1_001])
+async def test_of_what_is_deleted_together_nothing_is_left_and_all_else_stays(
+    client: Any, bucket: str, place: str, count: int
+) -> None:
+    store = S3ObjectStore(bucket, place, client=client)
+    for number in range(2):
+        await store.put(f"a/{number}", b"x")
+    await store.put("a/stays", b"x")
+    gone = [f"a/{number}" for number in range(count)]
+    await store.delete_all(gone)
+    await store.delete_all(gone)
+    kept = {found.key for found in await store.find()}
+    assert kept == {"a/0", "a/1", "a/stays"} - set(gone)
+
+
+async def test_what_is_deleted_together_leaves_no_version_behind(
+    client: Any, versions: str
+) -> None:
+    store = S3ObjectStore(versions, client=client)
+    for key in ("a/1", "a/1", "a/2"):
+        await store.put(key, b"x")
+    await store.delete("a/2")
+    await store.delete_all(["a/1", "a/2", "a/3"])
+    assert await kept_in(client, versions) == 0
+
+
+async def test_where_one_of_many_is_no_key_none_is_deleted(
+    client: Any, bucket: str, place: str
+) -> None:
+    store = S3ObjectStore(bucket, place, client=client)
+    await store.put("a/1", b"x")
+    with pytest.raises(InvalidValue):
+        await store.delete_all(["a/1", "../outside"])
+    assert [found.key for found in await store.find()] == ["a/1"]
 
 
 async def test_after_a_purge_the_bucket_is_empty_with_all_its_versions_and_uploads(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from voicesession.core.errors import StoreUnavailable
@@ -26,25 +28,42 @@ class BreaksOff(MemoryObjectStore):
         await super().delete(key)
 
 
-async def a_folder(deletes: int) -> SegmentFolder:
-    folder = SegmentFolder(BreaksOff(deletes), "s1")
+class BreaksOffInBulk(BreaksOff):
+    """Likewise, and it can be asked for many."""
+
+    async def delete_all(self, keys: Sequence[str], /) -> None:
+        for key in keys:
+            await self.delete(key)
+
+
+async def a_folder(kind: type[BreaksOff], deletes: int) -> SegmentFolder:
+    folder = SegmentFolder(kind(deletes), "s1")
     await folder.note(Notes(session_id="s1", sample_rate=16_000))
     for segment in SEGMENTS:
         await folder.put(segment, b"12345678")
     return folder
 
 
+KINDS = pytest.mark.parametrize("kind", [BreaksOff, BreaksOffInBulk])
+
+
+@KINDS
 @pytest.mark.parametrize("deletes", range(1, len(SEGMENTS) + 1))
-async def test_what_is_thrown_away_in_part_can_be_finished_by_nobody(deletes: int) -> None:
-    folder = await a_folder(deletes)
+async def test_what_is_thrown_away_in_part_can_be_finished_by_nobody(
+    kind: type[BreaksOff], deletes: int
+) -> None:
+    folder = await a_folder(kind, deletes)
     with pytest.raises(StoreUnavailable):
         await folder.throw_away()
     assert await folder.look() is None
 
 
+@KINDS
 @pytest.mark.parametrize("deletes", range(len(SEGMENTS) + 1))
-async def test_what_is_tidied_in_part_is_known_to_be_left(deletes: int) -> None:
-    folder = await a_folder(deletes)
+async def test_what_is_tidied_in_part_is_known_to_be_left(
+    kind: type[BreaksOff], deletes: int
+) -> None:
+    folder = await a_folder(kind, deletes)
     with pytest.raises(StoreUnavailable):
         await folder.tidy()
     assert await folder.look() is not None

@@ -2,7 +2,8 @@
 Where finished things are kept for good: files of any size under keys.
 
 ``ObjectStore`` is what every store does. What only some can do stands in a protocol of
-its own, and ``isinstance`` tells who can: ``SignedUrls``, ``UnfinishedUploads``.
+its own, and ``isinstance`` tells who can: ``BulkDeletion``, ``SignedUrls``,
+``UnfinishedUploads``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ..core.errors import StoreError
 from ..core.instants import as_utc
 
 __all__ = (
+    "BulkDeletion",
     "CredentialsExpired",
     "ObjectNotFound",
     "ObjectStore",
@@ -130,6 +132,22 @@ class ObjectStore(Protocol):
 
         Raises:
             StoreError: It could not be removed.
+        """
+        ...
+
+
+@runtime_checkable
+class BulkDeletion(Protocol):
+    """A store that removes many objects for little more than the price of one."""
+
+    async def delete_all(self, keys: Sequence[str], /) -> None:
+        """Make sure that nothing is under any of *keys*, durably. Twice is harmless.
+
+        In which order they go is not said. Former versions go as well.
+
+        Raises:
+            InvalidValue: One of them is no key; nothing was removed.
+            StoreError: Some of them could not be removed.
         """
         ...
 

@@ -21,7 +21,7 @@ from attrs import frozen
 from ..core.results import session_folder
 from ..core.segments import Segment, segment_named
 from ..core.timeline import without
-from ..ports.objects import ObjectNotFound, ObjectStore, StoredObject
+from ..ports.objects import BulkDeletion, ObjectNotFound, ObjectStore, StoredObject
 from .notes import Notes, read_notes
 from .spool import FRAME_BYTES
 
@@ -101,11 +101,15 @@ class SegmentFolder:
 
     async def tidy(self) -> None:
         """Remove everything, the notes last: the recording is finished."""
-        await self._remove(sorted(await self._keys(), key=lambda key: key == self._notes))
+        notes, others = await self._all()
+        await self._remove(others)
+        await self._remove(notes)
 
     async def throw_away(self) -> None:
         """Remove everything, the notes first: nobody can finish the recording from here on."""
-        await self._remove(sorted(await self._keys(), key=lambda key: key != self._notes))
+        notes, others = await self._all()
+        await self._remove(notes)
+        await self._remove(others)
 
     async def _segments(self) -> tuple[Segment, ...]:
         names = (key.removeprefix(self._folder) for key in await self._keys())
@@ -114,8 +118,20 @@ class SegmentFolder:
     async def _keys(self) -> list[str]:
         return [found.key async for found in objects_below(self._objects, self._folder)]
 
+    async def _all(self) -> tuple[list[str], list[str]]:
+        """The key of the notes, and those of all others.
+
+        Only what is there: some stores keep a mark of what was deleted and never was.
+        """
+        keys = await self._keys()
+        return [key for key in keys if key == self._notes], [
+            key for key in keys if key != self._notes
+        ]
+
     async def _remove(self, keys: list[str]) -> None:
-        # Only what is there: some stores keep a mark of what was deleted and never was.
+        if len(keys) > 1 and isinstance(self._objects, BulkDeletion):
+            await self._objects.delete_all(keys)
+            return
         for key in keys:
             await self._objects.delete(key)
 

@@ -1,12 +1,35 @@
-"""An object goes, and with it what the bucket keeps of its past."""
+"""Objects go, and with them what the bucket keeps of their past."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from functools import partial
+from typing import Any, Final
 
+from ...core.errors import StoreError
 from .bucket import Bucket, S3Client
 
-__all__ = ("delete",)
+__all__ = ("delete", "delete_all")
+
+_AT_ONCE: Final = 1_000
+"""S3 takes no more in one request."""
+
+
+async def delete_all(bucket: Bucket, root: str, keys: Sequence[str]) -> None:
+    """Remove the objects, all their versions and the markers of former deletions.
+
+    Args:
+        root: What stands before keys in the bucket.
+
+    Raises:
+        StoreError: Something of them may be left.
+    """
+    for start in range(0, len(keys), _AT_ONCE):
+        some = keys[start : start + _AT_ONCE]
+        gone = await _deleted_at_once(bucket, [root + key for key in some])
+        for key in some:
+            if root + key not in gone:
+                await delete(bucket, key, root + key)
 
 
 async def delete(bucket: Bucket, key: str, object_key: str) -> None:
@@ -29,6 +52,23 @@ async def delete(bucket: Bucket, key: str, object_key: str) -> None:
                 await bucket.write(
                     key, partial(_delete_version, bucket.name, object_key, version_id)
                 )
+
+
+async def _deleted_at_once(bucket: Bucket, object_keys: Sequence[str]) -> Collection[str]:
+    """Ask once for all of them to be removed; return those of which nothing is left.
+
+    An error is not told: not all that speak S3 know this request, and what has not gone is
+    asked for key by key.
+    """
+    wanted = {"Objects": [{"Key": object_key} for object_key in object_keys]}
+    try:
+        done: dict[str, Any] = await bucket.write_once(
+            f"{len(object_keys)} objects",
+            lambda client: client.delete_objects(Bucket=bucket.name, Delete=wanted),
+        )
+    except StoreError:
+        return ()
+    return {one["Key"] for one in done.get("Deleted", ()) if not one.get("DeleteMarker")}
 
 
 async def _delete_version(

@@ -18,7 +18,7 @@ from ...core.instants import as_utc
 from ...ports.objects import StoredObject, UnfinishedUpload
 from ..keys import check_key, check_page, check_range, is_key
 from .bucket import Bucket, HostsClient, OwnClient, S3Client
-from .deletion import delete
+from .deletion import delete, delete_all
 from .faults import BeyondTheEnd, UploadLost
 from .location import Location, parsed
 from .settings import S3Limits, S3Options
@@ -174,6 +174,14 @@ class S3ObjectStore:
         """See ``ObjectStore.delete``. Markers of former deletions go, too."""
         check_key(key)
         await delete(self._bucket, key, self._object_key(key))
+
+    # --- BulkDeletion ------------------------------------------------------------------------
+
+    async def delete_all(self, keys: Sequence[str], /) -> None:
+        """See ``BulkDeletion.delete_all``."""
+        for key in keys:
+            check_key(key)
+        await delete_all(self._bucket, self._place.root, keys)
 
     # --- SignedUrls --------------------------------------------------------------------------
 

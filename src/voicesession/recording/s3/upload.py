@@ -154,7 +154,7 @@ class Upload:
     async def _abort(self) -> None:
         if self._upload_id:
             with suppress(StoreError):  # it is among the unfinished uploads, then
-                await self._bucket.last_write(
+                await self._bucket.write_once(
                     self._key,
                     lambda client: client.abort_multipart_upload(
                         Bucket=self._bucket.name, Key=self._object_key, UploadId=self._upload_id
