@@ -103,6 +103,16 @@ def test_a_client_that_does_not_come_in_the_connect_window_ends_the_session() ->
         assert first(session, limits) is None
 
 
+@pytest.mark.parametrize("good_for", [5, 3_600])
+def test_the_connect_window_of_a_session_with_a_token_is_the_life_of_the_token(
+    good_for: int,
+) -> None:
+    promised = evolve(CONNECTING, token_expiry=at(10 + good_for))
+    limits = policy(connect_window=30)
+    assert first(promised, limits) == ends(10 + good_for, EndReason.CONNECT_TIMEOUT)
+    assert first(apply(promised, TransportReady(at=at(12))), limits) is None
+
+
 @pytest.mark.parametrize(
     ("lost", "reason"),
     [

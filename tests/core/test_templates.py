@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 
 from voicesession.core.errors import InvalidValue
-from voicesession.core.templates import SessionTemplate, TemplateId
+from voicesession.core.templates import SessionTemplate, TemplateId, session_defaults
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
 PLAIN = SessionTemplate(id=TemplateId("tmpl_1"), name="Visit", created_at=AT, updated_at=AT)
@@ -43,3 +43,22 @@ def test_what_a_template_cannot_say_is_refused(wrong: dict[str, Any]) -> None:
     (field,) = wrong
     with pytest.raises(InvalidValue, match=field):
         evolve(PLAIN, **wrong)
+
+
+def test_a_session_takes_what_its_template_says_and_nothing_else() -> None:
+    assert session_defaults(PLAIN) == {"modality_profile": "audio"}
+    full = evolve(
+        PLAIN,
+        modality_profile="audio+camera",
+        enabled_panels=("notes",),
+        language="de",
+        model="accurate",
+        agent_metadata_json='{"persona":"nurse"}',
+    )
+    assert session_defaults(full) == {
+        "modality_profile": "audio+camera",
+        "enabled_panels": ("notes",),
+        "language": "de",
+        "model": "accurate",
+        "metadata": {"persona": "nurse"},
+    }

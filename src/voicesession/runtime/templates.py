@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypedDict, Unpack
+
+from attrs import evolve
 
 from ..core.identity import RANDOM_BYTES, TenantId, uuid7_hex
 from ..core.instants import duration_us
@@ -13,7 +15,24 @@ from ..core.templates import SessionTemplate, TemplateId
 from ..ports.scope import Scope
 from .services import Services
 
-__all__ = ("Templates",)
+__all__ = ("TemplateFields", "Templates")
+
+
+class TemplateFields(TypedDict, total=False):
+    """What a template says; see `voicesession.core.templates.SessionTemplate`.
+
+    ``audio_budget`` is how much audio a session may use, ``agent_metadata`` a JSON object for
+    the agent, at most 16 KiB.
+    """
+
+    modality_profile: str
+    enabled_panels: Sequence[str] | None
+    language: str | None
+    model: str | None
+    max_active_us: int | None
+    max_wall_clock_us: int | None
+    audio_budget: timedelta | None
+    agent_metadata: Mapping[str, Any]
 
 
 class Templates:
@@ -26,22 +45,12 @@ class Templates:
         self._scope = Scope(tenant_id)
 
     async def create(
-        self,
-        name: str,
-        *,
-        template_id: str | None = None,
-        audio_budget: timedelta | None = None,
-        agent_metadata: Mapping[str, Any] | None = None,
-        **fields: Any,
+        self, name: str, *, template_id: str | None = None, **fields: Unpack[TemplateFields]
     ) -> SessionTemplate:
         """Store a template, in place of one with this id, and return it.
 
         Args:
             template_id: Drawn, unless one is given.
-            audio_budget: How much audio a session may use.
-            agent_metadata: A JSON object for the agent, at most 16 KiB.
-            fields: Other fields of `SessionTemplate`: ``language``, ``model``,
-                ``modality_profile``, ``enabled_panels``, ``max_active_us`` …
 
         Raises:
             InvalidValue: A field is not allowed, or the id is another tenant's.
@@ -51,15 +60,28 @@ class Templates:
         template = SessionTemplate(
             id=TemplateId(template_id or drawn),
             tenant_id=self._tenant_id,
-            name=name,
             created_at=now,
             updated_at=now,
-            audio_budget_us=None if audio_budget is None else duration_us(audio_budget),
-            agent_metadata_json=metadata_json(agent_metadata or {}),
-            **fields,
+            name=name,
+            **_stored(fields),
         )
         await self._store.put(template)
         return await self._store.get(template.id, self._scope)
+
+    async def update(
+        self, template_id: str, *, name: str | None = None, **fields: Unpack[TemplateFields]
+    ) -> SessionTemplate:
+        """Change what is given; sessions that were made from the template keep what they had.
+
+        Raises:
+            InvalidValue: A field is not allowed.
+            TemplateNotFound: There is none of this id for this tenant.
+        """
+        before = await self.get(template_id)
+        changes = _stored(fields) | ({} if name is None else {"name": name})
+        template = evolve(before, updated_at=self._services.clock.now(), **changes)
+        await self._store.put(template)
+        return template
 
     async def get(self, template_id: str) -> SessionTemplate:
         """Return a template.
@@ -83,3 +105,13 @@ class Templates:
             TemplateNotFound: There is none of this id for this tenant.
         """
         await self._store.delete(TemplateId(template_id), self._scope)
+
+
+def _stored(fields: Mapping[str, Any]) -> dict[str, Any]:
+    stored = dict(fields)
+    if "audio_budget" in stored:
+        budget = stored.pop("audio_budget")
+        stored["audio_budget_us"] = None if budget is None else duration_us(budget)
+    if "agent_metadata" in stored:
+        stored["agent_metadata_json"] = metadata_json(stored.pop("agent_metadata"))
+    return stored

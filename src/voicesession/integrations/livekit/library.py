@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from ...core.errors import InvalidConfig
 
 __all__ = ("require_library",)
@@ -14,7 +16,7 @@ def require_library() -> None:
         InvalidConfig: They are not; the error names the extra.
     """
     try:
-        import livekit.api  # noqa: F401  # whether it is there
+        import_module("livekit.api")
     except ModuleNotFoundError as error:
         raise InvalidConfig(
             "rooms",

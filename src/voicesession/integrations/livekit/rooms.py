@@ -69,7 +69,7 @@ class LiveKitRooms:
 
         server = self._server
         empty_s, departure_s = _waits_s(terms)
-        claims = (
+        token = (
             AccessToken(server.api_key, server.api_secret)
             .with_metadata(_json(metadata))
             .with_grants(VideoGrants(room_join=True, room=room_name))
@@ -81,8 +81,8 @@ class LiveKitRooms:
                     agents=self._agents(terms),
                 )
             )
-            .claims.asdict()
         )
+        claims: dict[str, Any] = token.claims.asdict()  # pyright: ignore[reportUnknownMemberType]
         # LiveKit's own `to_jwt` reads the clock; the token must say what the session says.
         claims |= {
             "iss": server.api_key,
