@@ -1,0 +1,1 @@
+"""Ready authenticators: nobody (on this machine), tokens, and API keys."""

@@ -1,0 +1,79 @@
+"""Between Starlette's requests and responses, which are FastAPI's too, and our own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Final, cast
+
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection, Request as StarletteRequest
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Send
+
+from .call import Answer, Request
+from .forwarding import Origin, origin_of
+from .options import WebOptions
+
+__all__ = ("headers_of", "origin_of_connection", "request_of", "response_of")
+
+_PLAIN_SCHEME: Final = "http"
+
+
+def headers_of(connection: HTTPConnection) -> dict[str, str]:
+    """Return the headers by their names in lower case; what comes twice is joined."""
+    headers: Headers = connection.headers
+    return {name: ", ".join(headers.getlist(name)) for name in {*headers.keys()}}
+
+
+def origin_of_connection(
+    connection: HTTPConnection, headers: Mapping[str, str], options: WebOptions
+) -> Origin:
+    """Return where a request or a WebSocket comes from, and how it sees us."""
+    return origin_of(
+        headers,
+        peer=peer_of(connection),
+        scheme=connection.scope.get("scheme", _PLAIN_SCHEME),
+        root=connection.scope.get("root_path", ""),
+        trusted=options.trusted_proxies,
+        port=options.port,
+    )
+
+
+def peer_of(connection: HTTPConnection) -> str | None:
+    """Return the address at the other end."""
+    return None if connection.client is None else connection.client.host
+
+
+def request_of(received: StarletteRequest, options: WebOptions, *, mount: str) -> Request:
+    """Return *received* as we see it, without its body."""
+    headers = headers_of(received)
+    return Request(
+        method=received.method,
+        values={name: str(value) for name, value in received.path_params.items()},
+        query=tuple(received.query_params.multi_items()),
+        headers=headers,
+        origin=origin_of_connection(received, headers, options),
+        peer=peer_of(received),
+        mount=mount,
+    )
+
+
+async def response_of(answer: Answer, *, method: str) -> Response:
+    """Return *answer* as Starlette sends it."""
+    content, headers = answer.content, dict(answer.headers)
+    media_type = answer.media_type or None
+    if isinstance(content, bytes):
+        return Response(content, answer.status, headers, media_type)
+    if method == "HEAD":
+        await content.aclose()
+        return Response(b"", answer.status, headers, media_type)
+    return _Stream(content, answer.status, headers, media_type)
+
+
+class _Stream(StreamingResponse):
+    """A response that closes what it streams, also when the client goes away in between."""
+
+    async def stream_response(self, send: Send) -> None:
+        async with aclosing(cast("AsyncGenerator[bytes]", self.body_iterator)):
+            await super().stream_response(send)

@@ -1,0 +1,162 @@
+"""
+The sessions as a router of FastAPI, with everything in the OpenAPI document.
+
+>>> voice = voicesession.open("sqlite:///voice.db", recordings="./recordings")
+>>> app = FastAPI(lifespan=voice.lifespan)
+>>> app.include_router(voice_router(voice, pipeline=make_pipeline))
+
+`get_voice` and `get_principal` are dependencies: ``app.dependency_overrides`` replaces them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Annotated, Any, Final, cast
+
+from fastapi import APIRouter, Depends, Request, Response, Security
+from fastapi.routing import APIRoute
+from fastapi.security import APIKeyHeader, HTTPBearer
+
+from ..core.errors import VoiceSessionError
+from ..runtime.manager import SessionManager
+from .exchange import request_of, response_of
+from .face import DEFAULT_PREFIXES, Face, Mounted, PipelineMaker
+from .operations import operation_of, responses_of
+from .options import WebOptions
+from .principal import Authenticator, Principal
+
+__all__ = ("get_principal", "get_voice", "voice_router")
+
+_FACE: Final = "voicesession.face"
+
+_bearer = HTTPBearer(auto_error=False, scheme_name="token", description="A token, or an API key.")
+_api_key = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="api_key")
+
+
+def voice_router(
+    voice: SessionManager,
+    *,
+    pipeline: PipelineMaker | None = None,
+    authenticator: Authenticator | None = None,
+    prefixes: Sequence[str] = DEFAULT_PREFIXES,
+    options: WebOptions | None = None,
+) -> APIRouter:
+    """Return the router, for an application of yours; open *voice* while it runs.
+
+    Args:
+        voice: Not opened or closed here: ``FastAPI(lifespan=voice.lifespan)``.
+        pipeline: Makes the engines and the agent of a conversation.
+        authenticator: Without one, everybody on this machine may do everything, and nobody
+            else may do anything.
+        prefixes: Where the sessions are; only what stands behind the first is documented.
+        options: What else you may settle.
+
+    Raises:
+        InvalidConfig: A prefix is no path.
+    """
+    face = Face.of(
+        voice,
+        pipeline=pipeline,
+        authenticator=authenticator,
+        prefixes=prefixes,
+        options=options,
+    )
+    router = APIRouter(route_class=_route_class(face))
+    for mounted in face.mounted():
+        _add(router, face, mounted)
+    return router
+
+
+async def get_voice(request: Request) -> SessionManager:
+    """The sessions that the router was made for."""
+    return _face(request).voice
+
+
+async def get_principal(
+    request: Request,
+    _token: Annotated[object, Security(_bearer)] = None,
+    _key: Annotated[object, Security(_api_key)] = None,
+) -> Principal:
+    """Who calls.
+
+    Raises:
+        Unauthenticated: Nobody is known by these credentials.
+    """
+    gate = _face(request).gate
+    return await gate.principal_of(request_of(request, gate.options, mount=""))
+
+
+def _face(request: Request) -> Face:
+    return cast("Face", request.scope[_FACE])
+
+
+def _route_class(face: Face) -> type[APIRoute]:
+    """A route that knows its face, and tells as a problem what a dependency refuses."""
+
+    class VoiceRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def told(request: Request) -> Response:
+                request.scope[_FACE] = face
+                try:
+                    return await handle(request)
+                except VoiceSessionError as error:
+                    answer = face.gate.refuse(error, what=self.name)
+                    return await response_of(answer, method=request.method)
+
+            return told
+
+    return VoiceRoute
+
+
+def _add(router: APIRouter, face: Face, mounted: Mounted) -> None:
+    route = mounted.route
+    for method in route.methods:
+        router.add_api_route(
+            mounted.path,
+            _endpoint(face, mounted),
+            methods=[method],
+            name=route.name,
+            operation_id=route.name,
+            summary=route.summary,
+            description=route.description,
+            tags=[route.tag],
+            status_code=route.status,
+            response_model=route.answer,
+            response_class=Response if route.answer is None else _JSON,
+            responses=responses_of(route),
+            openapi_extra=operation_of(route),
+            include_in_schema=mounted.is_documented and method == route.methods[0],
+        )
+
+
+def _endpoint(face: Face, mounted: Mounted) -> Callable[..., Coroutine[Any, Any, Response]]:
+    gate, route = face.gate, mounted.route
+
+    async def answer(
+        received: Request, voice: SessionManager, principal: Principal | None
+    ) -> Response:
+        request = request_of(received, gate.options, mount=mounted.prefix)
+        if route.takes_body:
+            request = await gate.read(request, received.stream())
+        told = await gate.serve(route, request, voice, principal)
+        return await response_of(told, method=received.method)
+
+    async def known(
+        request: Request,
+        voice: Annotated[SessionManager, Depends(get_voice)],
+        principal: Annotated[Principal, Depends(get_principal)],
+    ) -> Response:
+        return await answer(request, voice, principal)
+
+    async def anybody(
+        request: Request, voice: Annotated[SessionManager, Depends(get_voice)]
+    ) -> Response:
+        return await answer(request, voice, None)
+
+    return known if route.permissions else anybody
+
+
+class _JSON(Response):
+    media_type = "application/json"

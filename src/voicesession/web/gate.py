@@ -1,0 +1,209 @@
+"""
+What every call passes: who is it, how often do they call, may they, what do they say.
+
+Whatever goes wrong on the way, or behind it, comes out as an answer that says so in plain words
+and gives nothing away.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import AsyncIterable
+from typing import Any, Final
+
+from attrs import evolve
+from pydantic import BaseModel
+
+from ..core.errors import AccessDenied, VoiceSessionError
+from ..core.identity import TenantId
+from ..ports.clock import Clock
+from ..runtime.clock import SystemClock
+from ..runtime.manager import SessionManager
+from ..schemas.requests import Whose
+from .call import Answer, Call, Request, json_answer
+from .options import WebOptions
+from .parsing import body_as, query_as
+from .principal import (
+    Authenticator,
+    Credentials,
+    Permission,
+    Principal,
+    Reach,
+    Unauthenticated,
+)
+from .rates import RateLimiter
+from .refusals import NotFound, RangeNotSatisfiable, RateLimited, TooLarge
+from .routes import Route
+from .statuses import PROBLEM_TYPE, problem_of, retry_after_s, status_of
+from .streams import Streams
+
+__all__ = ("Gate",)
+
+logger = logging.getLogger("voicesession.web")
+
+SECURITY_HEADERS: Final = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+"""With every answer: it is somebody's words, and nothing that a page may build upon."""
+
+_NOBODY: Final = Principal(tenant_id=TenantId("nobody"))
+
+
+class Gate:
+    """One for all calls of an application; adapters bring them here.
+
+    Args:
+        authenticator: Knows the callers.
+        clock: Tells how much time lies between two calls.
+    """
+
+    def __init__(
+        self, authenticator: Authenticator, options: WebOptions, *, clock: Clock | None = None
+    ) -> None:
+        self.options = options
+        self._authenticator = authenticator
+        self._clock = clock or SystemClock()
+        self._limiter = None if options.rate is None else RateLimiter(options.rate)
+        self._streams = Streams(options.max_streams)
+
+    # --- who calls ---------------------------------------------------------------------------
+
+    async def admit(self, credentials: Credentials, *, caller: str | None) -> Principal:
+        """Return who it is.
+
+        Args:
+            caller: The address that attempts with bad credentials are counted for.
+
+        Raises:
+            Unauthenticated: Nobody is known by these credentials.
+            AccessDenied: Somebody is, and may not come in.
+            RateLimited: They call too often, or have tried too often.
+        """
+        try:
+            principal = await self._authenticator.authenticate(credentials)
+        except (Unauthenticated, AccessDenied):
+            self._count(f"at {caller}")
+            raise
+        if not principal.any_tenant:
+            self._count(f"{principal.tenant_id}/{principal.user_id or ''}")
+        return principal
+
+    async def principal_of(self, request: Request) -> Principal:
+        """Return who has sent *request*; see `admit`."""
+        credentials = Credentials(headers=request.headers, client_host=request.peer)
+        return await self.admit(credentials, caller=request.origin.client_host)
+
+    def _count(self, caller: str) -> None:
+        if self._limiter is not None:
+            self._limiter.take(caller, at_us=self._clock.monotonic_us())
+
+    # --- what they want ------------------------------------------------------------------------
+
+    async def read(self, request: Request, body: AsyncIterable[bytes]) -> Request:
+        """Return *request* with its body.
+
+        Raises:
+            TooLarge: The body is; what comes behind the limit is not read.
+        """
+        most = self.options.max_body_bytes
+        announced = request.headers.get("content-length", "")
+        if announced.isdecimal() and int(announced[:19]) > most:
+            raise TooLarge(f"a body has at most {most} bytes")
+        pieces: list[bytes] = []
+        size = 0
+        async for piece in body:
+            size += len(piece)
+            if size > most:
+                raise TooLarge(f"a body has at most {most} bytes")
+            pieces.append(piece)
+        return evolve(request, body=b"".join(pieces))
+
+    async def serve(
+        self, route: Route, request: Request, voice: SessionManager, principal: Principal | None
+    ) -> Answer:
+        """Return the answer to *request*, whatever happens.
+
+        Args:
+            voice: The manager of any tenant.
+            principal: None where nobody is asked who they are.
+        """
+        try:
+            call = self._call(route, request, voice, principal or _NOBODY)
+            answer = await route.endpoint(call)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the caller gets an answer
+            return self.refuse(error, what=route.name)
+        return _secured(answer)
+
+    def refuse(self, error: Exception, *, what: str = "a call") -> Answer:
+        """Return the answer that tells of *error*; what is our own fault is logged.
+
+        Args:
+            what: Was asked for.
+        """
+        status = status_of(error).http
+        if status == 500 or not isinstance(error, VoiceSessionError):
+            logger.error("%s failed: %s", what, _place(error))
+        headers: dict[str, str] = {}
+        wait_s = error.retry_after_s if isinstance(error, RateLimited) else retry_after_s(error)
+        if wait_s is not None:
+            headers["retry-after"] = str(wait_s)
+        if isinstance(error, Unauthenticated):
+            headers["www-authenticate"] = "Bearer"
+        if isinstance(error, RangeNotSatisfiable):
+            headers["content-range"] = f"bytes */{error.size_bytes}"
+        answer = json_answer(problem_of(error), status=status, headers=headers)
+        return _secured(evolve(answer, media_type=PROBLEM_TYPE))
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _call(
+        self, route: Route, request: Request, voice: SessionManager, principal: Principal
+    ) -> Call[Any, Any]:
+        _require_any(principal, route.permissions)
+        query = query_as(route.query, request.query)
+        body = body_as(route.body, request.body, request.headers.get("content-type", ""))
+        return Call(
+            voice=self._of_tenant(voice, principal, query, body) if route.permissions else voice,
+            principal=principal,
+            permissions=route.permissions,
+            request=request,
+            options=self.options,
+            streams=self._streams,
+            query=query,
+            body=body,
+        )
+
+    def _of_tenant(
+        self, voice: SessionManager, principal: Principal, *said: BaseModel
+    ) -> SessionManager:
+        """The manager of the tenant that is meant: the caller's own, unless they may choose."""
+        tenants = {one.tenant for one in said if isinstance(one, Whose)} - {None}
+        if not principal.any_tenant and tenants <= {principal.tenant_id}:
+            return voice.for_tenant(principal.tenant_id)
+        if principal.any_tenant and len(tenants) <= 1:
+            return voice.for_tenant(next(filter(None, tenants), voice.tenant_id))
+        if self.options.reveal_foreign:
+            raise AccessDenied("it belongs to somebody else")
+        raise NotFound("there is nothing of that tenant here")
+
+
+def _require_any(principal: Principal, permissions: frozenset[Permission]) -> None:
+    """Let those in who have at least one of *permissions*, or where none is needed."""
+    if permissions and all(principal.reach(one) is Reach.NONE for one in permissions):
+        raise AccessDenied(f"this needs the scope {' or '.join(sorted(permissions))}")
+
+
+def _secured(answer: Answer) -> Answer:
+    return evolve(answer, headers={**SECURITY_HEADERS, **answer.headers})
+
+
+def _place(error: Exception) -> str:
+    """What went wrong and where, without the error's own words: they may be somebody's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"

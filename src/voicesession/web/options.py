@@ -1,0 +1,53 @@
+"""What a host may settle about its web face, all in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeAlias
+
+from attrs import field, frozen
+
+from .forwarding import Network, networks
+from .rates import Rate
+
+__all__ = ("KeyHashCheck", "WebOptions")
+
+KeyHashCheck: TypeAlias = Callable[[str, str], Awaitable[bool]]
+"""``verify_key_hash(namespace_id, key_hash)``: whether it is the hash of the namespace's key."""
+
+
+@frozen(kw_only=True)
+class WebOptions:
+    """How calls are received; each has a default that is safe.
+
+    Attributes:
+        trusted_proxies: Addresses and networks whose ``X-Forwarded-…`` headers are believed.
+        port: Of ``localhost`` in URLs, where a call does not say how it names us.
+        max_body_bytes: A larger body is a 413.
+        rate: How often one caller may call; None is without limit.
+        reveal_foreign: Answer 403, and not 404, for another user's session.
+        verify_key_hash: Where it is set, each new session must name the hash of its
+            namespace's key, and this must agree.
+        heartbeat: A stream of events says something at least so often.
+        look_again: How often a stream of events looks for new ones.
+        signed_urls_for: How long a URL that a recording is fetched from holds.
+        streams_for: A stream is ended after so long; a client comes back, and is asked again
+            who it is.
+        max_streams: So many streams of events may be open at once; the next one is a 429.
+
+    Raises:
+        InvalidConfig: An address names no network.
+    """
+
+    trusted_proxies: tuple[Network, ...] = field(default=(), converter=networks)
+    port: int = 8000
+    max_body_bytes: int = 128 * 1024
+    rate: Rate | None = field(factory=Rate)
+    reveal_foreign: bool = False
+    verify_key_hash: KeyHashCheck | None = None
+    heartbeat: timedelta = timedelta(seconds=15)
+    look_again: timedelta = timedelta(milliseconds=500)
+    signed_urls_for: timedelta = timedelta(minutes=5)
+    streams_for: timedelta = timedelta(hours=1)
+    max_streams: int = 1_000

@@ -1,0 +1,137 @@
+"""
+The sessions as routes of Starlette; FastAPI need not be installed.
+
+>>> app = voice_app(voicesession.open("sqlite:///voice.db"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as StarletteRequest
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route as StarletteRoute
+
+from ..core.errors import VoiceSessionError
+from ..runtime.manager import SessionManager
+from .exchange import request_of, response_of
+from .face import DEFAULT_PREFIXES, Face, Mounted, PipelineMaker
+from .gate import Gate
+from .options import WebOptions
+from .principal import Authenticator
+from .refusals import MethodNotAllowed, NotFound
+
+__all__ = ("voice_app", "voice_routes")
+
+_METHOD_NOT_ALLOWED: Final = 405
+
+
+def voice_routes(
+    voice: SessionManager,
+    *,
+    pipeline: PipelineMaker | None = None,
+    authenticator: Authenticator | None = None,
+    prefixes: Sequence[str] = DEFAULT_PREFIXES,
+    options: WebOptions | None = None,
+) -> list[BaseRoute]:
+    """Return the routes, for an application of yours; open *voice* while it runs.
+
+    Args:
+        voice: Not opened or closed here: ``Starlette(routes=…, lifespan=voice.lifespan)``.
+        pipeline: Makes the engines and the agent of a conversation.
+        authenticator: Without one, everybody on this machine may do everything, and nobody
+            else may do anything.
+        prefixes: Where the sessions are.
+        options: What else you may settle.
+
+    Raises:
+        InvalidConfig: A prefix is no path.
+    """
+    return _routes(
+        Face.of(
+            voice,
+            pipeline=pipeline,
+            authenticator=authenticator,
+            prefixes=prefixes,
+            options=options,
+        )
+    )
+
+
+def voice_app(
+    voice: SessionManager,
+    *,
+    pipeline: PipelineMaker | None = None,
+    authenticator: Authenticator | None = None,
+    prefixes: Sequence[str] = DEFAULT_PREFIXES,
+    options: WebOptions | None = None,
+) -> Starlette:
+    """Return an application of the sessions alone, which opens *voice* while it runs.
+
+    Args and errors as for `voice_routes`.
+    """
+    face = Face.of(
+        voice,
+        pipeline=pipeline,
+        authenticator=authenticator,
+        prefixes=prefixes,
+        options=options,
+    )
+    app = Starlette(
+        routes=_routes(face),
+        lifespan=voice.lifespan,
+        exception_handlers={HTTPException: _refusal(face.gate)},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _routes(face: Face) -> list[BaseRoute]:
+    return [
+        StarletteRoute(
+            mounted.path,
+            _endpoint(face, mounted),
+            methods=list(mounted.route.methods),
+            name=mounted.route.name,
+            include_in_schema=mounted.is_documented,
+        )
+        for mounted in face.mounted()
+    ]
+
+
+def _endpoint(face: Face, mounted: Mounted) -> Callable[[StarletteRequest], Awaitable[Response]]:
+    gate, route = face.gate, mounted.route
+
+    async def endpoint(received: StarletteRequest) -> Response:
+        request = request_of(received, gate.options, mount=mounted.prefix)
+        try:
+            principal = await gate.principal_of(request) if route.permissions else None
+            if route.takes_body:
+                request = await gate.read(request, received.stream())
+        except VoiceSessionError as error:
+            answer = gate.refuse(error, what=route.name)
+        else:
+            answer = await gate.serve(route, request, face.voice, principal)
+        return await response_of(answer, method=received.method)
+
+    return endpoint
+
+
+def _refusal(gate: Gate) -> Callable[[StarletteRequest, Exception], Awaitable[Response]]:
+    """What is at no address of ours, told as everything else is."""
+
+    async def handle(received: StarletteRequest, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else None
+        told: VoiceSessionError = NotFound("there is nothing at this address")
+        if status == _METHOD_NOT_ALLOWED:
+            told = MethodNotAllowed(f"{received.method} is not for this address")
+        answer = gate.refuse(told)
+        response = await response_of(answer, method=received.method)
+        if isinstance(error, HTTPException) and error.headers:
+            response.headers.update(error.headers)
+        return response
+
+    return handle
