@@ -155,7 +155,7 @@ class QuotaExceeded(VoiceSessionError):
 
 
 class Draining(VoiceSessionError):
-    """This worker takes no new sessions, because it is leaving; another one will."""
+    """The worker takes no new sessions, because it is leaving; another one will."""
 
     code = "draining"
     retryable = True

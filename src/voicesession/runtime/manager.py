@@ -17,6 +17,7 @@ from .happenings import EnginesJoined, Stage
 from .live import VoiceSession
 from .pipeline import Pipeline, SessionConfig
 from .services import Services
+from .telemetry.watching import providers_of
 from .worker import Worker
 
 __all__ = ("SessionManager",)
@@ -127,9 +128,11 @@ class SessionManager(SessionCatalogue):
         """
         async with AsyncExitStack() as stack:
             handle = await stack.enter_async_context(self.attach(session_id, take_over=take_over))
-            handle.tell(_joined(pipeline))
+            joined = _joined(pipeline)
+            handle.tell(joined)
             call = VoiceSession(handle, pipeline, self._services, config or SessionConfig())
-            with self._operation("start", session_id):
+            with self._operation("converse", session_id) as span:
+                span.set_attributes(providers_of(joined.engines))
                 await stack.enter_async_context(call)
             yield call
 

@@ -5,10 +5,13 @@ thread, timed, and traced under its own name.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from functools import wraps
+from inspect import signature
 from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from opentelemetry.trace import Span
 
 from ..core.session import Session
 from .services import Services
@@ -29,7 +32,7 @@ class Operating:
     _worker: Worker
 
     @contextmanager
-    def _operation(self, name: str, session_id: str | None = None) -> Generator[Any]:
+    def _operation(self, name: str, session_id: str | None = None) -> Generator[Span]:
         """Have the block be an operation; what comes is its span."""
         self._worker.home.check()
         clock = self._services.clock
@@ -38,19 +41,20 @@ class Operating:
 
 
 def operation(
-    method: Callable[Concatenate[S, P], Awaitable[T]],
-) -> Callable[Concatenate[S, P], Awaitable[T]]:
+    method: Callable[Concatenate[S, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
     """Have *method* be an operation of its own name.
 
-    Its first argument, where there is one, is the id of the session that it is about.
+    Where its first argument is a ``session_id``, that is the session that it is about.
     """
     name = method.__name__
+    _self, *parameters = signature(method).parameters
+    names_session_first = parameters[:1] == ["session_id"]
 
     @wraps(method)
-    async def operate(self: S, *args: P.args, **kwargs: P.kwargs) -> T:
-        session_id = args[0] if args else kwargs.get("session_id")
-        named = session_id if isinstance(session_id, str) else None
-        with self._operation(name, named) as span:
+    async def operate(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        given = args[0] if args and names_session_first else kwargs.get("session_id")
+        with self._operation(name, given if isinstance(given, str) else None) as span:
             result = await method(self, *args, **kwargs)
             if isinstance(result, Session):
                 span.set_attributes(state_of(result))

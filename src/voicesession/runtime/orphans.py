@@ -22,7 +22,7 @@ from attrs import evolve
 
 from ..core.deadlines import due, retention_ends
 from ..core.errors import StoreError, VoiceSessionError
-from ..core.events import EndRequested, RecordingLinked, WorkerLost
+from ..core.events import EndRequested, RecordingLinked, SessionEvent, WorkerLost
 from ..core.identity import SessionId
 from ..core.instants import duration_us
 from ..core.life import is_legal
@@ -57,6 +57,7 @@ class Orphans:
         self._services = services
         self._sessions = services.storage.sessions
         self._clock = services.clock
+        self._telemetry = services.telemetry
         self._on_error = on_error
         self._patient_until_us = 0
 
@@ -104,14 +105,14 @@ class Orphans:
             if isinstance(event, EndRequested):
                 await self.end(record, event)
             else:
-                await record.apply(event)
+                await self._apply(record, event)
 
     async def end(self, record: SessionRecord, event: EndRequested) -> Session:
         """End a session that nobody runs, with the audio and the words that were kept."""
         ending, audio, error = await self._results(record.session)
         problems = "; ".join(filter(None, [event.error, error])) or None
         changes = audio | ending.changes | enhancement_of(self._services, record.session)
-        ended = await record.apply(evolve(event, error=problems), **changes)
+        ended = await self._apply(record, evolve(event, error=problems), **changes)
         await ending.forget_words()
         await self._give_back(ended)
         return ended
@@ -138,9 +139,11 @@ class Orphans:
             # Not when we noticed: the grace begins when the worker was last heard of.
             at = min(found.lease_expires_at, self._clock.now())
             if is_legal(found, lost := WorkerLost(at=at)):
-                await record.apply(lost)
+                await self._apply(record, lost)
             await self._give_back(found)
         await self.pass_time(record)
+        if found.lease_expires_at is not None:
+            self._telemetry.swept(record.session)
         if record.session.state is not SessionState.ENDED:
             await self._sessions.release_lease(found.id, epoch=lease.epoch)
 
@@ -155,8 +158,16 @@ class Orphans:
         event = RecordingLinked(at=now, partial=audio.get("audio_partial", session.audio_partial))
         changes = audio | ending.changes | enhancement_of(self._services, session)
         await record.apply(event, error=error or session.error, **changes)
+        self._telemetry.stopped(session)
+        self._telemetry.swept(session)
         await ending.forget_words()
         await self._give_back(session)
+
+    async def _apply(self, record: SessionRecord, event: SessionEvent, **changes: Any) -> Session:
+        before = record.session
+        after = await record.apply(event, **changes)
+        self._telemetry.changed(before, after)
+        return after
 
     async def _results(self, session: Session) -> tuple[Ending, dict[str, Any], str | None]:
         """Make the files of a session whose worker is gone; what failed is told as text."""

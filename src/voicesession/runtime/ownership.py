@@ -7,6 +7,7 @@ through here, and what is then owed is done here, in the same way for all of the
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from ..core.errors import (
     InvalidState,
     LeaseLost,
     SessionNotFound,
+    WrongThread,
 )
 from ..core.events import (
     EndRequested,
@@ -26,6 +28,7 @@ from ..core.events import (
     ShutdownBegan,
     TransportLost,
 )
+from ..core.identity import shortened
 from ..core.journal import JournalEntry
 from ..core.life import Reaction, is_legal, reactions
 from ..core.session import Session
@@ -54,6 +57,7 @@ class Ownership:
         self._finishing = anyio.Lock()
         self._finished = False
         self._drain: Callable[[], Awaitable[None]] | None = None
+        self._thread = threading.get_ident()
         self.is_lost = False
         self.scope = Scope(session.tenant_id)
         self.listeners = Listeners()
@@ -98,6 +102,7 @@ class Ownership:
             InvalidState: An event is not legal now.
             LeaseLost: Another worker owns the session.
         """
+        self._check_thread()
         if self.is_lost:
             raise LeaseLost(self.session.id, self._lease.epoch)
         try:
@@ -118,10 +123,14 @@ class Ownership:
         Twice is harmless. A step that fails is recorded in ``error``, and the next one
         still runs.
         """
+        self._check_thread()
         async with self._finishing:
             if not self._finished and not self.is_lost:
                 self._finished = True
-                await self._finish(reason, error)
+                with self._services.telemetry.operation(
+                    "finish", self._services.clock, session_id=self.session.id
+                ):
+                    await self._finish(reason, error)
         return self.session
 
     async def give_up(self) -> None:
@@ -202,6 +211,10 @@ class Ownership:
             await self.spending.pass_time()
 
     # --- inside ------------------------------------------------------------------------------
+
+    def _check_thread(self) -> None:
+        if self._thread != threading.get_ident():
+            raise WrongThread(f"session …{shortened(self.session.id)} belongs to another thread")
 
     def _changed(self, before: Session, after: Session, entries: tuple[JournalEntry, ...]) -> None:
         self._owed += reactions(before, after)

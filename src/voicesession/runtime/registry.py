@@ -61,6 +61,7 @@ class Registry:
             # Before the session is there, so that it never is without its limit.
             await self._limit(session, template.audio_budget_us)
         await self._sessions.commit(Change(session=session, expected_seq=None, entries=(entry,)))
+        self._services.telemetry.changed(new, session)
         return session
 
     async def load(self, session_id: str) -> SessionRecord:

@@ -25,6 +25,7 @@ from ..runtime.live import VoiceSession
 from ..runtime.manager import SessionManager
 from ..runtime.pipeline import Pipeline, SessionConfig
 from ..runtime.services import Services
+from ..runtime.telemetry import Telemetry
 from ..stores.memory import MemoryStorage
 from .phone import Phone
 from .scripted import (
@@ -64,6 +65,7 @@ class Stage:
         storage: Storage | None = None,
         recorder: Recorder | None = None,
         life: LifePolicy | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self.clock = SteppedClock(START)
         self.lexicon = Lexicon()
@@ -74,6 +76,7 @@ class Stage:
                 recorder=recorder,
                 life=life or LifePolicy(),
                 clock=self.clock,
+                telemetry=telemetry or Telemetry(),
                 worker_id="stage",
             )
         )

@@ -23,6 +23,7 @@ from ..runtime.clock import SystemClock
 from ..runtime.manager import SessionManager
 from ..runtime.parameters import SessionParameters
 from ..runtime.services import Services
+from ..runtime.telemetry import Telemetry
 from .recordings import CHECKPOINT, recording_at
 from .stores import storage_at
 
@@ -36,9 +37,10 @@ class Options(TypedDict, total=False):
     may take for what, ``admission`` how many may be open at once, ``budgets`` what a session
     does when a budget is used up, and ``lease`` for how long a worker that is not heard of keeps
     its sessions. ``prices`` knows what engines cost, such as `voicesession.pricing.prices` does;
-    without it no money is counted. ``defaults`` are the parameters of a new
-    session for which neither its template nor its caller says anything. ``rooms`` lets callers
-    into rooms that another server runs: `voicesession.integrations.livekit.LiveKitRooms`.
+    without it no money is counted. ``telemetry`` tells other providers of OpenTelemetry than the
+    global ones. ``defaults`` are the parameters of a new session for which neither its template
+    nor its caller says anything. ``rooms`` lets callers into rooms that another server runs:
+    `voicesession.integrations.livekit.LiveKitRooms`.
     """
 
     clock: Clock
@@ -47,6 +49,7 @@ class Options(TypedDict, total=False):
     budgets: BudgetPolicy
     prices: PriceBook
     lease: timedelta
+    telemetry: Telemetry
     defaults: SessionParameters
     rooms: RoomService
 

@@ -32,7 +32,7 @@ from ..happenings import (
 from ..record import Running
 from .reporting import Telemetry, seconds, state_of
 
-__all__ = ("SessionWatch", "TurnOutcome")
+__all__ = ("SessionWatch", "TurnOutcome", "providers_of")
 
 _OVER: Final = frozenset({TurnState.LISTENING, TurnState.AWAY, TurnState.ENDED})
 
@@ -42,12 +42,13 @@ class TurnOutcome(StrEnum):
 
     ANSWERED = "answered"
     INTERRUPTED = "interrupted"
+    """By the user, by the host, or because the session was stopped."""
     UNANSWERED = "unanswered"
     """Nothing was heard of an answer: it failed, or there was none."""
     REOPENED = "reopened"
     """The user went on before the answer was heard."""
     BROKEN_OFF = "broken_off"
-    """The session stood still, ended or was lost before the answer was over."""
+    """The session stood still or was lost before the answer was over."""
 
 
 class SessionWatch:
@@ -151,12 +152,18 @@ class SessionWatch:
         turn, self._turn = self._turn, None
         if turn is None:
             return
-        turn.set_attribute("outcome", outcome)
         # Who is at work by now: another engine may have taken over in between.
-        for stage, engine in self._engines.items():
-            turn.set_attribute("provider" if stage is Stage.AGENT else f"provider.{stage}", engine)
+        turn.set_attributes({"outcome": outcome, **providers_of(self._engines)})
         turn.end()
         self._instruments.turns.add(1, {"outcome": outcome})
+
+
+def providers_of(engines: Mapping[Stage, str]) -> dict[str, str]:
+    """Return how a span names *engines*: who answers is the ``provider``."""
+    return {
+        "provider" if stage is Stage.AGENT else f"provider.{stage}": engine
+        for stage, engine in engines.items()
+    }
 
 
 _TAKEN: Final[Mapping[type[Any], Callable[[SessionWatch, Any], None]]] = MappingProxyType(
