@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Unpack
 
-from ..core.errors import InvalidState, InvalidValue
+from ..core.errors import InvalidState, InvalidValue, SessionNotFound
 from ..core.events import DetailsChanged, PauseRequested
 from ..core.identity import SessionId, TenantId, checked_id
 from ..core.journal import JournalEntry
@@ -14,7 +14,7 @@ from ..core.metadata import metadata_json
 from ..core.session import Session
 from ..core.states import EndReason, SessionState, SessionStatus
 from ..core.transcript import Transcript
-from ..ports.storage import Order, Page, Scope, SessionQuery
+from ..ports.storage import EVERYTHING, Order, Page, Scope, SessionQuery
 from .budgets import BudgetTracker
 from .commands import Commands
 from .erasure import erase
@@ -105,6 +105,14 @@ class SessionCatalogue(Operating):
             SessionNotFound: There is none of this id for this tenant.
         """
         return await self._commands.load(session_id)
+
+    async def is_known(self, session_id: str) -> bool:
+        """Whether any tenant has a session of this id: a reason to say no, and nothing else."""
+        try:
+            await self._services.storage.sessions.load(SessionId(session_id), EVERYTHING)
+        except SessionNotFound:
+            return False
+        return True
 
     @operation
     async def find(self, **filters: Unpack[SessionFilters]) -> Page:

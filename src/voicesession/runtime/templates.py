@@ -8,11 +8,12 @@ from typing import Any, TypedDict, Unpack
 
 from attrs import evolve
 
+from ..core.errors import TemplateNotFound
 from ..core.identity import RANDOM_BYTES, TenantId, uuid7_hex
 from ..core.instants import duration_us
 from ..core.metadata import metadata_json
 from ..core.templates import SessionTemplate, TemplateId
-from ..ports.scope import Scope
+from ..ports.scope import EVERYTHING, Scope
 from .services import Services
 
 __all__ = ("TemplateFields", "Templates")
@@ -90,6 +91,14 @@ class Templates:
             TemplateNotFound: There is none of this id for this tenant.
         """
         return await self._store.get(TemplateId(template_id), self._scope)
+
+    async def is_known(self, template_id: str) -> bool:
+        """Whether any tenant has a template of this id: a reason to say no, and nothing else."""
+        try:
+            await self._store.get(TemplateId(template_id), EVERYTHING)
+        except TemplateNotFound:
+            return False
+        return True
 
     async def find(
         self, *, after: str | None = None, limit: int = 100

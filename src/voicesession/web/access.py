@@ -8,7 +8,7 @@ is not there: a 404, unless the host wants it told.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from ..core.errors import AccessDenied, InvalidValue, SessionNotFound, VoiceSessionError
 from ..core.identity import checked_id
@@ -17,13 +17,16 @@ from .call import Call
 from .principal import Permission, Reach
 from .refusals import NotFound
 
-__all__ = ("foreign", "user_meant", "visible")
+__all__ = ("FOREIGN", "foreign", "user_meant", "visible")
+
+FOREIGN: Final = "it belongs to somebody else"
+"""All that is ever told of it, and only where the host wants it told."""
 
 
 def foreign(call: Call[Any, Any], hidden: VoiceSessionError) -> VoiceSessionError:
     """Return the error for what belongs to somebody else; *hidden* says that it is not there."""
     if call.options.reveal_foreign:
-        return AccessDenied("it belongs to somebody else")
+        return AccessDenied(FOREIGN)
     return hidden
 
 

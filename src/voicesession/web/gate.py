@@ -15,12 +15,13 @@ from typing import Any, Final
 from attrs import evolve
 from pydantic import BaseModel
 
-from ..core.errors import AccessDenied, VoiceSessionError
+from ..core.errors import AccessDenied, SessionNotFound, TemplateNotFound, VoiceSessionError
 from ..core.identity import TenantId
 from ..ports.clock import Clock
 from ..runtime.clock import SystemClock
 from ..runtime.manager import SessionManager
 from ..schemas.requests import Whose
+from .access import FOREIGN
 from .call import Answer, Call, Request, json_answer
 from .options import WebOptions
 from .parsing import body_as, query_as
@@ -136,7 +137,8 @@ class Gate:
             call = self._call(route, request, voice, principal or _NOBODY)
             answer = await route.endpoint(call)
         except Exception as error:  # noqa: BLE001  # whatever it is, the caller gets an answer
-            return self.refuse(error, what=route.name)
+            told = await self._revealed(error, voice)
+            return self.refuse(told, what=route.name)
         return _secured(answer)
 
     def refuse(self, error: Exception, *, what: str = "a call") -> Answer:
@@ -178,6 +180,16 @@ class Gate:
             body=body,
         )
 
+    async def _revealed(self, error: Exception, voice: SessionManager) -> Exception:
+        """What is hidden because it is another tenant's, as a host may want it told."""
+        is_hidden = False
+        if self.options.reveal_foreign:
+            if isinstance(error, SessionNotFound):
+                is_hidden = await voice.is_known(error.session_id)
+            elif isinstance(error, TemplateNotFound):
+                is_hidden = await voice.templates.is_known(error.template_id)
+        return AccessDenied(FOREIGN) if is_hidden else error
+
     def _of_tenant(
         self, voice: SessionManager, principal: Principal, *said: BaseModel
     ) -> SessionManager:
@@ -188,7 +200,7 @@ class Gate:
         if principal.any_tenant and len(tenants) <= 1:
             return voice.for_tenant(next(filter(None, tenants), voice.tenant_id))
         if self.options.reveal_foreign:
-            raise AccessDenied("it belongs to somebody else")
+            raise AccessDenied(FOREIGN)
         raise NotFound("there is nothing of that tenant here")
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import anyio
 
-from ...core.errors import DeadlineExceeded
+from ...core.errors import DeadlineExceeded, Draining
 from ...schemas.requests import Nothing
 from ..call import Answer, Call, json_answer
 
@@ -21,7 +21,9 @@ async def healthz(_call: Call[Nothing, Nothing]) -> Answer:
 
 
 async def readyz(call: Call[Nothing, Nothing]) -> Answer:
-    """Say that new sessions are welcome: the store answers."""
+    """Say that new sessions are welcome: the store answers, and nobody has said to leave."""
+    if call.voice.is_draining:
+        raise Draining("this worker is leaving; another one takes new sessions")
     with anyio.move_on_after(_TAKES_AT_MOST_S):
         await call.voice.find(limit=1)
         return json_answer({"status": "ready"})
