@@ -43,7 +43,7 @@ class PostgresDatabase:
         self._connections = connections
         self._sql = _dialect(schema)
         self._running: set[asyncio.Task[Any]] = set()
-        self._gathering = Gathering(self._swap, lambda change: self._write(lambda: commit(change)))
+        self._gathering = Gathering(self._swap, self._start)
 
     async def read(self, makes_script: MakesScript[T], /) -> T:
         return await self._as_a_task(lambda: self._read(makes_script, _ON_ONE_STATE))
@@ -58,10 +58,8 @@ class PostgresDatabase:
         return await self.write(makes_script)  # what is deleted here goes at the next vacuum
 
     async def commit(self, change: Change, /) -> None:
-        if change.expected_seq is None:
+        if change.expected_seq is None or not await self._swapped(change):
             await self.write(lambda: commit(change))
-        else:
-            await self._as_a_task(lambda: self._gathering.commit(change))
 
     async def aclose(self) -> None:
         """Wait for what still goes on although nobody waits for it any more."""
@@ -72,13 +70,17 @@ class PostgresDatabase:
 
     async def _as_a_task(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         require_asyncio("PostgresStorage")
-        task = asyncio.get_running_loop().create_task(work())
+        return await _outcome(self._start(work()))
+
+    async def _swapped(self, change: Change) -> bool:
+        require_asyncio("PostgresStorage")
+        return await _outcome(self._gathering.join(change))
+
+    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        # A task of its own, and so whole even if asyncio cancels its caller. It ends by its own
-        # deadlines; this one is never met.
-        async with shielded(_ENDS_WITHIN_US):
-            return await asyncio.shield(task)
+        return task
 
     async def _read(self, makes_script: MakesScript[T], begin: str | None) -> T:
         return await _in_time(lambda: self._run(makes_script, begin), repeats_unknown=True)
@@ -120,6 +122,13 @@ class PostgresDatabase:
             return ()
         records = await connection.fetch(compiled.text, *compiled.places(values))
         return as_the_codec_wrote(records)
+
+
+async def _outcome(of: asyncio.Future[T]) -> T:
+    # It goes on even if asyncio cancels its caller. It ends by its own deadlines; this one is
+    # never met.
+    async with shielded(_ENDS_WITHIN_US):
+        return await asyncio.shield(of)
 
 
 async def _in_time(work: Callable[[], Coroutine[Any, Any, T]], *, repeats_unknown: bool) -> T:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -27,33 +27,41 @@ class _Waiting:
 
 
 class Gathering:
-    """Writes many commits at once as far as that is possible, and the others one by one."""
+    """Writes many commits at once, as far as that is possible.
+
+    Args:
+        swap: Writes commits of different sessions; returns the ids of those it could.
+        start: Has work go on by itself, whoever is cancelled.
+    """
 
     def __init__(
         self,
         swap: Callable[[Sequence[Change]], Awaitable[frozenset[str]]],
-        write_alone: Callable[[Change], Awaitable[None]],
+        start: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         self._swap = swap
-        self._write_alone = write_alone
+        self._start = start
         self._waiting: list[_Waiting] = []
-        self._swapping: asyncio.Task[None] | None = None
+        self._is_swapping = False
 
-    async def commit(self, change: Change) -> None:
-        """Write *change*, with others or alone."""
+    def join(self, change: Change) -> asyncio.Future[bool]:
+        """Have *change* written with others that wait; return whether it was, when it is known.
+
+        What was not is to be written alone, which tells why.
+        """
         waiting = _Waiting(change)
         self._waiting.append(waiting)
-        if self._swapping is None:
-            self._swapping = asyncio.get_running_loop().create_task(self._swap_waiting())
-        if not await waiting.was_swapped:
-            await self._write_alone(change)
+        if not self._is_swapping:
+            self._is_swapping = True
+            self._start(self._swap_waiting())
+        return waiting.was_swapped
 
     async def _swap_waiting(self) -> None:
         try:
             while self._waiting:
                 await self._swap_some(self._next())
         finally:
-            self._swapping = None
+            self._is_swapping = False
 
     async def _swap_some(self, together: Sequence[_Waiting]) -> None:
         try:
