@@ -260,8 +260,7 @@ def main() -> None:
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(dir=Path.cwd()) as folder,
-        tempfile.TemporaryDirectory() as data,
-        PostgresServer(Path(data) / "pg", in_a_hurry=False) as server,
+        PostgresServer(in_a_hurry=False) as server,
     ):
         results = asyncio.run(measure(server, Path(folder), options))
     if options.json:

@@ -7,9 +7,9 @@ from tests.servers.postgres_server import PostgresServer
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Generator[PostgresServer]:
+def postgres() -> Generator[PostgresServer]:
     """A real server, for this process alone."""
-    with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
+    with PostgresServer() as server:
         yield server
 
 

