@@ -26,6 +26,7 @@ __all__ = (
     "EventsQuery",
     "LimitQuery",
     "ListQuery",
+    "NewRoom",
     "NewSession",
     "NewTemplate",
     "Nothing",
@@ -199,6 +200,13 @@ class NewSession(Whose, _Body):
     client_version: _Name | None = None
     key_hash: _Name | None = Field(None, description="Of the namespace's key; never returned.")
     session_template_id: _Id | None = None
+
+
+class NewRoom(Whose, _Body):
+    """A session to be started in a room of its own."""
+
+    session_template_id: _Id
+    user_id: _Name | None = None
 
 
 class RemainingWanted(_Body):

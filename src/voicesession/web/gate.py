@@ -168,7 +168,8 @@ class Gate:
     ) -> Call[Any, Any]:
         _require_any(principal, route.permissions)
         query = query_as(route.query, request.query)
-        body = body_as(route.body, request.body, request.headers.get("content-type", ""))
+        said = b"" if route.reads_raw else request.body
+        body = body_as(route.body, said, request.headers.get("content-type", ""))
         return Call(
             voice=self._of_tenant(voice, principal, query, body) if route.permissions else voice,
             principal=principal,

@@ -29,7 +29,7 @@ _FURTHER: Final[dict[str, dict[int, str]]] = {
 def operation_of(route: Route) -> dict[str, Any]:
     """Return what a caller may say, for the operation of *route*."""
     operation: dict[str, Any] = {"parameters": [*_path(route), *_query(route), *_headers(route)]}
-    if route.takes_body:
+    if route.takes_body and not route.reads_raw:
         operation["requestBody"] = {
             "required": any(field.is_required() for field in route.body.model_fields.values()),
             "content": {JSON: {"schema": _inlined(route.body)}},

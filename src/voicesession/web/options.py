@@ -11,10 +11,13 @@ from attrs import field, frozen
 from .forwarding import Network, networks
 from .rates import Rate
 
-__all__ = ("KeyHashCheck", "WebOptions")
+__all__ = ("KeyHashCheck", "WebOptions", "WebhookTaker")
 
 KeyHashCheck: TypeAlias = Callable[[str, str], Awaitable[bool]]
 """``verify_key_hash(namespace_id, key_hash)``: whether it is the hash of the namespace's key."""
+
+WebhookTaker: TypeAlias = Callable[[bytes, str | None], Awaitable[object]]
+"""Takes a body, as it came, and the header ``Authorization``; AccessDenied if it is not signed."""
 
 
 @frozen(kw_only=True)
@@ -29,6 +32,7 @@ class WebOptions:
         reveal_foreign: Answer 403, and not 404, for another user's session.
         verify_key_hash: Where it is set, each new session must name the hash of its
             namespace's key, and this must agree.
+        livekit_webhook: Takes LiveKit's events, such as ``LiveKitWebhooks(…).receive``.
         heartbeat: A stream of events says something at least so often.
         look_again: How often a stream of events looks for new ones.
         signed_urls_for: How long a URL that a recording is fetched from holds.
@@ -46,6 +50,7 @@ class WebOptions:
     rate: Rate | None = field(factory=Rate)
     reveal_foreign: bool = False
     verify_key_hash: KeyHashCheck | None = None
+    livekit_webhook: WebhookTaker | None = None
     heartbeat: timedelta = timedelta(seconds=15)
     look_again: timedelta = timedelta(milliseconds=500)
     signed_urls_for: timedelta = timedelta(minutes=5)

@@ -18,6 +18,7 @@ from ..schemas.belongings import SessionStats, SessionTask, TranscriptDocument
 from ..schemas.budgets import BudgetAnswer
 from ..schemas.journal import Events
 from ..schemas.records import Deleted, SessionAnswer, SessionPage
+from ..schemas.rooms import RoomAnswer
 from ..schemas.templates import TemplateAnswer, TemplateDeleted, TemplatePage
 from .call import Answer, Call
 from .endpoints import (
@@ -30,6 +31,7 @@ from .endpoints import (
     health,
     lists,
     records,
+    rooms,
     templates,
     transcripts,
 )
@@ -57,6 +59,7 @@ class Route:
         path: Behind a prefix for sessions; as it stands for the others.
         permissions: Any one of them lets a caller in; none: nobody is asked who they are.
         answer: The model of a JSON answer.
+        reads_raw: Its endpoint reads the body by itself, whatever it is.
         media_types: What else, or instead, comes back.
         headers: What a caller may say in them, by name.
         errors: Statuses beyond those that every call may have.
@@ -69,6 +72,7 @@ class Route:
     permissions: frozenset[Permission]
     query: type[BaseModel] = requests.Query
     body: type[BaseModel] = requests.Nothing
+    reads_raw: bool = False
     status: int = 200
     answer: Any = None
     media_types: tuple[str, ...] = ()
@@ -90,7 +94,7 @@ class Route:
     @property
     def takes_body(self) -> bool:
         """Whether anything may be said in a body."""
-        return self.body is not requests.Nothing
+        return self.reads_raw or self.body is not requests.Nothing
 
 
 _CHANGE: Final = ("PATCH", "PUT")
@@ -233,6 +237,28 @@ SESSION_ROUTES: Final[tuple[Route, ...]] = (
         answer=list[SessionTask],
         errors=(404,),
     ),
+    Route(
+        name="start_session",
+        methods=("POST",),
+        path="/start",
+        endpoint=rooms.start,
+        permissions=WRITE,
+        body=requests.NewRoom,
+        status=201,
+        answer=RoomAnswer,
+        errors=(404, 502),
+        tag="rooms",
+    ),
+    Route(
+        name="refresh_token",
+        methods=("POST",),
+        path="/{session_id}/token",
+        endpoint=rooms.token,
+        permissions=WRITE,
+        answer=RoomAnswer,
+        errors=(404, 409, 410),
+        tag="rooms",
+    ),
 )
 """Mounted behind each prefix for sessions."""
 
@@ -332,6 +358,18 @@ STANDING_ROUTES: Final[tuple[Route, ...]] = (
         answer=BudgetAnswer,
         errors=(404,),
         tag="budgets",
+    ),
+    Route(
+        name="livekit_webhook",
+        methods=("POST",),
+        path="/v1/livekit/webhook",
+        endpoint=rooms.webhook,
+        permissions=ANYBODY,
+        query=requests.Nothing,
+        reads_raw=True,
+        answer=dict[str, str],
+        errors=(403, 404),
+        tag="rooms",
     ),
     Route(
         name="healthz",
