@@ -16,7 +16,8 @@ from .auth.nobody import NobodyAsked
 from .gate import Gate
 from .options import WebOptions
 from .principal import Authenticator
-from .routes import SESSION_ROUTES, STANDING_ROUTES, Route
+from .routes import SESSION_ROUTES, STANDING_ROUTES
+from .routing import Route
 
 __all__ = ("DEFAULT_PREFIXES", "Face", "Mounted", "PipelineMaker")
 

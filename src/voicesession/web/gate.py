@@ -35,7 +35,7 @@ from .principal import (
 )
 from .rates import RateLimiter
 from .refusals import NotFound, RangeNotSatisfiable, RateLimited, TooLarge
-from .routes import Route
+from .routing import Route
 from .statuses import PROBLEM_TYPE, problem_of, retry_after_s, status_of
 from .streams import Streams
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from ..schemas.problems import Problem
 from .call import JSON
-from .routes import Route
+from .routing import Route
 from .statuses import PROBLEM_TYPE, STATUSES
 
 __all__ = ("operation_of", "responses_of")
