@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from attrs import frozen
+from attrs import field, frozen
 
+from ..core.meters import Meter, quantity
 from ..core.session import Session
 from ..core.utterance import Utterance
 
-__all__ = ("Agent", "HangUp", "HoldsConnections", "Prompt", "ReplyPart", "ToolCall")
+__all__ = (
+    "Agent",
+    "HangUp",
+    "HoldsConnections",
+    "Prompt",
+    "ReplyPart",
+    "TokensUsed",
+    "ToolCall",
+)
 
 
 @frozen(kw_only=True)
@@ -62,7 +71,27 @@ class ToolCall:
     side_effects: bool = True
 
 
-ReplyPart: TypeAlias = str | HangUp | ToolCall
+def _is_count(_instance: object, attribute: Any, value: Any) -> None:
+    quantity(Meter(f"llm_{attribute.name}_tokens"), value)
+
+
+@frozen(kw_only=True)
+class TokensUsed:
+    """Yielded by an agent whose model has told what it used: since the last time it said so.
+
+    Attributes:
+        input: Tokens read, also those that the model had in its cache.
+        output: Tokens written.
+
+    Raises:
+        InvalidValue: A count is no whole number, or negative.
+    """
+
+    input: int = field(validator=_is_count)
+    output: int = field(validator=_is_count)
+
+
+ReplyPart: TypeAlias = str | HangUp | ToolCall | TokensUsed
 
 
 class Agent(Protocol):
@@ -75,7 +104,8 @@ class Agent(Protocol):
         """Yield the reply in pieces of text, as they come.
 
         Closing the generator stops the work: the user has interrupted, or said more.
-        A reply without text is allowed: the floor goes back to the user.
+        A reply without text is allowed: the floor goes back to the user. What the model
+        used may be told at any point, after a HangUp as well.
 
         Raises:
             ProviderError: The agent failed; what was yielded before is spoken.

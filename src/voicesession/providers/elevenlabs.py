@@ -88,7 +88,7 @@ class ElevenLabsTextToSpeech:
             NAME, api_key=api_key, base_url=base_url, home=HOME, environment=ENVIRONMENT
         )
         self._path = f"/v1/text-to-speech/{quote(voice, safe='')}/stream-input"
-        self._model = model
+        self.model = model
         self._patience_s = patience.total_seconds()
         self.audio_format = AudioFormat(sample_rate=sample_rate)
         self.limits = EngineLimits(
@@ -104,7 +104,7 @@ class ElevenLabsTextToSpeech:
             return
         if len(text) > (self.limits.longest_text or len(text)):
             raise ProviderError(
-                NAME, f"{len(text)} characters; {self._model} speaks {self.limits.longest_text}"
+                NAME, f"{len(text)} characters; {self.model} speaks {self.limits.longest_text}"
             )
         link = await self._connect(language)
         try:
@@ -126,11 +126,11 @@ class ElevenLabsTextToSpeech:
 
     async def _connect(self, language: str) -> WebSocketLink:
         query: dict[str, str | list[str]] = {
-            "model_id": self._model,
+            "model_id": self.model,
             "output_format": f"pcm_{self.audio_format.sample_rate}",
             "sync_alignment": "true",
         }
-        if language != "auto" and self._model.endswith(_TAKE_LANGUAGE):
+        if language != "auto" and self.model.endswith(_TAKE_LANGUAGE):
             query["language_code"] = language.replace("_", "-").partition("-")[0].lower()
         key = self._account.key
         return await WebSocketLink.open(

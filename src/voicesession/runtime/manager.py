@@ -13,7 +13,7 @@ from ..core.errors import SessionAlreadyActive
 from ..core.identity import DEFAULT_TENANT, SessionId
 from .catalogue import SessionCatalogue
 from .handle import SessionHandle
-from .happenings import EnginesJoined, Stage
+from .happenings import EnginesJoined
 from .live import VoiceSession
 from .pipeline import Pipeline, SessionConfig
 from .services import Services
@@ -128,8 +128,9 @@ class SessionManager(SessionCatalogue):
         """
         async with AsyncExitStack() as stack:
             handle = await stack.enter_async_context(self.attach(session_id, take_over=take_over))
-            joined = _joined(pipeline)
+            joined = EnginesJoined({stage: c.name for stage, c in pipeline.chains.items()})
             handle.tell(joined)
+            handle.ownership.spending.engage(pipeline.chains)
             call = VoiceSession(handle, pipeline, self._services, config or SessionConfig())
             with self._operation("converse", session_id) as span:
                 span.set_attributes(providers_of(joined.engines))
@@ -186,13 +187,3 @@ class SessionManager(SessionCatalogue):
         """
         with self._operation("drain"):
             return await self._worker.drain.run(within)
-
-
-def _joined(pipeline: Pipeline) -> EnginesJoined:
-    return EnginesJoined(
-        {
-            Stage.STT: pipeline.stt.name,
-            Stage.TTS: pipeline.tts.name,
-            Stage.AGENT: pipeline.agent.name,
-        }
-    )

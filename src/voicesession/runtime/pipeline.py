@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -19,7 +20,8 @@ from ..ports.speech import (
     TurnDetector,
     VoiceActivityDetector,
 )
-from .chain import Chain
+from .chain import Chain, Engine
+from .happenings import Stage
 from .hooks import Hooks
 
 __all__ = ("Pipeline", "SessionConfig", "Timeouts")
@@ -57,6 +59,11 @@ class Pipeline:
     agent: Chain[Agent] = field(converter=_agent)
     noise: NoiseSuppressor | None = None
     turns: TurnDetector | None = None
+
+    @property
+    def chains(self) -> Mapping[Stage, Chain[Engine]]:
+        """The chains, by what they do."""
+        return {Stage.STT: self.stt, Stage.TTS: self.tts, Stage.AGENT: self.agent}
 
 
 _NOTHING: Final = timedelta()

@@ -3,28 +3,34 @@ One reply, from the agent's first word to the last sample of its audio.
 
 The text is cut into sentences as it comes, and each is synthesised while the agent goes
 on; what this finds out is reported to the floor, which alone decides what is heard.
+
+What the engines use for it is told as it happens, but for a reply that was begun before the turn
+was over: whether that was wanted, or waste, is known when it is committed, or dropped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import anyio
 
 from ..core.errors import ProviderError, VoiceSessionError
 from ..core.floor.effects import ReplyId
 from ..core.heard import SpeechMark
+from ..core.meters import Meter
 from ..core.sentences import SentenceCutter
-from ..ports.agent import Agent, HangUp, Prompt, ReplyPart, ToolCall
+from ..ports.agent import Agent, HangUp, Prompt, TokensUsed, ToolCall
 from ..ports.speech import TextToSpeech
 from .busy import Busy
-from .chain import Link
+from .chain import Engine, Link
 from .engines import Engines, as_provider_error
 from .synthesis import Synthesis
 
 __all__ = ("Reply", "ReplySink")
+
+E = TypeVar("E", bound=Engine)
 
 
 class ReplySink(Protocol):
@@ -80,23 +86,33 @@ class Reply:
                 reply_id, pcm, text_end=text_end, marks=marks
             ),
             room=lambda: sink.room(reply_id),
+            used=lambda link, count: self._use(tts, link, {Meter.TTS_CHARACTERS: count}),
         )
+        self._uncommitted: list[Callable[[bool], None]] = []
         self._committed = anyio.Event()
         self._has_effects = False
         self._failure: ProviderError | None = None
 
     async def answer(self, agents: Engines[Agent], prompt: Prompt) -> None:
         """Have *prompt* answered, and speak the answer while it comes."""
-        failure = await self._write(agents, prompt)
-        self._sink.text_finished(self.id, failure)
-        await self._finish()
+        try:
+            failure = await self._write(agents, prompt)
+            self._sink.text_finished(self.id, failure)
+            await self._finish()
+            if self._uncommitted:
+                with self._busy.resting():
+                    await self._committed.wait()
+        finally:
+            self._tell_use(wasted=True)
 
     def commit(self) -> None:
         """Take that the turn is over: tools that change something may be called now."""
         self._committed.set()
+        self._tell_use(wasted=False)
 
     async def say(self, text: str) -> None:
         """Speak *text*, which the floor knows already."""
+        self.commit()
         await self._speak_all(self._cutter.push(text))
         await self._finish()
 
@@ -126,13 +142,31 @@ class Reply:
             async for part in parts:
                 agents.waited(link, patience.rest())
                 agents.took_over(link)
-                await self._take(part)
+                if isinstance(part, TokensUsed):
+                    used = {
+                        Meter.LLM_INPUT_TOKENS: part.input,
+                        Meter.LLM_OUTPUT_TOKENS: part.output,
+                    }
+                    self._use(agents, link, used)
+                else:
+                    await self._take(part)
                 # How long a tool takes is not the agent's fault.
                 if not isinstance(part, ToolCall):
                     patience.renew()
         agents.succeeded(link)
 
-    async def _take(self, part: ReplyPart) -> None:
+    def _use(self, engines: Engines[E], link: Link[E], used: Mapping[Meter, int]) -> None:
+        if self._committed.is_set():
+            engines.used(link, used)
+        else:
+            self._uncommitted.append(lambda wasted: engines.used(link, used, wasted=wasted))
+
+    def _tell_use(self, *, wasted: bool) -> None:
+        uncommitted, self._uncommitted = self._uncommitted, []
+        for tell in uncommitted:
+            tell(wasted)
+
+    async def _take(self, part: str | HangUp | ToolCall) -> None:
         if isinstance(part, HangUp):
             self._sink.hang_up_after(self.id)
         elif isinstance(part, ToolCall):

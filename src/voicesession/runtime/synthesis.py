@@ -32,6 +32,7 @@ class Synthesis:
         queue: Takes audio at *sample_rate*, the end of the text it leads up to, and marks
             within the whole reply; returns the length of all audio so far, in us.
         room: Returns once some of that has been played.
+        used: Told how many characters an engine was given, once it has begun to speak them.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Synthesis:
         sample_rate: int,
         queue: Callable[[bytes, int, tuple[SpeechMark, ...]], int],
         room: Callable[[], Awaitable[None]],
+        used: Callable[[Link[TextToSpeech], int], None],
     ) -> None:
         self._engines = engines
         self._busy = busy
@@ -50,6 +52,7 @@ class Synthesis:
         self._sample_rate = sample_rate
         self._queue = queue
         self._room = room
+        self._used = used
         self._link: Link[TextToSpeech] | None = None
         self._resampler: Resampler | None = None
         self._given_text = 0
@@ -85,6 +88,7 @@ class Synthesis:
     async def _speak_with(self, link: Link[TextToSpeech], text: str) -> None:
         await self._change_to(link)
         base_text, base_us = self._said_text, self._made_us
+        is_paid = False
         async with (
             self._engines.patience(link) as patience,
             aclosing(link.engine.speak(text, language=self._language)) as pieces,
@@ -92,6 +96,9 @@ class Synthesis:
             async for piece in pieces:
                 self._engines.waited(link, patience.rest())
                 self._engines.took_over(link)
+                if not is_paid:
+                    is_paid = True
+                    self._used(link, len(text))
                 marks = tuple(
                     SpeechMark(base_text + mark.text_end, base_us + mark.at_us)
                     for mark in piece.marks

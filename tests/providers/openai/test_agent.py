@@ -19,7 +19,14 @@ from voicesession.core.errors import (
     ProviderUnavailable,
 )
 from voicesession.core.utterance import Speaker, Utterance, UtteranceId
-from voicesession.ports.agent import Agent, HoldsConnections, Prompt, ReplyPart, ToolCall
+from voicesession.ports.agent import (
+    Agent,
+    HoldsConnections,
+    Prompt,
+    ReplyPart,
+    TokensUsed,
+    ToolCall,
+)
 from voicesession.providers.openai import OpenAIAgent, Tool
 from voicesession.testing.contracts.speech import AgentContract, a_prompt
 
@@ -30,12 +37,18 @@ def agent_at(server: OpenAIServer, **settings: Any) -> OpenAIAgent:
     return OpenAIAgent("gpt-x", api_key=KEY, base_url=server.url, **settings)
 
 
-async def reply(agent: Agent, prompt: Prompt | None = None) -> list[ReplyPart]:
+async def whole_reply(agent: Agent, prompt: Prompt | None = None) -> list[ReplyPart]:
     async with aclosing(agent.reply(prompt or a_prompt())) as parts:
         heard = [part async for part in parts]
     if isinstance(agent, HoldsConnections):
         await agent.aclose()
     return heard
+
+
+async def reply(agent: Agent, prompt: Prompt | None = None) -> list[ReplyPart]:
+    """The reply without what it cost."""
+    parts = await whole_reply(agent, prompt)
+    return [part for part in parts if not isinstance(part, TokensUsed)]
 
 
 def words(parts: list[ReplyPart]) -> str:
@@ -53,6 +66,16 @@ def said(speaker: Speaker, text: str) -> Utterance:
     return Utterance(id=UtteranceId(text), speaker=speaker, text=text, start_us=0, end_us=1)
 
 
+async def test_what_the_model_used_is_told_behind_each_of_its_answers(
+    server: OpenAIServer,
+) -> None:
+    server.replies = [[Call("weather", "{")], HELLO]
+    agent = agent_at(server)
+    first, *_, last = await whole_reply(agent)
+    assert first == last == TokensUsed(input=5, output=3)
+    assert agent.model == "gpt-x"
+
+
 async def test_the_model_is_told_the_conversation_as_it_was_heard(server: OpenAIServer) -> None:
     server.replies = [HELLO]
     history = [said(Speaker.USER, "Hi."), said(Speaker.AGENT, "Good morn"), said(Speaker.USER, " ")]
@@ -64,6 +87,7 @@ async def test_the_model_is_told_the_conversation_as_it_was_heard(server: OpenAI
     assert asked.body == {
         "model": "gpt-x",
         "stream": True,
+        "stream_options": {"include_usage": True},
         "messages": [
             {"role": "system", "content": "Be brief."},
             {"role": "user", "content": "Hi."},
@@ -130,6 +154,7 @@ async def test_a_call_that_nobody_gives_leave_to_is_never_made(server: OpenAISer
     weather = Weather(side_effects=True)
     agent = agent_at(server, tools=[weather.tool])
     async with aclosing(agent.reply(a_prompt())) as parts:
+        assert isinstance(await anext(parts), TokensUsed)
         part = await anext(parts)
         assert isinstance(part, ToolCall)
         assert part.side_effects

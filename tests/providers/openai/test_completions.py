@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from voicesession.ports.agent import TokensUsed
 from voicesession.providers.openai.completions import Completion
 
 
@@ -26,7 +27,7 @@ STREAM = b"".join(
         event({"tool_calls": [{"index": 0, "function": {"arguments": '{"a"'}}]}),
         event({"tool_calls": [{"index": 0, "function": {"arguments": ": 1}"}}]}),
         event({}, finish="tool_calls"),
-        b'data: {"choices": [], "usage": {}}\n\n',
+        b'data: {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 2}}\n\n',
         b"data: [DONE]\n\n",
     ]
 )
@@ -42,6 +43,7 @@ def test_a_stream_cut_anywhere_says_the_same(cuts: set[int]) -> None:
         {"id": "c", "type": "function", "function": {"name": "go", "arguments": '{"a": 1}'}}
     ]
     assert completion.is_whole
+    assert completion.used == TokensUsed(input=7, output=2)
 
 
 def test_a_server_that_only_gives_a_reason_to_finish_is_whole_too() -> None:
@@ -50,6 +52,7 @@ def test_a_server_that_only_gives_a_reason_to_finish_is_whole_too() -> None:
     assert not completion.is_whole
     completion.add(event({}, finish="stop"))
     assert completion.is_whole
+    assert completion.used is None
 
 
 def test_a_refusal_of_the_model_is_said() -> None:
@@ -61,6 +64,13 @@ def test_a_refusal_of_the_model_is_said() -> None:
 def test_whatever_else_a_server_sends_is_nothing_or_refused(noise: bytes) -> None:
     with suppress(ValueError):
         assert Completion().add(b"data:" + noise.replace(b"\n", b"") + b"\n") == ""
+
+
+@pytest.mark.parametrize("count", ["-1", "1.5", "true", '"7"', "null"])
+def test_a_count_of_tokens_that_is_none_is_refused(count: str) -> None:
+    told = f'{{"choices": [], "usage": {{"prompt_tokens": {count}, "completion_tokens": 1}}}}'
+    with pytest.raises(ValueError, match=r".+"):
+        Completion().add(f"data: {told}\n".encode())
 
 
 @pytest.mark.parametrize("data", ["{", "7", "null", '"x"', '{"choices": [7]}', '{"error": {}}'])

@@ -92,6 +92,7 @@ class DeepgramSpeechToText:
         self._account = account(
             NAME, api_key=api_key, base_url=base_url, home=HOME, environment=ENVIRONMENT
         )
+        self.model = model
         self._patience_s = patience.total_seconds()
         self._query: dict[str, str | list[str]] = {
             "model": model,

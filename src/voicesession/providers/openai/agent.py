@@ -54,7 +54,8 @@ class OpenAIAgent:
     """Answers with a model behind ``/chat/completions``. Asyncio and Trio.
 
     The model is told what was said as it was heard: of a reply that was interrupted, the
-    part before the interruption.
+    part before the interruption. What it uses is told at the end of each of its answers; of an
+    answer that is broken off nobody is told.
     """
 
     def __init__(
@@ -87,7 +88,12 @@ class OpenAIAgent:
             raise InvalidConfig("tools", [tool.name for tool in tools], "names that differ")
         self.name = name
         self._instructions = instructions
-        self._request: dict[str, Any] = {"model": model, "stream": True}
+        self.model = model
+        self._request: dict[str, Any] = {
+            "model": model,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
         if tools:
             self._request["tools"] = [_described(tool) for tool in tools]
         self._connection = Connection(
@@ -101,6 +107,8 @@ class OpenAIAgent:
             async with aclosing(self._complete(messages, completion)) as texts:
                 async for text in texts:
                     yield text
+            if completion.used is not None:
+                yield completion.used
             if not completion.requests:
                 return
             messages.append(completion.as_message())

@@ -12,6 +12,8 @@ from typing import Any
 
 from attrs import define, field
 
+from ...ports.agent import TokensUsed
+
 __all__ = ("Completion", "Request")
 
 
@@ -35,11 +37,13 @@ class Completion:
 
     Attributes:
         is_whole: The model has come to an end by itself; else the stream was cut.
+        used: What it read and wrote, once it has told that.
     """
 
     text: str = ""
     requests: dict[int, Request] = field(factory=dict)
     is_whole: bool = False
+    used: TokensUsed | None = None
     _broken: bytes = b""
 
     def add(self, piece: bytes) -> str:
@@ -71,8 +75,10 @@ class Completion:
     def _add(self, told: Any) -> str:
         if "error" in told:
             raise ValueError("an error in place of a completion")
+        if usage := told.get("usage"):
+            self.used = TokensUsed(input=usage["prompt_tokens"], output=usage["completion_tokens"])
         if not told["choices"]:
-            return ""  # the count of tokens, behind everything else
+            return ""  # the count of tokens comes by itself, behind everything else
         choice = told["choices"][0]
         self.is_whole = self.is_whole or choice.get("finish_reason") is not None
         delta: dict[str, Any] = choice.get("delta") or {}

@@ -59,6 +59,7 @@ class OpenAITextToSpeech:
         Raises:
             InvalidConfig: The key is missing, or the address is none.
         """
+        self.model = model
         self._request: dict[str, Any] = {"model": model, "voice": voice, "response_format": "pcm"}
         if instructions:
             self._request["instructions"] = instructions

@@ -58,6 +58,7 @@ class OpenAISpeechToText:
         Raises:
             InvalidConfig: The key is missing, or the address is none.
         """
+        self.model = model
         self._form = {"model": model, "response_format": "json"}
         if prompt:
             self._form["prompt"] = prompt

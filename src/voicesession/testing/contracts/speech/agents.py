@@ -14,7 +14,15 @@ import pytest
 from ....core.identity import SessionId
 from ....core.session import Session
 from ....core.utterance import Utterance
-from ....ports.agent import Agent, HangUp, HoldsConnections, Prompt, ReplyPart, ToolCall
+from ....ports.agent import (
+    Agent,
+    HangUp,
+    HoldsConnections,
+    Prompt,
+    ReplyPart,
+    TokensUsed,
+    ToolCall,
+)
 from .examples import PATIENCE_S, name_is_fit_for_metrics
 
 __all__ = ("AgentContract", "a_prompt")
@@ -43,8 +51,9 @@ class AgentContract(ABC):
     async def test_a_turn_is_answered_in_parts_and_hung_up_last(self, agent: Agent) -> None:
         parts = await _reply(agent)
         assert parts
-        assert all(isinstance(part, str | ToolCall | HangUp) for part in parts)
-        assert not any(isinstance(part, HangUp) for part in parts[:-1])
+        assert all(isinstance(part, str | ToolCall | HangUp | TokensUsed) for part in parts)
+        told = [part for part in parts if not isinstance(part, TokensUsed)]
+        assert not any(isinstance(part, HangUp) for part in told[:-1])
 
     async def test_tool_calls_of_a_reply_have_names_of_their_own(self, agent: Agent) -> None:
         ids = [part.id for part in await _reply(agent) if isinstance(part, ToolCall)]
