@@ -13,6 +13,7 @@ from .doctor import doctor
 from .recover import recover
 from .sessions import sessions
 from .states import states
+from .templates import templates
 
 __all__ = ("app",)
 
@@ -31,4 +32,5 @@ app.command()(recover)
 app.command()(doctor)
 app.add_typer(sessions, name="sessions")
 app.add_typer(budget, name="budget")
+app.add_typer(templates, name="templates")
 app.add_typer(db, name="db")

@@ -1,0 +1,104 @@
+"""``voicesession templates``, as people call it."""
+
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from tests.cli.stage import Command
+
+import voicesession
+
+STORE = "sqlite:///voice.db"
+
+
+@pytest.fixture
+def store(command: Command) -> Path:
+    """An empty store in the present folder."""
+
+    async def make() -> None:
+        async with voicesession.open(STORE):
+            pass
+
+    anyio.run(make)
+    return Path("voice.db")
+
+
+def told(command: Command, *arguments: str) -> dict[str, Any]:
+    ran = command("templates", *arguments, "--store", STORE, "--json")
+    assert ran.code == 0, ran.complaint
+    return ran.document
+
+
+def test_a_template_is_created_shown_changed_and_deleted(command: Command, store: Path) -> None:
+    ran = command("templates", "list", "--store", STORE)
+    assert ran.stdout == "no templates\n"
+    created = told(
+        command, "create", "Visit", "--id", "tmpl_visit", "--language", "de",
+        "--modality-profile", "audio+camera", "--panel", "notes", "--panel", "map",
+        "--max-active-seconds", "600", "--audio-budget-minutes", "4.5",
+        "--agent-metadata", '{"persona": "nurse"}',
+    )["template"]  # fmt: skip
+    assert created["id"] == "tmpl_visit"
+    assert (created["enabled_panels"], created["max_active_seconds"]) == (["notes", "map"], 600.0)
+    assert (created["audio_budget_minutes"], created["model"]) == (4.5, None)
+    assert told(command, "get", "tmpl_visit") == {"template": created}
+
+    updated = told(command, "update", "tmpl_visit", "--name", "House call", "--model", "accurate")
+    changed = {"name": "House call", "model": "accurate"}
+    kept = {"updated_at": updated["template"]["updated_at"]}
+    assert updated["template"] == created | changed | kept
+    listed = command("templates", "list", "--store", STORE).stdout.split()
+    assert listed == ["tmpl_visit", "audio+camera", "de", "accurate", "House", "call"]
+
+    assert told(command, "delete", "tmpl_visit", "--yes") == {
+        "deleted": True,
+        "template_id": "tmpl_visit",
+    }
+    assert told(command, "list") == {"templates": []}
+
+
+def test_a_list_goes_on_behind_an_id(command: Command, store: Path) -> None:
+    for name in ("a", "b", "c"):
+        told(command, "create", name, "--id", f"tmpl_{name}")
+    found = told(command, "list", "--after", "tmpl_a", "--limit", "1")["templates"]
+    assert [template["id"] for template in found] == ["tmpl_b"]
+
+
+def test_only_what_is_there_is_shown_to_people(command: Command, store: Path) -> None:
+    shown = command("templates", "create", "Visit", "--store", STORE).stdout
+    names = [line.split()[0] for line in shown.splitlines()]
+    assert names == ["id", "tenant_id", "name", "created_at", "updated_at", "modality_profile"]
+
+
+def test_a_template_is_deleted_only_by_one_who_means_it(command: Command, store: Path) -> None:
+    told(command, "create", "Visit", "--id", "tmpl_visit")
+    asked = command("templates", "delete", "tmpl_visit", "--store", STORE, answer="n\n")
+    assert asked.code != 0
+    assert "Delete tmpl_visit (Visit)?" in asked.stderr
+    command("templates", "delete", "tmpl_visit", "--store", STORE, answer="y\n")
+    assert told(command, "list") == {"templates": []}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        (("get", "tmpl_9"), 1, "tmpl_9"),
+        (("update", "tmpl_9", "--name", "x"), 1, "tmpl_9"),
+        (("delete", "tmpl_9", "--yes"), 1, "tmpl_9"),
+        (("get", "tmpl_other"), 1, "tmpl_other"),
+        (("create", "x", "--id", "a/b"), 2, "id"),
+        (("create", "x", "--agent-metadata", "nurse"), 2, "--agent-metadata is no JSON"),
+        (("create", "x", "--agent-metadata", "[1]"), 2, "--agent-metadata is no JSON object"),
+        (("create", "x", "--audio-budget-minutes", "much"), 2, "audio_minutes"),
+        (("create", "x", "--max-active-seconds", "-1"), 2, "max-active-seconds"),
+        (("list", "--limit", "0"), 2, "limit"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(
+    command: Command, store: Path, arguments: tuple[str, ...], code: int, word: str
+) -> None:
+    told(command, "create", "Theirs", "--id", "tmpl_other", "--tenant", "others")
+    ran = command("templates", *arguments, "--store", STORE)
+    assert ran.code == code
+    assert word in ran.stderr
