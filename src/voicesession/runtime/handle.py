@@ -29,6 +29,7 @@ from ..core.events import (
 from ..core.life import is_legal
 from ..core.masking import masked
 from ..core.meters import Meter, Number, audio_us
+from ..core.price import SessionCost
 from ..core.redaction import Redaction
 from ..core.session import Session
 from ..core.states import EndReason, SessionState
@@ -36,6 +37,8 @@ from ..core.tasks import Task
 from ..core.text import storable_text
 from ..core.timeline import Span, Track
 from ..core.utterance import Speaker, Utterance, storable_utterance
+from ..ports.prices import HOST, EngineModel
+from .budgets import currency_of
 from .happenings import Listener, UtteranceStored
 from .jobs import new_task
 from .ownership import Ownership
@@ -215,7 +218,11 @@ class SessionHandle:
         await self.ownership.apply(event, utterances=changed)
 
     async def charge(
-        self, *, audio_minutes: Number = 0, counts: Mapping[str, int] | None = None
+        self,
+        *,
+        audio_minutes: Number = 0,
+        counts: Mapping[str, int] | None = None,
+        engine: EngineModel = HOST,
     ) -> None:
         """Book what the session has used already, besides the audio given to `audio`.
 
@@ -224,6 +231,7 @@ class SessionHandle:
         Args:
             audio_minutes: An exact number, rounded to whole microseconds.
             counts: Whole units of other meters: ``{"llm_output_tokens": 120}``.
+            engine: Whose price it has, where there are prices.
 
         Raises:
             InvalidValue: A number is negative, a count has a fraction, or there is no such
@@ -233,7 +241,15 @@ class SessionHandle:
         if charged_us := audio_us(audio_minutes):
             used[Meter.AUDIO_US] = used.get(Meter.AUDIO_US, 0) + charged_us
             self.ownership.running.audio_used_us += charged_us
-        await self.ownership.spending.charge(used)
+        await self.ownership.spending.charge(used, engine)
+
+    async def cost(self) -> SessionCost:
+        """Return what the session has used and what that costs, exact and to this moment.
+
+        Raises:
+            InvalidConfig: This worker has no prices.
+        """
+        return await self.ownership.spending.cost(currency_of(self._services.prices))
 
     async def add_task(self, kind: str, payload: Mapping[str, Any] | None = None) -> Task:
         """Commit a task for this session; see `voicesession.runtime.jobs`.

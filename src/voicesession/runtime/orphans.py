@@ -192,4 +192,6 @@ class Orphans:
         return recording_changes(recorded), problem
 
     async def _give_back(self, session: Session) -> None:
-        await self._services.storage.ledger.release_session(session.tenant_id, session.id)
+        await self._services.storage.ledger.release_session(
+            session.tenant_id, session.id, audio_used_us=session.audio_used_us
+        )
