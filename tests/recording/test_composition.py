@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from voicesession.core.audio import AudioFormat
 from voicesession.core.errors import RecordingFailed
+from voicesession.core.results import SessionFolder
 from voicesession.core.timeline import Span, Timeline, Track
 from voicesession.recording.composition import compose
 from voicesession.recording.file import FileObjectStore
@@ -28,7 +29,7 @@ def objects(tmp_path: Path) -> FileObjectStore:
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
-    return open_spool(tmp_path / "spools", "s1", RATE_HZ)
+    return open_spool(tmp_path / "spools", SessionFolder("s1"), RATE_HZ)
 
 
 def counting(first: int, end: int) -> bytes:
@@ -52,7 +53,7 @@ async def test_the_file_is_what_the_timeline_plans(
     objects = FileObjectStore(tmp_path / "objects")
     for found in await objects.find(limit=10_000):
         await objects.delete(found.key)
-    spool = open_spool(tmp_path / "spools", "s1", RATE_HZ)
+    spool = open_spool(tmp_path / "spools", SessionFolder("s1"), RATE_HZ)
     for cut in sorted(cuts):
         spool.pause(cut.from_us)
         spool.resume(cut.to_us)
@@ -104,7 +105,7 @@ async def test_done_again_after_a_crash_it_writes_the_same_to_the_same_place(
             await compose(spool, objects, losses=Losses())
     (found,) = await objects.find()
     before = await objects.get(found.key)
-    again = open_spool(tmp_path / "spools", "s1", RATE_HZ)
+    again = open_spool(tmp_path / "spools", SessionFolder("s1"), RATE_HZ)
     recorded = await compose(again, objects, losses=Losses())
     assert await objects.find() == [found]
     assert await objects.get(found.key) == before
@@ -122,4 +123,4 @@ async def test_a_spool_that_cannot_be_read_is_left_and_let_go(
     with pytest.raises(RecordingFailed, match="a bad sector"):
         await compose(spool, objects, losses=Losses())
     assert await objects.find() == []
-    assert open_spool(tmp_path / "spools", "s1", RATE_HZ).end_frame(USER) == 800
+    assert open_spool(tmp_path / "spools", SessionFolder("s1"), RATE_HZ).end_frame(USER) == 800

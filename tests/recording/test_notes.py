@@ -5,13 +5,14 @@ from attrs import evolve
 from hypothesis import given, settings, strategies as st
 
 from voicesession.core.errors import RecordingFailed
+from voicesession.core.results import SessionFolder
 from voicesession.core.timeline import Span, Track
 from voicesession.ports.recording import Gap, ProblemKind, RecordingProblem
 from voicesession.recording.notes import Notes, line, lost, read_notes
 from voicesession.testing.strategies_audio import spans
 
 SPANS = spans(max_us=1_000_000)
-START = Notes(session_id="sess_1", sample_rate=16_000)
+START = Notes(folder=SessionFolder("sess_1"), sample_rate=16_000)
 LOST = st.builds(
     lost,
     st.lists(st.builds(Gap, st.sampled_from(Track), SPANS), max_size=3).map(tuple),

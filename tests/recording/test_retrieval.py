@@ -9,6 +9,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from voicesession.core.audio import AudioFormat
+from voicesession.core.results import SessionFolder
 from voicesession.core.timeline import Span, Track
 from voicesession.ports.objects import ObjectStore
 from voicesession.recording.feed import Feed
@@ -60,7 +61,7 @@ ACTIONS = st.lists(
 
 def a_feed(root: Path, *, is_shipped: bool) -> Feed:
     shutil.rmtree(root, ignore_errors=True)
-    spool = open_spool(root, "s1", 8_000)
+    spool = open_spool(root, SessionFolder("s1"), 8_000)
     limit_bytes = 1 << 30 if is_shipped else None
     return Feed(Keeper(spool, unshipped_limit_bytes=limit_bytes), FORMAT, Writer())
 
@@ -79,7 +80,7 @@ async def heard(root: Path, objects: ObjectStore) -> list[tuple[int, int]]:
 
 
 async def see_that_nothing_silenced_is_kept(objects: ObjectStore, feed: Feed) -> None:
-    folder, notes = SegmentFolder(objects, "s1"), feed.keeper.spool.notes
+    folder, notes = SegmentFolder(objects, SessionFolder("s1")), feed.keeper.spool.notes
     shipped = await folder.look()
     silences = [*notes.cuts, *notes.masks]
     if notes.paused_at_us is not None:

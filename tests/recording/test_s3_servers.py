@@ -12,7 +12,7 @@ from tests.servers.s3 import S3Server
 
 from voicesession.core.audio import AudioFormat
 from voicesession.core.errors import InvalidValue
-from voicesession.core.results import session_folder
+from voicesession.core.results import SessionFolder
 from voicesession.core.segments import Segment
 from voicesession.core.timeline import Track
 from voicesession.recording.recorder import SpoolRecorder
@@ -101,14 +101,14 @@ async def test_after_a_purge_the_bucket_is_empty_with_all_its_versions_and_uploa
     lost.open("s1", AudioFormat()).write(Track.USER, 1_000_000, bytes(32_000))
     await lost.aclose()  # it ships what it can
     # What a crash leaves: a segment that nobody has noted, and half of a file, twice.
-    await SegmentFolder(objects, "s1").put(Segment(Track.USER, 0, 4, 1), b"12345678")
+    await SegmentFolder(objects, SessionFolder("s1")).put(Segment(Track.USER, 0, 4, 1), b"12345678")
     for name in ("audio.wav", "audio-3.wav"):
-        key = session_folder("s1") + name
+        key = f"{SessionFolder('s1')}{name}"
         begun = await client.create_multipart_upload(Bucket=versions, Key=key)
         await client.upload_part(
             Bucket=versions, Key=key, UploadId=begun["UploadId"], PartNumber=1, Body=b"half"
         )
-    segments = await SegmentFolder(objects, "s1").look()
+    segments = await SegmentFolder(objects, SessionFolder("s1")).look()
     assert segments is not None
     assert await kept_in(client, versions) > len(segments.segments) > 1
 

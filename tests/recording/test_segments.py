@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from voicesession.core.errors import StoreUnavailable
+from voicesession.core.results import SessionFolder
 from voicesession.core.segments import Segment
 from voicesession.core.timeline import Track
 from voicesession.recording.memory import MemoryObjectStore
@@ -37,8 +38,8 @@ class BreaksOffInBulk(BreaksOff):
 
 
 async def a_folder(kind: type[BreaksOff], deletes: int) -> SegmentFolder:
-    folder = SegmentFolder(kind(deletes), "s1")
-    await folder.note(Notes(session_id="s1", sample_rate=16_000))
+    folder = SegmentFolder(kind(deletes), SessionFolder("s1"))
+    await folder.note(Notes(folder=SessionFolder("s1"), sample_rate=16_000))
     for segment in SEGMENTS:
         await folder.put(segment, b"12345678")
     return folder

@@ -202,8 +202,12 @@ async def test_of_a_lost_machine_all_is_found_up_to_the_last_checkpoint(
     async with fleet.machine() as other:
         (left,) = await other.recorder.find_left()
         assert left == LeftRecording(
-            session_id="s1", duration_us=150 * MS, is_on_this_disk=False, is_in_store=True
+            session_id="s1",
+            duration_us=150 * MS,
+            is_on_this_disk=False,
+            shipped_at=left.shipped_at,
         )
+        assert left.is_in_store
         assert await other.recorder.recover(spare={"s1"}) == []
         (report,) = await other.recorder.recover_only({"s1", "another"})
         recorded = report.recorded

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from voicesession.core.errors import RecordingFailed
+from voicesession.core.results import SessionFolder
 from voicesession.core.timeline import Span, Track
 from voicesession.recording import spool as spool_module
 from voicesession.recording.folders import make_folder
@@ -26,7 +27,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def spool(root: Path) -> Spool:
-    return open_spool(root, "s1", 8_000)
+    return open_spool(root, SessionFolder("s1"), 8_000)
 
 
 @settings(max_examples=examples(50), suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -36,7 +37,7 @@ def spool(root: Path) -> Spool:
 def test_each_track_holds_the_last_given_for_each_place_and_silence_elsewhere(
     root: Path, writes: list[tuple[Track, int, bytes]]
 ) -> None:
-    spool = open_spool(root, "s1", 8_000)
+    spool = open_spool(root, SessionFolder("s1"), 8_000)
     expected = {track: bytearray(1_000) for track in Track}
     for track, frame, samples in writes:
         spool.write(track, frame, samples)
@@ -72,7 +73,7 @@ def test_a_spool_is_owned_until_it_is_released(root: Path, spool: Spool) -> None
     assert left_spools(root) == (folder,)
     assert claim_spool(folder) is None
     with pytest.raises(RecordingFailed, match="somebody else"):
-        open_spool(root, "s1", 8_000)
+        open_spool(root, SessionFolder("s1"), 8_000)
     spool.release()
     spool.release()
     claimed = claim_spool(folder)
@@ -93,7 +94,7 @@ def test_what_was_noted_and_written_is_there_for_the_next_owner(root: Path, spoo
     spool.release()
     with (root / "open" / "s1" / "notes.jsonl").open("ab") as notes:
         notes.write(b'{"mask":[1')
-    heir = open_spool(root, "s1", 8_000)
+    heir = open_spool(root, SessionFolder("s1"), 8_000)
     assert heir.notes == spool.notes
     heir.pause(9_000)
     heir.release()
@@ -106,8 +107,8 @@ def test_what_was_noted_and_written_is_there_for_the_next_owner(root: Path, spoo
 def test_a_spool_has_one_rate(root: Path, spool: Spool) -> None:
     spool.release()
     with pytest.raises(RecordingFailed, match="8000 Hz already, not 16000"):
-        open_spool(root, "s1", 16_000)
-    open_spool(root, "s1", 8_000)
+        open_spool(root, SessionFolder("s1"), 16_000)
+    open_spool(root, SessionFolder("s1"), 8_000)
 
 
 def test_broken_notes_are_left_where_they_are(root: Path, spool: Spool) -> None:
@@ -117,21 +118,21 @@ def test_broken_notes_are_left_where_they_are(root: Path, spool: Spool) -> None:
     with pytest.raises(RecordingFailed, match="cannot be read"):
         claim_spool(notes.parent)
     with pytest.raises(RecordingFailed, match="cannot be read"):
-        open_spool(root, "s1", 8_000)
+        open_spool(root, SessionFolder("s1"), 8_000)
     assert notes.read_bytes() == b"no notes\n"
 
 
 def test_a_spool_whose_first_line_was_torn_is_begun_again(root: Path, spool: Spool) -> None:
     spool.release()
     (root / "open" / "s1" / "notes.jsonl").write_bytes(b'{"spo')
-    assert open_spool(root, "s1", 8_000).notes == spool.notes
+    assert open_spool(root, SessionFolder("s1"), 8_000).notes == spool.notes
 
 
 def test_a_removed_spool_leaves_nothing_and_can_be_made_anew(root: Path, spool: Spool) -> None:
     spool.write(USER, 0, b"ab")
     spool.remove()
     assert (left_spools(root), list((root / "gone").iterdir())) == ((), [])
-    assert open_spool(root, "s1", 8_000).end_frame(USER) == 0
+    assert open_spool(root, SessionFolder("s1"), 8_000).end_frame(USER) == 0
 
 
 def test_a_crash_while_removing_leaves_nothing_to_recover(
@@ -178,7 +179,7 @@ def test_who_opens_what_is_just_being_removed_makes_a_new_one(
         fcntl.flock(file, how)
 
     monkeypatch.setattr(spool_module, "flock", slow_flock)
-    heir = open_spool(root, "s1", 8_000)
+    heir = open_spool(root, SessionFolder("s1"), 8_000)
     assert [path.name for path in (root / "open" / "s1").iterdir()] == ["notes.jsonl"]
     heir.write(USER, 0, b"ab")
     assert heir.end_frame(USER) == 1

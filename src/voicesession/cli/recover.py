@@ -82,9 +82,11 @@ def _document(found: Rescue, *, dry_run: bool) -> dict[str, Any]:
     return {
         "dry_run": dry_run,
         "sessions": list(found.sessions),
+        "swept": found.swept,
         "recordings": [
             {
                 "session_id": one.session_id,
+                "tenant_id": one.tenant_id,
                 "fate": one.fate,
                 "duration_seconds": one.duration_us / _US_PER_S,
                 "detail": one.detail,

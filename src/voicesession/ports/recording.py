@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 from attrs import frozen
 
@@ -119,15 +120,23 @@ class LeftRecording:
     Attributes:
         duration_us: How much media time there is; 0 where nothing was kept, or it cannot be
             read.
+        tenant_id: In whose folder it lies; None where tenants share one.
         is_on_this_disk: Its spool is here, and may hold more than was ever shipped.
-        is_in_store: Segments of it are in the object store. Its owner may live on another
-            machine: who holds the session's lease knows.
+        shipped_at: When the last segment of it came into the object store, by the store's
+            clock; None where there is none. Its owner may live on another machine: who
+            holds the session's lease knows.
     """
 
     session_id: str
+    tenant_id: str | None = None
     duration_us: int
     is_on_this_disk: bool
-    is_in_store: bool
+    shipped_at: datetime | None = None
+
+    @property
+    def is_in_store(self) -> bool:
+        """Whether segments of it are in the object store."""
+        return self.shipped_at is not None
 
 
 @frozen(kw_only=True)
@@ -244,6 +253,18 @@ class Recorder(Protocol):
     when it is withdrawn.
     """
 
+    def for_tenant(self, tenant_id: str, /) -> Self:
+        """Return this recorder as it records sessions of one tenant, into a folder of its own.
+
+        All the rest is one and the same: what is open, what is shipped, and when it is
+        closed. Of the tenant's sessions it recovers and purges also what was recorded
+        before, or without, this.
+
+        Raises:
+            InvalidValue: *tenant_id* cannot name a folder.
+        """
+        ...
+
     def open(self, session_id: str, audio_format: AudioFormat, /) -> Recording:
         """Return a recording to write to, owned and closed by the caller.
 
@@ -287,8 +308,8 @@ class Recorder(Protocol):
 
         Recordings of live owners on this machine are left alone, also of other processes.
         It may run at any time, twice, and from many workers at once: each recording is
-        finished once, and is ``partial`` unless its owner had closed it. What crashes have
-        left of finished recordings is removed, from the object store once it is a day old.
+        finished once, and is ``partial`` unless its owner had closed it. What `sweep`
+        removes goes as well.
 
         Args:
             spare: Ids of sessions to leave alone, because they may come back, or are being
@@ -305,6 +326,17 @@ class Recorder(Protocol):
 
         Between the two there is time to ask who still lives: a session that begins
         meanwhile is not harmed.
+        """
+        ...
+
+    async def sweep(self) -> int:
+        """Remove from the object store what crashes have left and nobody can finish.
+
+        These are unfinished uploads, and segments of which no recording can be made; each
+        once it is a day old, and only where sessions are kept. Returns how many there were.
+
+        Raises:
+            RecordingFailed: Something could not be listed or removed.
         """
         ...
 

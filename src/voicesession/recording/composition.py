@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 from ..core.audio import AudioFormat
 from ..core.errors import RecordingFailed, StoreError
 from ..core.pcm import interleave
-from ..core.results import session_folder
+from ..core.results import SessionFolder
 from ..core.timeline import Piece, Span, Timeline, Track
 from ..core.wav import MAX_WAV_DATA_BYTES, WAV_HEADER_BYTES, wav_header
 from ..ports.objects import ObjectStore
@@ -52,7 +52,7 @@ async def compose(
     """
     try:
         # Listed before the notes are read: whoever has made one of them has noted it before.
-        taken = await recording_keys(objects, spool.notes.session_id)
+        taken = await recording_keys(objects, spool.notes.folder)
         shipped = None if segments is None else await segments.look()
         if segments is None or shipped is None:
             if segments is not None and _is_copy(spool):
@@ -113,14 +113,13 @@ def _notes_of(recorded: Recorded, notes: Notes) -> Notes:
     )
 
 
-async def recording_keys(objects: ObjectStore, session_id: str) -> tuple[str, ...]:
-    """Return the keys of all finished recordings of the session.
+async def recording_keys(objects: ObjectStore, folder: SessionFolder) -> tuple[str, ...]:
+    """Return the keys of all finished recordings in *folder*.
 
     Raises:
         StoreError: They could not be listed.
     """
-    prefix = session_folder(session_id) + "audio"
-    return tuple(found.key for found in await objects.find(prefix))
+    return tuple(found.key for found in await objects.find(f"{folder}audio"))
 
 
 @frozen(kw_only=True)
@@ -195,14 +194,13 @@ def _settled_keys(spool: Spool, taken: tuple[str, ...], number: int) -> tuple[st
     """Choose names that nobody has, and note them, so that a second try takes the same."""
     keys = spool.notes.keys
     if len(keys) < number:
-        free = (key for key in _names(spool.notes.session_id) if key not in {*taken, *keys})
+        free = (key for key in _names(spool.notes.folder) if key not in {*taken, *keys})
         keys += tuple(next(free) for _ in range(number - len(keys)))
         spool.note_keys(keys)
     return keys
 
 
-def _names(session_id: str) -> Iterator[str]:
-    folder = session_folder(session_id)
+def _names(folder: SessionFolder) -> Iterator[str]:
     yield f"{folder}audio.wav"
     for number in count(2):
         yield f"{folder}audio-{number}.wav"

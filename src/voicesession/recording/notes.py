@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from attrs import asdict, evolve, frozen
 
-from ..core.errors import RecordingFailed
+from ..core.errors import InvalidValue, RecordingFailed
+from ..core.results import SessionFolder
 from ..core.timeline import Span, Track
 from ..ports.recording import Gap, ProblemKind, RecordingProblem
 
@@ -40,6 +41,7 @@ class Notes:
     """Everything about a recording but its samples.
 
     Attributes:
+        folder: Where in the object store it goes.
         paused_at_us: Where a cut has begun that has not ended.
         closed_us: The duration with which its owner closed it.
         keys: The objects that it becomes, once that is settled.
@@ -49,7 +51,7 @@ class Notes:
         checkpoint: Of a spool: the last one that was shipped whole; None before the first.
     """
 
-    session_id: str
+    folder: SessionFolder
     sample_rate: int
     cuts: tuple[Span, ...] = ()
     paused_at_us: int | None = None
@@ -62,16 +64,21 @@ class Notes:
     first_frame: int | None = None
     checkpoint: int | None = None
 
+    @property
+    def session_id(self) -> str:
+        """Whose recording it is."""
+        return self.folder.session_id
+
     def header(self) -> bytes:
         """Return the first line: whose spool it is."""
-        return line(
-            "spool",
-            {
-                "version": _VERSION,
-                "session_id": self.session_id,
-                "sample_rate": self.sample_rate,
-            },
-        )
+        whose: dict[str, object] = {
+            "version": _VERSION,
+            "session_id": self.session_id,
+            "sample_rate": self.sample_rate,
+        }
+        if self.folder.tenant_id is not None:
+            whose["tenant_id"] = self.folder.tenant_id
+        return line("spool", whose)
 
     def after(self, name: str, value: Any) -> Notes:
         """Return the notes with one more line read."""
@@ -126,11 +133,12 @@ def read_notes(content: bytes) -> tuple[Notes, int]:
         spool = first["spool"]
         if spool["version"] != _VERSION:
             raise RecordingFailed(f"its notes are of version {spool['version']!r}, not {_VERSION}")
-        notes = Notes(session_id=spool["session_id"], sample_rate=spool["sample_rate"])
+        folder = SessionFolder(spool["session_id"], spool.get("tenant_id"))
+        notes = Notes(folder=folder, sample_rate=spool["sample_rate"])
         for entry in rest:
             for name, value in entry.items():
                 notes = notes.after(name, value)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, InvalidValue) as error:
         raise RecordingFailed(f"its notes cannot be read: {error}") from error
     return notes, size
 

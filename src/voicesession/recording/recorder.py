@@ -14,15 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import partial
 from pathlib import Path
 from threading import Event, Lock
+from typing import Self
 
 from anyio import CancelScope, sleep_forever, to_thread
 
 from ..core.audio import AudioFormat
 from ..core.errors import InvalidValue, RecordingFailed, StoreError
 from ..core.identity import checked_id
+from ..core.results import SessionFolder, session_folders
 from ..core.timeline import Span, Track
 from ..ports.objects import ObjectStore
 from ..ports.recording import Backlog, LeftRecording, Recorded, RecordingProblem, RecoveryReport
@@ -66,7 +69,8 @@ class SpoolRecorder:
         self._recovery = Recovery(spools, objects, clock=clock)
         self._lock = Lock()
         self._feeds: dict[str, Feed] = {}
-        self._is_closed = False
+        self._closed = Event()
+        self._tenant_id: str | None = None
 
     @classmethod
     def at(cls, root: Path) -> SpoolRecorder:
@@ -77,15 +81,21 @@ class SpoolRecorder:
         """
         return cls(root / ".spool", FileObjectStore(root))
 
+    def for_tenant(self, tenant_id: str, /) -> Self:
+        """See ``Recorder.for_tenant``."""
+        tenants = copy(self)
+        tenants._tenant_id = checked_id("tenant_id", tenant_id)  # noqa: SLF001  # it is one of us
+        return tenants
+
     def open(self, session_id: str, audio_format: AudioFormat, /) -> SpoolRecording:
         """See ``Recorder.open``."""
-        checked_id("session_id", session_id)
+        place = SessionFolder(session_id, self._tenant_id)
         with self._lock:
-            if self._is_closed:
+            if self._closed.is_set():
                 raise RecordingFailed("the recorder is closed")
             feed = self._feeds.get(session_id)
             if feed is None:
-                feed = self._feeds[session_id] = self._opened(session_id, audio_format)
+                feed = self._feeds[session_id] = self._opened(place, audio_format)
                 self._writer.add(feed)
             elif feed.is_finishing:
                 raise RecordingFailed("the recording of this session is being finished")
@@ -112,27 +122,35 @@ class SpoolRecorder:
     async def recover(self, *, spare: Collection[str] = ()) -> Sequence[RecoveryReport]:
         """See ``Recorder.recover``."""
         with _failing("what was left cannot be found"):
-            await self._recovery.abort_uploads()
-            return await self._recovery.finish(spare=spare)
+            reports = await self._recovery.finish(spare=spare)
+            await self._recovery.sweep()
+            return reports
 
     async def recover_only(self, session_ids: Collection[str], /) -> Sequence[RecoveryReport]:
         """See ``Recorder.recover_only``."""
         with _failing("what was left cannot be found"):
-            return await self._recovery.finish(session_ids)
+            places = [place for one in session_ids for place in self._places(one)]
+            return await self._recovery.finish(places)
+
+    async def sweep(self) -> int:
+        """See ``Recorder.sweep``."""
+        with _failing("what was left cannot be removed"):
+            return await self._recovery.sweep()
 
     async def purge(self, session_id: str, /) -> None:
         """See ``Recorder.purge``."""
-        checked_id("session_id", session_id)
+        places = self._places(session_id)
         with _failing("something of the recording is left"):
             feed = self._feeds.get(session_id)
             if feed is not None:
                 await self.discard(feed)
-            await purge(self._spools, self._objects, session_id)
+            for place in places:
+                await purge(self._spools, self._objects, place)
 
     async def aclose(self) -> None:
         """See ``Recorder.aclose``. It goes on shipping for 5 seconds at most."""
         with self._lock:
-            self._is_closed = True
+            self._closed.set()
             feeds = tuple(self._feeds.values())
         for feed in feeds:
             feed.owner = None
@@ -145,13 +163,19 @@ class SpoolRecorder:
                     await to_thread.run_sync(feed.write_out)
                     self._forget(feed)
 
-    def _opened(self, session_id: str, audio_format: AudioFormat) -> Feed:
+    def _places(self, session_id: str) -> tuple[SessionFolder, ...]:
+        """Where recordings of the session may be."""
+        if self._tenant_id is None:
+            return (SessionFolder(session_id),)
+        return session_folders(session_id, self._tenant_id)
+
+    def _opened(self, place: SessionFolder, audio_format: AudioFormat) -> Feed:
         try:
-            spool = open_spool(self._spools, session_id, audio_format.sample_rate)
+            spool = open_spool(self._spools, place, audio_format.sample_rate)
             if spool.notes.closed_us is not None:
                 spool.note_closed(None)
         except OSError as error:
-            raise RecordingFailed(f"{session_id} cannot be recorded: {error}") from error
+            raise RecordingFailed(f"{place.session_id} cannot be recorded: {error}") from error
         limit_bytes = None if self._shipper is None else self._shipper.shipping.limit_bytes
         keeper = Keeper(spool, unshipped_limit_bytes=limit_bytes)
         return Feed(keeper, audio_format, self._writer)

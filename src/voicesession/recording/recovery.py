@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from anyio import to_thread
 from attrs import field, frozen
 
 from ..core.audio import AudioFormat
 from ..core.errors import RecordingFailed, StoreError
-from ..core.results import SESSIONS, session_folder
+from ..core.results import ROOTS, SessionFolder
 from ..core.timeline import Track
 from ..ports.clock import Clock
 from ..ports.objects import ObjectStore, UnfinishedUploads
@@ -26,7 +26,6 @@ from .spool import Spool, SpoolIsOwned, claim_spool, left_spools, open_spool, sw
 __all__ = ("Recovery",)
 
 _RUBBISH_AGE: Final = timedelta(hours=24)
-_Finish: TypeAlias = Callable[[str], Awaitable[RecoveryReport | None]]
 
 
 @frozen
@@ -59,55 +58,76 @@ class Recovery:
         found: dict[str, LeftRecording | None] = {}
         for folder in await to_thread.run_sync(left_spools, self._spools):
             found[folder.name] = await to_thread.run_sync(_left_in, folder)
-        for session_id, leftover in (await self._leftovers()).items():
+        for place, leftover in (await self._leftovers()).items():
+            session_id = place.session_id
             here = found.get(session_id)
             if leftover.has_notes and (here is not None or session_id not in found):
-                found[session_id] = await self._left_in_store(session_id, here)
+                found[session_id] = await self._left_in_store(place, leftover.kept_at, here)
         return [left for _, left in sorted(found.items()) if left is not None]
 
     async def finish(
-        self, only: Collection[str] | None = None, *, spare: Collection[str] = ()
+        self, only: Collection[SessionFolder] | None = None, *, spare: Collection[str] = ()
     ) -> list[RecoveryReport]:
         """Finish it, or *only* these, but for those to *spare*; see ``Recorder.recover``.
 
         Raises:
             StoreError: The object store could not be listed; nothing was done.
         """
+        wanted = None if only is None else {place.session_id for place in only}
 
         def is_wanted(session_id: str) -> bool:
-            return session_id not in spare and (only is None or session_id in only)
+            return session_id not in spare and (wanted is None or session_id in wanted)
 
         leftovers = await self._leftovers(only)
         reports: dict[str, RecoveryReport | None] = {}
         await to_thread.run_sync(sweep, self._spools)
         for folder in await to_thread.run_sync(left_spools, self._spools):
             if is_wanted(folder.name):
-                reports[folder.name] = await self._attempt(self._finish_spool, folder.name)
-        for session_id, leftover in leftovers.items():
+                reports[folder.name] = await self._attempt(
+                    folder.name, self._finish_spool(folder.name)
+                )
+        for place, leftover in leftovers.items():
+            session_id = place.session_id
             if not is_wanted(session_id) or session_id in reports:
                 continue
             if leftover.has_notes:
-                reports[session_id] = await self._attempt(self._finish_segments, session_id)
-            elif self._is_rubbish(leftover):
-                reports[session_id] = await self._attempt(self._throw_away, session_id)
+                reports[session_id] = await self._attempt(session_id, self._finish_segments(place))
         return [report for report in reports.values() if report is not None]
 
-    async def abort_uploads(self) -> None:
-        """Remove the halves of objects that crashes have left, a day ago or longer.
+    async def sweep(self) -> int:
+        """See ``Recorder.sweep``.
 
         Raises:
-            StoreError: They could not be listed or removed.
+            StoreError: Something could not be listed or removed.
         """
-        if self._clock is not None and isinstance(self._objects, UnfinishedUploads):
-            long_ago = self._clock.now() - _RUBBISH_AGE
-            for upload in await self._objects.unfinished_uploads(SESSIONS, begun_before=long_ago):
+        if self._clock is None:
+            return 0
+        long_ago = self._clock.now() - _RUBBISH_AGE
+        swept = await self._abort_uploads(long_ago)
+        for place, leftover in (await self._leftovers()).items():
+            # Segments without notes are no recording; but somebody may be at it.
+            if not leftover.has_notes and leftover.kept_at < long_ago:
+                await SegmentFolder(self._objects, place).throw_away()
+                swept += 1
+        return swept
+
+    async def _abort_uploads(self, begun_before: datetime) -> int:
+        aborted = 0
+        if not isinstance(self._objects, UnfinishedUploads):
+            return aborted
+        for root in ROOTS:
+            for upload in await self._objects.unfinished_uploads(root, begun_before=begun_before):
                 await self._objects.abort_upload(upload)
+                aborted += 1
+        return aborted
 
     # --- one recording -----------------------------------------------------------------------
 
-    async def _attempt(self, finish: _Finish, session_id: str) -> RecoveryReport | None:
+    async def _attempt(
+        self, session_id: str, finish: Awaitable[RecoveryReport | None]
+    ) -> RecoveryReport | None:
         try:
-            return await finish(session_id)
+            return await finish
         except SpoolIsOwned:
             return None
         except (RecordingFailed, StoreError, OSError) as error:
@@ -122,8 +142,9 @@ class Recovery:
         finally:
             spool.release()
 
-    async def _finish_segments(self, session_id: str) -> RecoveryReport | None:
-        segments = SegmentFolder(self._objects, session_id)
+    async def _finish_segments(self, place: SessionFolder) -> RecoveryReport | None:
+        session_id = place.session_id
+        segments = SegmentFolder(self._objects, place)
         shipped = await segments.look()
         if shipped is None:
             return None
@@ -133,7 +154,7 @@ class Recovery:
             recorded = None if made is None else recorded_in(shipped.notes, made)
             return RecoveryReport(session_id=session_id, recorded=recorded)
         rate_hz = shipped.notes.sample_rate
-        spool = await to_thread.run_sync(open_spool, self._spools, session_id, rate_hz)
+        spool = await to_thread.run_sync(open_spool, self._spools, place, rate_hz)
         try:
             return await self._finished(spool)
         except RecordingFailed:
@@ -145,7 +166,7 @@ class Recovery:
 
     async def _finished(self, spool: Spool) -> RecoveryReport:
         notes = spool.notes
-        segments = SegmentFolder(self._objects, notes.session_id) if self._ships else None
+        segments = SegmentFolder(self._objects, notes.folder) if self._ships else None
         if not (segments and await segments.look()) and await self._has_nothing(spool):
             await to_thread.run_sync(spool.remove)
             problem = "; ".join(f"{one.kind}: {one.detail}" for one in notes.problems)
@@ -165,10 +186,7 @@ class Recovery:
         if notes.checkpoint is None:
             return False
         # It was shipped, and the segments are gone: whoever removed them has made the file.
-        return bool(await recording_keys(self._objects, notes.session_id))
-
-    async def _throw_away(self, session_id: str) -> None:
-        await SegmentFolder(self._objects, session_id).throw_away()
+        return bool(await recording_keys(self._objects, notes.folder))
 
     # --- what there is -----------------------------------------------------------------------
 
@@ -176,31 +194,28 @@ class Recovery:
     def _ships(self) -> bool:
         return self._clock is not None
 
-    async def _leftovers(self, only: Collection[str] | None = None) -> dict[str, _Leftover]:
+    async def _leftovers(
+        self, only: Collection[SessionFolder] | None = None
+    ) -> dict[SessionFolder, _Leftover]:
         """Look through the listing of all sessions; in memory is only what is not finished."""
-        found: dict[str, _Leftover] = {}
-        folders = [SESSIONS] if only is None else map(session_folder, only)
-        for folder in folders if self._ships else ():
-            async for kept in objects_below(self._objects, folder):
-                session_id, _, name = kept.key.removeprefix(SESSIONS).partition("/")
-                if name.startswith(SEGMENTS):
-                    known = found.get(session_id, _Leftover())
-                    found[session_id] = _Leftover(
+        found: dict[SessionFolder, _Leftover] = {}
+        prefixes = ROOTS if only is None else tuple(map(str, only))
+        for prefix in prefixes if self._ships else ():
+            async for kept in objects_below(self._objects, prefix):
+                place, name = SessionFolder.of(kept.key) or (None, "")
+                if place is not None and name.startswith(SEGMENTS):
+                    known = found.get(place, _Leftover())
+                    found[place] = _Leftover(
                         has_notes=known.has_notes or name == NOTES,
                         kept_at=max(known.kept_at, kept.kept_at),
                     )
         return found
 
-    def _is_rubbish(self, leftover: _Leftover) -> bool:
-        # Segments without notes are no recording; but somebody may be at it.
-        is_old = self._clock is not None and self._clock.now() - leftover.kept_at > _RUBBISH_AGE
-        return is_old and not leftover.has_notes
-
     async def _left_in_store(
-        self, session_id: str, here: LeftRecording | None
+        self, place: SessionFolder, kept_at: datetime, here: LeftRecording | None
     ) -> LeftRecording | None:
         try:
-            shipped = await SegmentFolder(self._objects, session_id).look()
+            shipped = await SegmentFolder(self._objects, place).look()
         except RecordingFailed:
             duration_us = 0
         else:
@@ -209,23 +224,29 @@ class Recovery:
             audio_format = AudioFormat(sample_rate=shipped.notes.sample_rate)
             duration_us = audio_format.time_of(shipped.end_frame)
         return LeftRecording(
-            session_id=session_id,
+            session_id=place.session_id,
+            tenant_id=place.tenant_id,
             duration_us=duration_us if here is None else max(duration_us, here.duration_us),
-            is_on_this_disk=here is not None,
-            is_in_store=True,
+            is_on_this_disk=here is not None and here.is_on_this_disk,
+            shipped_at=kept_at,
         )
 
 
 def _left_in(folder: Path) -> LeftRecording | None:
     """What is in a spool that nobody owns; None where somebody does, or it is gone."""
-    duration_us = 0
+    duration_us, tenant_id = 0, None
     with suppress(RecordingFailed, OSError):  # told when it is to be finished
         spool = claim_spool(folder)
         if spool is None:
             return None
         audio_format = AudioFormat(sample_rate=spool.notes.sample_rate)
         duration_us = audio_format.time_of(max(map(spool.end_frame, Track)))
+        tenant_id = spool.notes.folder.tenant_id
         spool.release()
     return LeftRecording(
-        session_id=folder.name, duration_us=duration_us, is_on_this_disk=True, is_in_store=False
+        session_id=folder.name,
+        tenant_id=tenant_id,
+        duration_us=duration_us,
+        is_on_this_disk=True,
+        shipped_at=None,
     )

@@ -1,9 +1,9 @@
 """
 One recording's segments in the object store, and what else anybody needs to finish it.
 
-    sessions/{session_id}/segments/notes.jsonl    see ``Notes.log``
-                                   user/{first frame}-{end frame}-{checkpoint}.s16
-                                   agent/…
+    {folder of the session}/segments/notes.jsonl    see ``Notes.log``
+                                     user/{first frame}-{end frame}-{checkpoint}.s16
+                                     agent/…
 
 The notes make a recording of it: segments without notes are rubbish. So they are put
 before the first segment; they are the last thing to go when the recording was finished,
@@ -18,7 +18,7 @@ from typing import Final
 
 from attrs import frozen
 
-from ..core.results import session_folder
+from ..core.results import SessionFolder
 from ..core.segments import Segment, segment_named
 from ..core.timeline import without
 from ..ports.objects import BulkDeletion, ObjectNotFound, ObjectStore, StoredObject
@@ -48,10 +48,10 @@ class Shipped:
 class SegmentFolder:
     """Puts, finds, reads and removes them. Every method raises StoreError if the store fails."""
 
-    def __init__(self, objects: ObjectStore, session_id: str) -> None:
+    def __init__(self, objects: ObjectStore, folder: SessionFolder) -> None:
         self._objects = objects
-        self._folder = session_folder(session_id) + SEGMENTS
-        self._notes = session_folder(session_id) + NOTES
+        self._folder = f"{folder}{SEGMENTS}"
+        self._notes = f"{folder}{NOTES}"
 
     async def look(self) -> Shipped | None:
         """Return what is there; None where there is no recording.

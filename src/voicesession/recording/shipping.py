@@ -84,7 +84,7 @@ class Shipment:
 
     def __init__(self, feed: Feed, objects: ObjectStore, *, due_us: int) -> None:
         self.feed = feed
-        self.folder = SegmentFolder(objects, feed.keeper.spool.notes.session_id)
+        self.folder = SegmentFolder(objects, feed.keeper.spool.notes.folder)
         self.due_us = due_us
         self.is_under_way = False
         self.failures = 0

@@ -22,6 +22,7 @@ from typing import Final
 
 from ..core.audio import AudioFormat
 from ..core.errors import RecordingFailed
+from ..core.results import SessionFolder
 from ..core.timeline import Span, Track, merged, without
 from .folders import make_folder, sync_folder
 from .losses import Losses
@@ -243,15 +244,19 @@ class Spool:
                 _write_all(file, bytes(min(_WIPE_BYTES, stop - start)), start)
 
 
-def open_spool(root: Path, session_id: str, sample_rate: int) -> Spool:
-    """Return the spool of *session_id*, owned: a new one, or the one that was left behind.
+def open_spool(root: Path, place: SessionFolder, sample_rate: int) -> Spool:
+    """Return the spool of a session, owned: a new one, or the one that was left behind.
+
+    Args:
+        place: Where in the object store a new one will go; one that was left behind goes
+            where it was to go.
 
     Raises:
         RecordingFailed: Somebody else owns it, it has another rate, or its notes are
             broken.
         OSError: The place cannot be written.
     """
-    folder = root / "open" / session_id
+    folder = root / "open" / place.session_id
     notes_file = None
     while notes_file is None:  # again, where somebody has just finished and removed it
         make_folder(folder)
@@ -260,7 +265,7 @@ def open_spool(root: Path, session_id: str, sample_rate: int) -> Spool:
     try:
         content = _content(notes_file)
         if b"\n" not in content:
-            content = Notes(session_id=session_id, sample_rate=sample_rate).header()
+            content = Notes(folder=place, sample_rate=sample_rate).header()
             _write_all(notes_file, content, 0)
         notes, size = read_notes(content)
         _require_rate(notes, sample_rate)

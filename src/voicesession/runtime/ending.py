@@ -12,10 +12,9 @@ from typing import Any
 from attrs import field, frozen
 
 from ..core.errors import VoiceSessionError
-from ..core.results import session_folder
+from ..core.results import session_folders
 from ..core.session import Session
 from ..core.transcript import SessionTranscript, Transcript, transcript_document
-from ..ports.objects import ObjectStore
 from ..ports.recording import Recorded
 from ..ports.storage import Scope, TranscriptStore
 from .services import Services
@@ -34,11 +33,12 @@ async def delete_results(services: Services, session: Session) -> None:
         StoreError: Another file could not be removed.
     """
     if services.recorder is not None:
-        await services.recorder.purge(session.id)
+        await services.recorder.for_tenant(session.tenant_id).purge(session.id)
     if services.objects is not None:
-        while found := await services.objects.find(session_folder(session.id)):
-            for thing in found:
-                await services.objects.delete(thing.key)
+        for folder in session_folders(session.id, session.tenant_id):
+            while found := await services.objects.find(str(folder)):
+                for thing in found:
+                    await services.objects.delete(thing.key)
 
 
 @frozen(kw_only=True)
@@ -72,9 +72,7 @@ class Ending:
         transcripts = services.storage.transcripts
         if session.store_transcript:
             try:
-                changes |= await _write_transcript(
-                    transcripts, services.objects, session, duration_us
-                )
+                changes |= await _write_transcript(services, session, duration_us)
             except VoiceSessionError as error:
                 errors.append(f"{error.code}: {error}")
         return cls(
@@ -100,12 +98,13 @@ def recording_changes(recorded: Recorded | None) -> dict[str, Any]:
 
 
 async def _write_transcript(
-    store: TranscriptStore, objects: ObjectStore | None, session: Session, duration_us: int
+    services: Services, session: Session, duration_us: int
 ) -> dict[str, Any]:
-    utterances = await store.utterances(session.id, Scope(session.tenant_id))
+    scope, store = Scope(session.tenant_id), services.storage.transcripts
+    utterances = await store.utterances(session.id, scope)
     transcript = Transcript(utterances=utterances)
     changes: dict[str, Any] = {"transcript_final": transcript.text}
-    if objects is not None:
+    if services.objects is not None:
         document = transcript_document(
             SessionTranscript(
                 session_id=session.id,
@@ -115,7 +114,6 @@ async def _write_transcript(
             )
         )
         body = json.dumps(document, ensure_ascii=False, indent=1).encode()
-        changes["transcript_uri"] = await objects.put(
-            session_folder(session.id) + "transcript.json", body
-        )
+        key = f"{services.folder_of(session)}transcript.json"
+        changes["transcript_uri"] = await services.objects.put(key, body)
     return changes

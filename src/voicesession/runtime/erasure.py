@@ -28,8 +28,6 @@ async def erase(services: Services, session: Session, *, by: str | None, reason:
     """
     if session.legal_hold:
         raise AccessDenied(f"session …{shortened(session.id)} is under a legal hold")
-    if services.recorder is not None:
-        await services.recorder.purge(session.id)
     await delete_results(services, session)
     await services.storage.ledger.release_session(session.tenant_id, session.id)
     tombstone = Tombstone(

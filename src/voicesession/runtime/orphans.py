@@ -180,7 +180,7 @@ class Orphans:
         return ending, audio, "; ".join(filter(None, [problem, ending.error])) or None
 
     async def _recovered(self, session: Session) -> tuple[dict[str, Any], str | None]:
-        recorder = self._services.recorder
+        recorder = self._services.recorder_of(session)
         if recorder is None or not session.keeps_audio:
             return {}, None
         try:

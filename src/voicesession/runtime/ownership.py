@@ -62,7 +62,7 @@ class Ownership:
         self.scope = Scope(session.tenant_id)
         self.listeners = Listeners()
         self.running = Running.of(session)
-        self.tape = Tape(session.id, session.audio_format, self.running, services.recorder)
+        self.tape = Tape(session.id, session.audio_format, self.running, services.recorder_of(session))
         self.record = SessionRecord(
             services.storage.sessions,
             evolve(

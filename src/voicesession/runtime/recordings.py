@@ -6,10 +6,11 @@ import re
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Final
+from urllib.parse import unquote
 
 from attrs import frozen
 
-from ..core.results import session_folder
+from ..core.results import session_folders
 from ..core.session import Session
 from ..ports.objects import ObjectStore, SignedUrls
 from .services import Services
@@ -46,10 +47,11 @@ class Recordings:
         name = session.audio_uri.rpartition("/")[2]
         if not _A_RECORDING.fullmatch(name):
             return None
-        key = session_folder(session.id) + name
-        for found in await self._objects.find(key, limit=1):
-            if found.key == key:
-                return KeptAudio(key=key, size_bytes=found.size_bytes)
+        for folder in session_folders(session.id, session.tenant_id):
+            key = f"{folder}{name}"
+            for found in await self._objects.find(key, limit=1):
+                if found.key == key and unquote(session.audio_uri).endswith(f"/{key}"):
+                    return KeptAudio(key=key, size_bytes=found.size_bytes)
         return None
 
     async def signed_url(self, audio: KeptAudio, *, expires_in: timedelta) -> str | None:

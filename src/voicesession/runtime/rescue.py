@@ -3,7 +3,8 @@ After a crash: what is left of sessions and recordings that nobody owns, made wh
 
 Two things are looked for. Sessions whose lease and grace have passed are ended, as any sweep
 does. And recordings that were never finished: each is put together, where its session is over;
-left alone, where its session may go on; and removed, where its session was deleted. What
+left alone, where its session may go on; and removed, where its session was deleted, once a
+day has passed since anything of it was shipped: somebody may be at it. What
 belongs to no session that the store knows is reported and left where it is: the store that was
 named may be the wrong one.
 """
@@ -12,9 +13,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from datetime import timedelta
 from enum import StrEnum
+from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..core.errors import SessionNotFound, VoiceSessionError
 from ..core.events import RecordingLinked
@@ -30,6 +33,9 @@ from .record import SessionRecord
 from .services import Services
 
 __all__ = ("Fate", "Rescue", "RescuedRecording", "Rescuer")
+
+
+_SETTLED_AFTER: Final = timedelta(hours=24)
 
 
 class Fate(StrEnum):
@@ -52,11 +58,13 @@ class RescuedRecording:
     """What became of one recording, or what would.
 
     Attributes:
+        tenant_id: In whose folder it lies; None where tenants share one.
         duration_us: How much audio there was.
         detail: Where the file is, or why there is none.
     """
 
     session_id: str
+    tenant_id: str | None
     fate: Fate
     duration_us: int
     detail: str | None = None
@@ -68,10 +76,12 @@ class Rescue:
 
     Attributes:
         sessions: Those that were looked after because nobody ran them.
+        swept: How many unfinished uploads, and segments of no recording, were removed.
     """
 
     sessions: tuple[SessionId, ...] = ()
     recordings: tuple[RescuedRecording, ...] = ()
+    swept: int = 0
 
 
 class Rescuer:
@@ -105,9 +115,9 @@ class Rescuer:
             RecordingFailed: The place of the recordings cannot be read.
             StoreError: The store does not say which sessions there are.
         """
-        swept, recorder = await self._orphans.sweep(), self._services.recorder
+        sessions, recorder = await self._orphans.sweep(), self._services.recorder
         if recorder is None:
-            return Rescue(sessions=swept)
+            return Rescue(sessions=sessions)
         left = await recorder.find_left()
         done: list[RescuedRecording] = []
         for one in left:
@@ -115,22 +125,34 @@ class Rescuer:
             done.append(await _carried_out(self._services, recorder, judged))
             if on_progress is not None:
                 on_progress(len(done), len(left))
-        return Rescue(sessions=swept, recordings=tuple(done))
+        swept = await recorder.sweep()
+        return Rescue(sessions=sessions, recordings=tuple(done), swept=swept)
 
 
 async def _judged(services: Services, left: LeftRecording) -> RescuedRecording:
-    session = await _session(services, left.session_id)
+    session, detail = await _session(services, left.session_id), None
     if session is not None:
         fate = Fate.FINISHED if session.state is SessionState.ENDED else Fate.SPARED
+    elif not await _was_deleted(services, left.session_id):
+        fate = Fate.UNKNOWN
+    elif left.shipped_at is None or left.shipped_at < services.clock.now() - _SETTLED_AFTER:
+        fate = Fate.REMOVED
     else:
-        was_deleted = await _was_deleted(services, left.session_id)
-        fate = Fate.REMOVED if was_deleted else Fate.UNKNOWN
-    return RescuedRecording(session_id=left.session_id, fate=fate, duration_us=left.duration_us)
+        fate, detail = Fate.SPARED, "its session was deleted; not yet left for a day"
+    return RescuedRecording(
+        session_id=left.session_id,
+        tenant_id=left.tenant_id,
+        fate=fate,
+        duration_us=left.duration_us,
+        detail=detail,
+    )
 
 
 async def _carried_out(
     services: Services, recorder: Recorder, planned: RescuedRecording
 ) -> RescuedRecording:
+    if planned.tenant_id is not None:
+        recorder = recorder.for_tenant(planned.tenant_id)
     try:
         if planned.fate is Fate.REMOVED:
             await recorder.purge(planned.session_id)
@@ -173,9 +195,4 @@ async def _was_deleted(services: Services, session_id: str) -> bool:
 
 
 def _with(planned: RescuedRecording, fate: Fate, detail: str | None) -> RescuedRecording:
-    return RescuedRecording(
-        session_id=planned.session_id,
-        fate=fate,
-        duration_us=planned.duration_us,
-        detail=detail,
-    )
+    return evolve(planned, fate=fate, detail=detail)

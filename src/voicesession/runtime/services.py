@@ -12,6 +12,8 @@ from ..core.accounts import HoldId
 from ..core.admission import AdmissionPolicy
 from ..core.deadlines import LifePolicy
 from ..core.identity import RANDOM_BYTES, SessionId, session_id, utterance_id, uuid7_hex
+from ..core.results import SessionFolder
+from ..core.session import Session
 from ..core.utterance import UtteranceId
 from ..ports.clock import Clock
 from ..ports.objects import ObjectStore
@@ -34,6 +36,7 @@ class Services:
     Attributes:
         recorder: None where no audio is ever kept.
         objects: Where transcripts are written; None where none are.
+        tenant_folders: Whether what is recorded and written lies in a folder of its tenant.
         rooms: Where sessions are started in rooms; None where none are.
         worker_id: Names this process in leases.
         lease: For how long a silent worker keeps its sessions.
@@ -50,6 +53,7 @@ class Services:
     worker_id: str
     recorder: Recorder | None = None
     objects: ObjectStore | None = None
+    tenant_folders: bool = False
     rooms: RoomService | None = None
     clock: Clock = field(factory=SystemClock)
     life: LifePolicy = field(factory=LifePolicy)
@@ -60,6 +64,16 @@ class Services:
     defaults: SessionParameters = field(factory=SessionParameters)
     telemetry: Telemetry = field(factory=Telemetry)
     entropy: Callable[[int], bytes] = os.urandom
+
+    def folder_of(self, session: Session) -> SessionFolder:
+        """Return where results of *session* go."""
+        return SessionFolder(session.id, session.tenant_id if self.tenant_folders else None)
+
+    def recorder_of(self, session: Session) -> Recorder | None:
+        """Return what records *session*; None where no audio is ever kept."""
+        if self.recorder is None or not self.tenant_folders:
+            return self.recorder
+        return self.recorder.for_tenant(session.tenant_id)
 
     def new_session_id(self) -> SessionId:
         """Draw an id for a new session."""
