@@ -54,7 +54,8 @@ def operation(
     @wraps(method)
     async def operate(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
         given = args[0] if args and names_session_first else kwargs.get("session_id")
-        with self._operation(name, given if isinstance(given, str) else None) as span:
+        named = given if isinstance(given, str) else None
+        with self._operation(name, named) as span:  # pyright: ignore[reportPrivateUsage]  # one of us
             result = await method(self, *args, **kwargs)
             if isinstance(result, Session):
                 span.set_attributes(state_of(result))
