@@ -34,6 +34,7 @@ bench: $(VENV)/.dev $(VENV)/.bench
 	$(BIN)/python benchmarks/recorder.py
 	$(BIN)/python benchmarks/runtime.py
 	$(BIN)/python benchmarks/s3.py
+	$(BIN)/python benchmarks/storage.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

@@ -4,6 +4,9 @@ What a session costs in a database, beside what the driver alone and an ORM need
 The driver alone writes the same columns of the same table in one statement, guarded by the same
 number; it tells no two errors apart and keeps no contract. The ORM writes three columns.
 
+A turn is what the user said, what the agent answered, and the state after it. google-adk's
+DatabaseSessionService takes it in two writes; it is measured where google-adk is installed.
+
 Every measurement is taken in turns (A B A B …) in one run, so that a busy machine is as unfair
 to one as to the other. Databases are fresh, and durable as they are by default.
 
@@ -22,12 +25,14 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
 import asyncpg
-from attrs import frozen
+from attrs import evolve, frozen
 from sqlalchemy import BigInteger, Text
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -36,22 +41,37 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.servers.postgres_server import PostgresServer
 
+from voicesession.core.events import ReplyFinished
+from voicesession.core.metadata import metadata_json
 from voicesession.core.session import Session
+from voicesession.core.utterance import Speaker
 from voicesession.ports.storage import Change, RunningStats, SessionQuery, Storage
 from voicesession.stores.codec import session_document
 from voicesession.stores.sql import PostgresStorage, SqliteStorage
 from voicesession.stores.sql.commits import changed_names
-from voicesession.testing.contracts.storage.examples import HOME, a_session, put
+from voicesession.testing.contracts.storage.examples import (
+    HOME,
+    START,
+    a_session,
+    an_utterance,
+    change_of,
+    heard,
+    live,
+    put,
+)
 
 TASKS = (1, 50)
+WARM_UPS = 5
 HOUR = timedelta(hours=1)
 DOCUMENT = session_document(a_session())
 WORDS = json.dumps(DOCUMENT)
 CHANGED = changed_names(by_owner=False)
 VALUES = [DOCUMENT[name] for name in CHANGED]
+QUESTION = "When does the next train to Winterthur leave?"
+ANSWER = "At four minutes past nine, from platform three."
 
-Swap = Callable[[int], Awaitable[None]]
-"""One compare-and-swap of the row with this number, by the only task that has it."""
+Write = Callable[[int], Awaitable[None]]
+"""Writes the session with this number once, by the only task that has it."""
 
 
 class Base(DeclarativeBase):
@@ -68,7 +88,7 @@ class Row(Base):
 @frozen
 class Way:
     name: str
-    swap: Swap
+    write: Write
 
 
 def ours(name: str, storage: Storage, sessions: list[Session]) -> Way:
@@ -152,14 +172,69 @@ async def with_orm(url: str) -> AsyncGenerator[Way]:
     await engine.dispose()
 
 
+@asynccontextmanager
+async def turns_on_sqlite(folder: Path) -> AsyncGenerator[list[Way]]:
+    async with SqliteStorage(folder / "turns.db") as storage, AsyncExitStack() as stack:
+        sessions = [await live(storage, f"s{number}") for number in range(max(TASKS))]
+        numbers = count()
+
+        async def append(number: int) -> None:
+            question, answer = f"q{(turn := next(numbers))}", f"a{turn}"
+            said = an_utterance(question, text=QUESTION)
+            reply = evolve(an_utterance(answer, text=ANSWER), speaker=Speaker.AGENT)
+            spoken = ReplyFinished(
+                at=START, utterance_id=reply.id, start_us=0, heard_us=500_000, interrupted=False
+            )
+            change = change_of(
+                sessions[number],
+                heard(said),
+                spoken,
+                utterances=(said, reply),
+                metadata_json=metadata_json({"turn": turn}),
+            )
+            await storage.sessions.commit(change)
+            sessions[number] = change.session
+
+        ways = [Way("voicesession", append)]
+        if find_spec("google.adk") is None:
+            print("google-adk is not installed: no turn of its own is measured", file=sys.stderr)
+        else:
+            ways.append(await stack.enter_async_context(with_adk(folder / "adk.db")))
+        yield ways
+
+
+@asynccontextmanager
+async def with_adk(path: Path) -> AsyncGenerator[Way]:
+    from google.adk.events import Event, EventActions
+    from google.adk.sessions import DatabaseSessionService
+    from google.genai.types import Content, Part
+
+    async with DatabaseSessionService(f"sqlite+aiosqlite:///{path}") as service:
+        sessions = [
+            await service.create_session(app_name="bench", user_id="ada", session_id=f"s{number}")
+            for number in range(max(TASKS))
+        ]
+        numbers = count()
+
+        async def append(number: int) -> None:
+            turn = next(numbers)
+            for author, text in (("user", QUESTION), ("agent", ANSWER)):
+                content = Content(role=author, parts=[Part(text=text)])
+                actions = EventActions(state_delta={"turn": turn})
+                event = Event(author=author, content=content, actions=actions)
+                await service.append_event(sessions[number], event)
+
+        yield Way("google-adk", append)
+
+
 async def rate(way: Way, tasks: int, seconds: float) -> float:
-    """Swaps in a second."""
+    """Writes in a second."""
     count, ends = 0, time.perf_counter() + seconds
 
     async def work(number: int) -> None:
         nonlocal count
         while time.perf_counter() < ends:
-            await way.swap(number)
+            await way.write(number)
             count += 1
 
     began = time.perf_counter()
@@ -167,7 +242,7 @@ async def rate(way: Way, tasks: int, seconds: float) -> float:
     return count / (time.perf_counter() - began)
 
 
-async def swaps(medium: str, ways: list[Way], rounds: int, seconds: float) -> list[dict[str, Any]]:
+async def rates_of(what: str, ways: list[Way], rounds: int, seconds: float) -> list[dict[str, Any]]:
     results = []
     for tasks in TASKS:
         rates: dict[str, list[float]] = {way.name: [] for way in ways}
@@ -176,7 +251,7 @@ async def swaps(medium: str, ways: list[Way], rounds: int, seconds: float) -> li
                 rates[way.name].append(await rate(way, tasks, seconds))
         results += [
             {
-                "what": f"{medium}, compare-and-swap, {tasks} at once",
+                "what": f"{what}, {tasks} at once",
                 "way": name,
                 "per_second": round(statistics.median(found)),
             }
@@ -195,13 +270,24 @@ async def once_ms(work: Callable[[], Awaitable[object]], rounds: int) -> float:
     return round(statistics.median(times), 2)
 
 
-async def bulk(medium: str, storage: Storage, depth: int, rounds: int) -> list[dict[str, Any]]:
-    """Leases and stats of a thousand sessions, and a page behind *depth* others."""
+async def fill(storage: Storage, depth: int) -> list[str]:
+    """Make so many sessions, which begin one after the other; return their names."""
     names = [f"b{number:06}" for number in range(depth)]
     for first in range(0, depth, 500):
         await asyncio.gather(
-            *(put(storage, a_session(name)) for name in names[first : first + 500])
+            *(
+                put(storage, a_session(name, started_at=START + timedelta(seconds=first + n)))
+                for n, name in enumerate(names[first : first + 500])
+            )
         )
+    return names
+
+
+async def bulk(
+    medium: str, storage: Storage, names: list[str], rounds: int
+) -> list[dict[str, Any]]:
+    """Leases and stats of a thousand sessions, and a page behind all others."""
+    depth = len(names)
     held = {a_session(name).id: 1 for name in names[:1_000]}
     await asyncio.gather(
         *(storage.sessions.take_lease(name, HOME, worker_id="w", duration=HOUR) for name in held)
@@ -224,7 +310,8 @@ async def bulk(medium: str, storage: Storage, depth: int, rounds: int) -> list[d
         f"a page of 50 behind {depth - 50}": lambda: storage.sessions.find(deep_page, HOME),
     }
     for work in turns.values():
-        await work()  # compiled, planned and read once
+        for _ in range(WARM_UPS):
+            await work()  # compiled, planned, and the rows spread out by their first new states
     return [
         {"what": f"{medium}, {what}", "way": "voicesession", "ms": await once_ms(work, 5 * rounds)}
         for what, work in turns.items()
@@ -234,14 +321,22 @@ async def bulk(medium: str, storage: Storage, depth: int, rounds: int) -> list[d
 async def measure(server: PostgresServer, folder: Path, options: Any) -> list[dict[str, Any]]:
     results: list[dict[str, Any]] = []
     async with on_sqlite(folder) as ways:
-        results += await swaps("SQLite", ways, options.rounds, options.seconds)
+        results += await rates_of("SQLite, compare-and-swap", ways, options.rounds, options.seconds)
+    async with turns_on_sqlite(folder) as ways:
+        results += await rates_of("SQLite, a turn", ways, options.rounds, options.seconds)
     async with on_postgres(server) as ways:
-        results += await swaps("PostgreSQL", ways, options.rounds, options.seconds)
+        results += await rates_of(
+            "PostgreSQL, compare-and-swap", ways, options.rounds, options.seconds
+        )
     async with SqliteStorage(folder / "bulk.db") as sqlite:
-        results += await bulk("SQLite", sqlite, options.depth, options.rounds)
+        names = await fill(sqlite, options.depth)
+        results += await bulk("SQLite", sqlite, names, options.rounds)
     url = await asyncio.to_thread(server.fresh_database)
     async with PostgresStorage(url) as postgres:
-        results += await bulk("PostgreSQL", postgres, options.depth, options.rounds)
+        names = await fill(postgres, options.depth)
+        # Or the server would do so by itself, in the middle of a measurement.
+        await asyncio.to_thread(server.run, "VACUUM ANALYZE", url.rpartition("/")[2])
+        results += await bulk("PostgreSQL", postgres, names, options.rounds)
     return results
 
 
