@@ -39,7 +39,7 @@ class LiveKit:
         self.fault: Callable[[], Answer | None] | None = None
         """What it does instead of answering; None from it answers nothing at all."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
     @property
     def url(self) -> str:

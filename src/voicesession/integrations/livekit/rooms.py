@@ -11,10 +11,11 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._loop import require_asyncio, shielded
-from ...core.errors import ProviderError, ProviderUnavailable
+from ...core.errors import ProviderBusy, ProviderError, ProviderUnavailable
 from ...core.instants import to_us
 from ...ports.rooms import RoomTerms
 from .library import require_library
@@ -28,7 +29,6 @@ __all__ = ("LiveKitRooms",)
 _PROVIDER: Final = "livekit"
 _US_PER_S: Final = 1_000_000
 _ANSWERS_WITHIN_US: Final = 10 * _US_PER_S
-_ITS_OWN_FAULT: Final = 500
 
 
 class LiveKitRooms:
@@ -96,7 +96,8 @@ class LiveKitRooms:
         """Make the room where `LiveKitServer.api_url` is given; otherwise do nothing.
 
         Raises:
-            ProviderError: The server refuses.
+            ProviderBusy: The server takes no more calls for now.
+            ProviderError: It refuses.
             ProviderUnavailable: It fails, or does not answer within 10 seconds.
             WrongEventLoop: The caller does not run on asyncio.
         """
@@ -122,8 +123,7 @@ class LiveKitRooms:
             ):
                 await api.room.create_room(request)
         except ServerError as error:
-            kind = ProviderUnavailable if error.status >= _ITS_OWN_FAULT else ProviderError
-            raise kind(_PROVIDER, f"no room: {error.code} ({error.status})") from error
+            raise _refusal(error.status)(_PROVIDER, f"no room: {error.code}") from error
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ProviderUnavailable(_PROVIDER, f"no room: {type(error).__name__}") from error
 
@@ -133,6 +133,13 @@ class LiveKitRooms:
         if self._server.agent_name is None:
             return []
         return [RoomAgentDispatch(agent_name=self._server.agent_name, metadata=_json(terms.agent))]
+
+
+def _refusal(status: int) -> type[ProviderError]:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return ProviderBusy
+    is_its_own_fault = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return ProviderUnavailable if is_its_own_fault else ProviderError
 
 
 def _waits_s(terms: RoomTerms) -> tuple[int, int]:
