@@ -45,6 +45,7 @@ from .tape import Tape
 __all__ = ("Ownership",)
 
 _WAITS_FOR_CLIENT: Final = frozenset({PauseReason.DISCONNECTED})
+_LEFT_BY_WORKER: Final = frozenset({PauseReason.SHUTDOWN, PauseReason.WORKER_LOST})
 
 
 class Ownership:
@@ -62,7 +63,9 @@ class Ownership:
         self.scope = Scope(session.tenant_id)
         self.listeners = Listeners()
         self.running = Running.of(session)
-        self.tape = Tape(session.id, session.audio_format, self.running, services.recorder_of(session))
+        self.tape = Tape(
+            session.id, session.audio_format, self.running, services.recorder_of(session)
+        )
         self.record = SessionRecord(
             services.storage.sessions,
             evolve(
@@ -156,8 +159,9 @@ class Ownership:
 
     async def come_back(self) -> None:
         """Note that the client has left the connection on which somebody else had it LIVE."""
-        if self.session.state is SessionState.LIVE:
-            await self.apply(TransportLost(at=self._services.clock.now()))
+        gone = TransportLost(at=self._services.clock.now())
+        if is_legal(self.session, gone) and self.session.pause_reasons.isdisjoint(_LEFT_BY_WORKER):
+            await self.apply(gone)
 
     # --- for the supervisor ------------------------------------------------------------------
 
