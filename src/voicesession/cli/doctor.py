@@ -99,7 +99,7 @@ async def _recordings(settings: Settings) -> str:
     from ..runtime.clock import SystemClock
     from ..wiring.recordings import recording_at
 
-    _, objects = recording_at(settings.recordings, SystemClock())
+    objects = recording_at(settings.recordings, SystemClock()).objects
     if objects is None:
         return "none are kept"
     opened = objects if isinstance(objects, AbstractAsyncContextManager) else nullcontext()

@@ -79,12 +79,13 @@ def open(  # noqa: A001 - `voicesession.open` reads like what it does
         InvalidConfig: A URL names no part that there is, or an extra is not installed.
     """
     options.setdefault("clock", SystemClock())
-    recorder, objects = recording_at(recordings, options["clock"], checkpoint=checkpoint)
+    kept = recording_at(recordings, options["clock"], checkpoint=checkpoint)
     return SessionManager(
         Services(
             storage=storage_at(store),
-            recorder=recorder,
-            objects=objects,
+            recorder=kept.recorder,
+            objects=kept.objects,
+            tenant_folders=kept.tenant_folders,
             worker_id=f"{socket.gethostname()}:{os.getpid()}",
             **options,
         ),
