@@ -108,8 +108,9 @@ def vendors() -> PriceTable:
 
 def _lines(told: Any, currency: str) -> Mapping[tuple[EngineModel, Meter], Price]:
     lines: dict[tuple[EngineModel, Meter], Price] = {}
-    listed: list[Any] = told if isinstance(told, list) else [told]
-    for number, line in enumerate(listed, 1):
+    if not isinstance(told, list):
+        raise InvalidConfig("prices", told, "any number of [[price]]")
+    for number, line in enumerate(cast("list[object]", told), 1):
         try:
             key, price = _line(line, currency)
         except InvalidValue as refusal:

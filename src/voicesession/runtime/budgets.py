@@ -196,9 +196,8 @@ class BudgetTracker:
         if self._prices is None or meter not in MONEY_METERS.values():
             return
         if meter is not money_meter(self._prices.currency):
-            raise InvalidValue(
-                "meter", meter, f"{money_meter(self._prices.currency)}, as prices are"
-            )
+            allowed = f"{money_meter(self._prices.currency)}, as prices are"
+            raise InvalidValue("meter", meter.value, allowed)
 
     def _check_own(self, account: Account) -> None:
         if account.tenant_id != self._tenant_id:

@@ -150,10 +150,13 @@ class VoiceSession:
             ProviderError: An engine cannot be had, nor one behind it; the session stays as
                 it was.
             RecordingFailed: Audio is to be kept and there is no place for it.
+            BudgetExhausted: Nothing is left to spend, or nobody knows what an engine costs.
+            QuotaExceeded: Too many sessions of one account run at once.
         """
         if self._thread is not None:
             raise SessionAlreadyActive(f"session {self.session.id} is started already")
         self._thread = threading.get_ident()
+        await self._handle.ownership.spending.open()  # before engines cost anything
         said_before = await self._services.storage.transcripts.utterances(
             self.session.id, self._handle.ownership.scope
         )

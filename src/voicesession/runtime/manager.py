@@ -130,7 +130,7 @@ class SessionManager(SessionCatalogue):
             handle = await stack.enter_async_context(self.attach(session_id, take_over=take_over))
             joined = EnginesJoined({stage: c.name for stage, c in pipeline.chains.items()})
             handle.tell(joined)
-            handle.ownership.spending.engage(pipeline.chains)
+            handle.ownership.spending.tariff.engage(pipeline.chains)
             call = VoiceSession(handle, pipeline, self._services, config or SessionConfig())
             with self._operation("converse", session_id) as span:
                 span.set_attributes(providers_of(joined.engines))

@@ -34,6 +34,7 @@ from ..core.ledger import Grant, LedgerEntry, Posted, Want
 from ..core.meters import Meter
 from ..ports.clock import Clock
 from ..ports.ledger import BudgetLedger
+from .afterwards import Afterwards
 
 __all__ = ("FIRST_SLICE_US", "LARGEST_SLICE_US", "Purse")
 
@@ -77,9 +78,9 @@ class Purse:
         self._slices: deque[_Slice] = deque()
         self.left_us = 0
         """How much audio may be processed without asking."""
+        self.besides = Afterwards()
+        """What else the session has used; booked along with its audio."""
         self._used_up: Counter[HoldId] = Counter()
-        self._noted: Counter[Meter] = Counter()
-        self._limited: dict[Meter, tuple[Standing, ...]] = {}
         self._seat: HoldId | None = None
         self._unanswered: LedgerEntry | None = None
         self._turn = anyio.Lock()
@@ -102,20 +103,9 @@ class Purse:
         return self._was_refused and not self._was_granted
 
     @property
-    def limited(self) -> frozenset[Meter]:
-        """The meters, besides audio, of which the ledger has told a limit."""
-        return frozenset(self._limited)
-
-    @property
-    def exhausted(self) -> tuple[Standing, ...]:
-        """The limits on them of which nothing is left, as far as the ledger has told."""
-        told = (standing for limits in self._limited.values() for standing in limits)
-        return tuple(standing for standing in told if standing.remaining == 0)
-
-    @property
-    def has_notes(self) -> bool:
-        """Whether something has happened that is not booked."""
-        return any(self._noted.values())
+    def has_room(self) -> bool:
+        """Whether the ledger had audio to give when it was last asked."""
+        return self._was_granted
 
     def take(self, audio_us: int) -> bool:
         """Spend *audio_us* of what is reserved; return False, and spend nothing, if it is not."""
@@ -134,10 +124,6 @@ class Purse:
                 self._used_up[first.hold_id] = first.used_us
         return True
 
-    def note(self, used: Mapping[Meter, int]) -> None:
-        """Take that this has been used, besides audio; it is booked with the next entry."""
-        self._noted.update(used)
-
     async def open(self, also: Iterable[Meter] = ()) -> tuple[Standing, ...]:
         """Take a seat among the sessions that run at once, and reserve the first slice.
 
@@ -150,16 +136,16 @@ class Purse:
             QuotaExceeded: As many sessions of one account run as may; nothing is held.
             BudgetExhausted: Nothing is left to spend; nothing is held.
         """
-        if self._seat is not None and self.left_us and not self.exhausted:
+        if self._seat is not None and self.left_us and not self.besides.exhausted:
             return ()
-        self._noted.update(dict.fromkeys(also, 0))
+        self.besides.note(dict.fromkeys(also, 0))
         risen = await self.ask()
         if self._seat is None:
             await self.settle()
             raise QuotaExceeded(f"as many sessions run at once as {_whose(self.tightest)} may")
-        if self.exhausted:
+        if self.besides.exhausted:
             await self.settle(leave=True)
-            (first, *_) = self.exhausted
+            (first, *_) = self.besides.exhausted
             raise BudgetExhausted(f"no {first.line.meter} is left that {_whose(first)} may spend")
         if not self.left_us:
             await self.settle(leave=True)
@@ -196,7 +182,7 @@ class Purse:
             risen, _granted = await self._answer_so_far()
             seat = {self._seat} if leave and self._seat is not None else set[HoldId]()
             self._use_up_all()
-            if not (self._used_up or self.has_notes or seat):
+            if not (self._used_up or self.besides.is_due or seat):
                 return risen
             try:
                 return risen + await self._post(self._entry(release=frozenset(seat)))
@@ -211,7 +197,7 @@ class Purse:
         async with self._turn:
             await self._answer_so_far()
             counted = Counter(await booked())
-            counted.update(self._noted)
+            counted.update(self.besides.noted)
             unbooked_us = sum(each.used_us for each in self._slices)
             counted[Meter.AUDIO_US] += unbooked_us + self._used_up.total()
             return counted
@@ -241,12 +227,11 @@ class Purse:
     ) -> LedgerEntry:
         """Return an entry with everything that is not booked; it is booked only there."""
         used_up, self._used_up = self._used_up, Counter()
-        noted, self._noted = self._noted, Counter()
         return LedgerEntry(
             at=self._clock.now(),
             accounts=self._accounts,
             settle=used_up,
-            charge={**dict.fromkeys(self._limited, 0), **noted},
+            charge=self.besides.asked(),
             release=release,
             reserve=reserve,
         )
@@ -259,7 +244,7 @@ class Purse:
             raise
         except VoiceSessionError:
             self._used_up.update(entry.settle)
-            self.note({meter: used for meter, used in entry.charge.items() if used})
+            self.besides.note(entry.charge)
             raise
         return self._booked(entry, posted)
 
@@ -284,12 +269,7 @@ class Purse:
     def _booked(self, entry: LedgerEntry, posted: Posted) -> tuple[Standing, ...]:
         if self._seat in entry.release:
             self._seat = None
-        for meter in entry.charge:
-            limits = tuple(each for each in posted.limited if each.line.meter is meter)
-            if limits:
-                self._limited[meter] = limits
-            else:
-                self._limited.pop(meter, None)
+        self.besides.learn(entry.charge, posted)
         for want, grant in zip(entry.reserve, posted.grants, strict=False):
             if want.meter is Meter.SESSIONS:
                 self._seat = want.hold_id if grant.amount else None

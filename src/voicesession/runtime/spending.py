@@ -26,7 +26,6 @@ from ..core.session import Session
 from ..core.states import PauseReason, SessionState
 from ..ports.prices import HOST, EngineModel
 from .budgets import accounts_of, left_today
-from .chain import Chain, Engine
 from .happenings import (
     BudgetLevelPassed,
     BudgetRanOut,
@@ -86,7 +85,8 @@ class Spending:
         self._accounts = accounts_of(spender.session)
         self._spawn: Spawn | None = None
         self._purse = Purse(self._ledger, self._clock, self._accounts, services.new_hold_id)
-        self._tariff = Tariff(services.prices, self._clock)
+        self.tariff = Tariff(services.prices, self._clock)
+        """What the engines at work cost."""
         self._priced_us = self._running.audio_used_us
         self._last_words = LastWords(self._clock)
         self._is_stopping = False
@@ -97,10 +97,6 @@ class Spending:
     def run_in(self, spawn: Spawn) -> None:
         """Let *spawn* run what must not hold up the audio."""
         self._spawn = spawn
-
-    def engage(self, chains: Mapping[Stage, Chain[Engine]]) -> None:
-        """Take that these engines work for the session."""
-        self._tariff.engage(chains)
 
     async def open(self) -> None:
         """Reserve what the session needs to run.
@@ -152,7 +148,7 @@ class Spending:
             InvalidValue: An amount is no whole number, or nothing that is spent.
             StoreError: It could not be booked.
         """
-        charges = self._tariff.charges(engine, used)
+        charges = self.tariff.charges(engine, used)
         entry = LedgerEntry(at=self._clock.now(), accounts=self._accounts, charge=charges)
         self._priced_us += used.get(Meter.AUDIO_US, 0)
         posted = await self._ledger.post(entry)
@@ -185,7 +181,7 @@ class Spending:
         if PauseReason.BUDGET_EXHAUSTED in session.pause_reasons:
             if self._policy.resumes:
                 await self._look_for_room()
-        elif self._purse.has_notes and session.state is SessionState.LIVE:
+        elif self._purse.besides.is_due and session.state is SessionState.LIVE:
             await self.top_up()
 
     async def settle(self, *, leave: bool = False) -> None:
@@ -239,22 +235,22 @@ class Spending:
             self._note(happening)
         elif isinstance(happening, EngineChanged) and happening.stage is Stage.STT:
             self._note_price_of_audio()
-            self._tariff.listener = EngineModel(happening.after, happening.model)
+            self.tariff.listener = EngineModel(happening.after, happening.model)
 
     def _note(self, usage: EngineUsed) -> None:
-        charges = self._tariff.charges(usage.engine, usage.used, wasted=usage.wasted)
-        self._purse.note(charges)
+        charges = self.tariff.charges(usage.engine, usage.used, wasted=usage.wasted)
+        self._purse.besides.note(charges)
         if self._spawn is None or self._spender.session.state is not SessionState.LIVE:
             return  # it is booked when the session settles, or goes on
-        if not self._purse.limited.isdisjoint(charges) or self._unpriced():
+        if not self._purse.besides.limited.isdisjoint(charges) or self._unpriced():
             self._spawn(self.top_up)
 
     def _note_price_of_audio(self) -> None:
         used_us = self._running.audio_used_us - self._priced_us
         self._priced_us += used_us
-        charges = self._tariff.charges(self._tariff.listener, {Meter.AUDIO_US: used_us})
+        charges = self.tariff.charges(self.tariff.listener, {Meter.AUDIO_US: used_us})
         del charges[Meter.AUDIO_US]  # which is settled out of its slice
-        self._purse.note(charges)
+        self._purse.besides.note(charges)
 
     async def _ask(self) -> tuple[Standing, ...]:
         self._note_price_of_audio()
@@ -262,7 +258,9 @@ class Spending:
 
     def _unpriced(self) -> str:
         """Return what must be refused because nobody knows its price; nothing where all is well."""
-        return "" if self._policy.allow_unpriced else self._tariff.unknown(self._purse.limited)
+        return (
+            "" if self._policy.allow_unpriced else self.tariff.unknown(self._purse.besides.limited)
+        )
 
     async def _look_for_room(self) -> None:
         await self._report(await self._ask())
@@ -274,11 +272,11 @@ class Spending:
 
     @property
     def _has_run_out(self) -> bool:
-        return self._purse.is_dry or bool(self._purse.exhausted or self._unpriced())
+        return self._purse.is_dry or bool(self._purse.besides.exhausted or self._unpriced())
 
     def _exhausted(self) -> Sequence[Standing]:
         dry = self._purse.tightest if self._purse.is_dry else None
-        return [*self._purse.exhausted, *([] if dry is None else [dry])]
+        return [*self._purse.besides.exhausted, *([] if dry is None else [dry])]
 
     async def _run_out(self, exhausted: Sequence[Standing]) -> None:
         """Pause, once the agent has finished; whoever waits for audio does not wait for that."""
@@ -298,7 +296,7 @@ class Spending:
             await self._last_words.wait(self._policy.last_words)
             if self._spender.session.state is SessionState.LIVE:
                 await self._report(await self._ask())  # it may have been raised meanwhile
-                if self._has_run_out:
+                if self._has_run_out or not self._purse.has_room:
                     await self._pause()
         except VoiceSessionError as error:
             self._spender.listeners.tell(Failed(error))

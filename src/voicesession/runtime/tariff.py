@@ -99,6 +99,7 @@ class Tariff:
                 if price is None:
                     self._engines.add((engine, meter))
                     charges[Meter.UNPRICED] += 1
+                    charges[self._money] += 0  # asks whether money is limited
                 else:
                     charges[self._money] += amount * price.units
         return dict(charges)
