@@ -24,6 +24,7 @@ from .face import DEFAULT_PREFIXES, Face, Mounted, PipelineMaker
 from .operations import operation_of, responses_of
 from .options import WebOptions
 from .principal import Authenticator, Principal
+from .socket.mounting import socket_routes
 
 __all__ = ("get_principal", "get_voice", "voice_router")
 
@@ -64,6 +65,7 @@ def voice_router(
     router = APIRouter(route_class=_route_class(face))
     for mounted in face.mounted():
         _add(router, face, mounted)
+    router.routes.extend(socket_routes(face))
     return router
 
 
@@ -112,6 +114,13 @@ def _route_class(face: Face) -> type[APIRoute]:
 
 def _add(router: APIRouter, face: Face, mounted: Mounted) -> None:
     route = mounted.route
+    described: dict[str, Any] = {}
+    if mounted.is_documented:
+        described = {
+            "response_model": route.answer,
+            "responses": responses_of(route),
+            "openapi_extra": operation_of(route),
+        }
     for method in route.methods:
         router.add_api_route(
             mounted.path,
@@ -123,11 +132,9 @@ def _add(router: APIRouter, face: Face, mounted: Mounted) -> None:
             description=route.description,
             tags=[route.tag],
             status_code=route.status,
-            response_model=route.answer,
             response_class=Response if route.answer is None else _JSON,
-            responses=responses_of(route),
-            openapi_extra=operation_of(route),
             include_in_schema=mounted.is_documented and method == route.methods[0],
+            **({"response_model": None} | described),
         )
 
 
