@@ -45,8 +45,9 @@ from voicesession.core.floor.config import (
     PreemptionStrategy,
     VoiceActivityConfig,
 )
+from voicesession.core.session import Session
 from voicesession.ports.agent import Prompt, ReplyPart
-from voicesession.ports.speech import Final as Words, SpeechAudio
+from voicesession.ports.speech import Final as Words, Recognition, SpeechAudio
 from voicesession.providers.null import (
     NullRecognition,
     NullSpeechToText,
@@ -99,7 +100,10 @@ class InstantVoiceActivityDetector:
 
 
 class InstantRecognition(NullRecognition):
-    """Understands "hello" at every flush."""
+    """Understands "hello" at every flush, and keeps nobody waiting who asks for what is there."""
+
+    async def __anext__(self) -> Recognition:
+        return self._answers.popleft() if self._answers else await super().__anext__()
 
     def flush(self) -> None:
         self._answer(Words(text="hello", start_us=0, end_us=0))
@@ -109,6 +113,16 @@ class InstantRecognition(NullRecognition):
 class InstantSpeechToText(NullSpeechToText):
     async def open(self, audio_format: AudioFormat, /, *, language: str) -> InstantRecognition:  # noqa: ARG002  # the port's
         return InstantRecognition()
+
+
+class InstantAgent:
+    """Has thought of its answer before it is asked."""
+
+    name = "instant"
+
+    async def reply(self, prompt: Prompt, /) -> AsyncGenerator[ReplyPart]:
+        for part in answer(prompt):
+            yield part
 
 
 class InstantTextToSpeech(NullTextToSpeech):
@@ -131,7 +145,7 @@ INSTANT: Final = Pipeline(
     vad=InstantVoiceActivityDetector(),
     stt=InstantSpeechToText(),
     tts=InstantTextToSpeech(),
-    agent=CallbackAgent(answer),
+    agent=InstantAgent(),
 )
 
 
@@ -145,14 +159,36 @@ def manager() -> SessionManager:
     )
 
 
+class Hosts:
+    """Keeps conversations open, each in a task of its own, as a server does."""
+
+    def __init__(self, voice: SessionManager, config: SessionConfig) -> None:
+        self._voice = voice
+        self._config = config
+        self._over = asyncio.Event()
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def open(self, session: Session, pipeline: Pipeline) -> VoiceSession:
+        opened: asyncio.Future[VoiceSession] = asyncio.get_running_loop().create_future()
+
+        async def host() -> None:
+            async with self._voice.converse(session.id, pipeline, config=self._config) as call:
+                opened.set_result(call)
+                await self._over.wait()
+
+        self.tasks.append(asyncio.create_task(host()))
+        return await opened
+
+    async def close(self) -> None:
+        self._over.set()
+        await asyncio.gather(*self.tasks)
+
+
 async def opened(stack: AsyncExitStack, count: int, pipeline: Pipeline) -> list[VoiceSession]:
     voice = await stack.enter_async_context(manager())
-    config = SessionConfig(floor=HURRIED)
-    sessions = [await voice.create() for _ in range(count)]
-    return [
-        await stack.enter_async_context(voice.converse(session.id, pipeline, config=config))
-        for session in sessions
-    ]
+    hosts = Hosts(voice, SessionConfig(floor=HURRIED))
+    stack.push_async_callback(hosts.close)
+    return [await hosts.open(await voice.create(), pipeline) for _ in range(count)]
 
 
 # --- sessions a core --------------------------------------------------------------------------

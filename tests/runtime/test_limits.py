@@ -235,7 +235,10 @@ async def test_who_iterates_too_slowly_is_told_how_much_was_missed(stage: Stage)
 async def test_before_its_start_a_session_has_no_events(stage: Stage) -> None:
     session = await stage.voice.create()
     async with stage.voice.attach(session.id) as handle:
-        call = VoiceSession(handle, stage.pipeline(), stage.voice._services, SessionConfig())
+        voice = stage.voice
+        call = VoiceSession(
+            handle, stage.pipeline(), voice._services, voice._worker.alarms, SessionConfig()
+        )
         with pytest.raises(SessionNotActive):
             call.events()
         with pytest.raises(SessionNotActive):

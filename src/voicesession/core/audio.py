@@ -70,7 +70,9 @@ class AudioFormat:
 
     def duration_us(self, size_bytes: int) -> int:
         """Return how long *size_bytes* last, rounded down to whole microseconds."""
-        return self.time_of(self.frames_in(size_bytes))
+        # In one expression, because it is asked for with every piece of audio.
+        frames = size_bytes // (_SAMPLE_BYTES[self.encoding] * self.channels)
+        return frames * _US_PER_S // self.sample_rate
 
     def time_of(self, frames: int) -> int:
         """Return how long *frames* last, rounded down to whole microseconds."""

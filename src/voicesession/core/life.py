@@ -31,6 +31,7 @@ from .events import (
 )
 from .instants import duration_us
 from .session import Pause, Session
+from .snapshots import changed
 from .states import PauseReason, SessionState
 from .transitions import LIFTED_BY, PAUSED_BY, TRANSITIONS, allowed
 
@@ -100,7 +101,7 @@ def apply(session: Session, event: SessionEvent) -> Session:
         changes["last_activity_at"] = event.at
     if kind in _EFFECTS:
         changes |= _EFFECTS[kind](session, event)
-    return evolve(session, **changes)
+    return changed(session, **changes)
 
 
 def reactions(before: Session, after: Session) -> tuple[Reaction, ...]:

@@ -98,10 +98,14 @@ class Conductor:
     def hear(self, pcm: bytes, at_us: int) -> None:
         """Take the caller's audio, which the session has accepted; *at_us* is its start."""
         for window_end_us, probability in self.ears.hear(pcm, at_us):
-            self.carry_out(self.floor.voice(window_end_us, probability))
+            if wanted := self.floor.voice(window_end_us, probability):
+                self.carry_out(wanted)
         timer_us = self.floor.next_timer_us
         if timer_us is not None and timer_us <= self._handle.media_us:
             self.carry_out(self.floor.tick(self._handle.media_us))
+
+    def look_after(self) -> None:
+        """See, now and then, whether what is recorded is still whole."""
         self._watch.look()
 
     def take_words(self, result: Recognition) -> None:

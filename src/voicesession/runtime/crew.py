@@ -14,6 +14,7 @@ from .ears import Ears
 from .engines import Engines, Terms
 from .handle import SessionHandle
 from .happenings import Stage
+from .patience import Alarms
 from .pipeline import Pipeline, SessionConfig
 from .recogniser import Recogniser
 from .services import Services
@@ -38,12 +39,14 @@ class Crew:
         pipeline: Pipeline,
         config: SessionConfig,
         services: Services,
+        alarms: Alarms,
         tell: Callable[[object], None],
     ) -> Crew:
         """Return the engines of *pipeline* at work; *tell* hears of their troubles."""
         timeouts = config.timeouts
         terms = Terms(
             clock=services.clock,
+            alarms=alarms,
             tell=tell,
             draw=lambda: _share(services.entropy(_DRAWN_BYTES)),
             backoff=config.backoff,

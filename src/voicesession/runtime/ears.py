@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 
 from ..core.audio import AudioFormat
 from ..core.pcm import to_s16_mono
@@ -40,6 +40,7 @@ class Ears:
         self._suppression = suppression
         self._begin_us = at_us
         self._clean_bytes = 0
+        self._window_us = activity.window_us
         self._window_end_us = at_us
         self._void_until_us = 0
         self.recogniser = recogniser
@@ -70,15 +71,16 @@ class Ears:
             raise
         return ears
 
-    def hear(self, pcm: bytes, at_us: int) -> Iterator[tuple[int, float]]:
-        """Push *pcm* to all; yield the end of each finished window and how much like speech it was."""
+    def hear(self, pcm: bytes, at_us: int) -> Sequence[tuple[int, float]]:
+        """Push *pcm* to all; return where each finished window ends, and how like speech it is."""
         if self._suppression is not None:
             pcm, at_us = self._cleaned(self._suppression.push(pcm))
         self.recogniser.push(pcm, at_us)
         plain = pcm if self._is_plain else to_s16_mono(pcm, self._format)
-        for probability in self._activity.push(plain):
-            self._window_end_us += self._activity.window_us
-            yield self._window_end_us, probability
+        end_us = self._window_end_us
+        windows = [(end_us := end_us + self._window_us, p) for p in self._activity.push(plain)]
+        self._window_end_us = end_us
+        return windows
 
     async def listen(self, take: Callable[[Recognition], None]) -> None:
         """Hand what is recognised to *take*, but for what was taken back, until closed."""

@@ -38,7 +38,7 @@ from .happenings import (
     EngineUsed,
     Stage,
 )
-from .patience import Patience
+from .patience import Alarms, Patience
 
 __all__ = ("Attempts", "Engines", "Terms", "as_provider_error")
 
@@ -50,12 +50,14 @@ class Terms:
     """On what terms the engines of a session work.
 
     Attributes:
+        alarms: Those of the worker; they tell when an engine has taken too long.
         draw: Draws a number evenly from 0 up to 1.
         tell: Told of what goes wrong, and what is done about it.
         lag_us: Who keeps us waiting for longer is slow.
     """
 
     clock: Clock
+    alarms: Alarms
     tell: Callable[[object], None]
     draw: Callable[[], float]
     backoff: Backoff = field(factory=Backoff)
@@ -87,7 +89,7 @@ class Engines(Generic[E]):
 
     def patience(self, link: Link[E]) -> Patience:
         """Return a block in which *link* may keep us waiting only so long."""
-        return Patience(self.terms.clock, link.name, self._limit_us)
+        return Patience(self.terms.alarms, link.name, self._limit_us)
 
     def better_than(self, link: Link[E]) -> Link[E] | None:
         """Return an engine that comes before *link* and works again, as far as one can know."""

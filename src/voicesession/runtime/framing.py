@@ -17,7 +17,8 @@ class Framing:
 
     def __init__(self, frame_bytes: int, piece_bytes: int) -> None:
         self._frame_bytes = frame_bytes
-        self._piece_bytes = max(frame_bytes, piece_bytes - piece_bytes % frame_bytes)
+        self.piece_bytes = max(frame_bytes, piece_bytes - piece_bytes % frame_bytes)
+        """No piece is longer."""
         self._torn = b""
         self._unshared_bytes = 0
 
@@ -28,18 +29,18 @@ class Framing:
         """
         pcm = self._torn + audio
         torn = len(pcm) % self._frame_bytes
-        if not torn and len(pcm) <= self._piece_bytes:
+        if not torn and len(pcm) <= self.piece_bytes:
             self._torn = b""
             return (pcm,)
         whole = len(pcm) - torn
         self._torn = pcm[whole:]
-        starts = range(0, max(1, whole), self._piece_bytes)
-        return [pcm[start : min(start + self._piece_bytes, whole)] for start in starts]
+        starts = range(0, max(1, whole), self.piece_bytes)
+        return [pcm[start : min(start + self.piece_bytes, whole)] for start in starts]
 
     def is_others_turn(self, piece: bytes) -> bool:
         """Count *piece* as taken; tell, once for every long piece's worth, to let others work."""
         self._unshared_bytes += len(piece)
-        if self._unshared_bytes < self._piece_bytes:
+        if self._unshared_bytes < self.piece_bytes:
             return False
         self._unshared_bytes = 0
         return True

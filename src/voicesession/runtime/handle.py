@@ -88,7 +88,7 @@ class SessionHandle:
     @property
     def is_live(self) -> bool:
         """Whether audio is accepted now."""
-        return self.session.state is SessionState.LIVE and not self.ownership.is_lost
+        return self.ownership.is_live
 
     @property
     def is_over(self) -> bool:
@@ -175,25 +175,31 @@ class SessionHandle:
         Raises:
             SessionNotActive: The session is over.
         """
-        if self.is_over:
+        ownership = self.ownership
+        if ownership.is_over:
             raise SessionNotActive(f"session {self.session.id} is over: {self.session.status}")
         if track is Track.USER:
-            self.ownership.running.audio_chunks_received += 1
-        if not self.is_live:
+            ownership.running.audio_chunks_received += 1
+        if not ownership.is_live:
             return False
         if track is Track.AGENT:
-            self.ownership.tape.agent(pcm)
-        elif not self.ownership.spending.spend(self.ownership.tape.moves_us(pcm)):
+            ownership.tape.agent(pcm)
+        elif not ownership.spending.spend(ownership.tape.moves_us(pcm)):
             return False
         else:
-            self.ownership.tape.user(pcm)
+            ownership.tape.user(pcm)
         return True
+
+    def has_room(self, audio_us: int) -> bool:
+        """Whether the budget has room for so much audio at once, without `afford`."""
+        return self.ownership.spending.has(audio_us)
 
     async def afford(self, pcm: bytes) -> bool:
         """Wait until the budget has room for *pcm*; return False if it has none.
 
-        It has none at once while the session is not LIVE. For audio that comes faster than it was spoken, such as from a file: `audio` does not
-        wait, and the ledger is asked in good time only for what comes as it is spoken.
+        It has none at once while the session is not LIVE. For audio that comes faster than it
+        was spoken, such as from a file: `audio` does not wait, and the ledger is asked in good
+        time only for what comes as it is spoken.
         """
         wanted_us = self.ownership.tape.moves_us(pcm)
         return self.is_live and await self.ownership.spending.afford(wanted_us)

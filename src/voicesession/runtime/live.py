@@ -31,6 +31,7 @@ from .framing import Framing
 from .handle import SessionHandle
 from .happenings import Listener, new_states
 from .hooks import HookRunner
+from .patience import Alarms
 from .pipeline import Pipeline, SessionConfig
 from .playout import AgentAudio
 from .services import Services
@@ -59,13 +60,17 @@ class VoiceSession:
         handle: SessionHandle,
         pipeline: Pipeline,
         services: Services,
+        alarms: Alarms,
         config: SessionConfig,
     ) -> None:
         self._handle = handle
         self._pipeline = pipeline
         self._services = services
+        self._alarms = alarms
         self._config = config
-        self._framing = Framing(handle.audio_format.frame_bytes, config.ingest_chunk_bytes)
+        audio = handle.audio_format
+        self._framing = Framing(audio.frame_bytes, config.ingest_chunk_bytes)
+        self._piece_us = audio.duration_us(self._framing.piece_bytes) + 1
         self._thread: int | None = None
         self._stack: AsyncExitStack | None = None
         self._tasks: TaskGroup
@@ -160,7 +165,9 @@ class VoiceSession:
         said_before = await self._services.storage.transcripts.utterances(
             self.session.id, self._handle.ownership.scope
         )
-        crew = Crew.of(self._pipeline, self._config, self._services, self._handle.tell)
+        crew = Crew.of(
+            self._pipeline, self._config, self._services, self._alarms, self._handle.tell
+        )
         async with AsyncExitStack() as stack:
             ears = await crew.listen(self._pipeline, self._handle, self._config)
             stack.push_async_callback(ears.aclose)
@@ -214,14 +221,17 @@ class VoiceSession:
             WrongThread: The session lives in another thread.
         """
         self._check()
+        handle, conductor = self._handle, self._conductor
         for pcm in self._framing.cut(frame):
-            at_us = self.media_us
-            await self._handle.afford(pcm)
-            if self._handle.audio(Track.USER, pcm):
-                self._conductor.hear(pcm, at_us)
-            if self._conductor.outbox.is_full:
-                await self._conductor.outbox.room()
+            if not handle.has_room(self._piece_us):
+                await handle.afford(pcm)
+            at_us = handle.media_us
+            if handle.audio(Track.USER, pcm):
+                conductor.hear(pcm, at_us)
+            if conductor.outbox.is_full:
+                await conductor.outbox.room()
             if self._framing.is_others_turn(pcm):
+                conductor.look_after()
                 await checkpoint()
 
     def flush(self) -> None:
@@ -295,11 +305,15 @@ class VoiceSession:
 
     def _open_stack(self) -> AsyncExitStack:
         if self._stack is None:
-            raise SessionNotActive(f"session {self.session.id} is not started")
+            raise self._not_started()
         return self._stack
 
+    def _not_started(self) -> SessionNotActive:
+        return SessionNotActive(f"session {self.session.id} is not started")
+
     def _check(self) -> None:
-        self._open_stack()
+        if self._stack is None:
+            raise self._not_started()
         if self._thread != threading.get_ident():
             raise WrongThread(f"session {self.session.id} belongs to another thread")
         if self._handle.is_over:

@@ -131,7 +131,9 @@ class SessionManager(SessionCatalogue):
             joined = EnginesJoined({stage: c.name for stage, c in pipeline.chains.items()})
             handle.tell(joined)
             handle.ownership.spending.tariff.engage(pipeline.chains)
-            call = VoiceSession(handle, pipeline, self._services, config or SessionConfig())
+            call = VoiceSession(
+                handle, pipeline, self._services, self._worker.alarms, config or SessionConfig()
+            )
             with self._operation("converse", session_id) as span:
                 span.set_attributes(providers_of(joined.engines))
                 await stack.enter_async_context(call)

@@ -16,7 +16,7 @@ from .bell import Bell
 __all__ = ("Outbox",)
 
 _RETRY_US: Final = 500_000
-_TURNS_GIVEN_AWAY: Final = 16
+_TURNS_GIVEN_AWAY: Final = 8
 """Of the event loop: so many does an answer take to its first sound, and it goes first."""
 
 

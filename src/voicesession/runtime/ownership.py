@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import anyio
-from attrs import asdict, evolve
+from attrs import asdict
 
 from ..core.deadlines import due
 from ..core.errors import (
@@ -32,6 +32,7 @@ from ..core.identity import shortened
 from ..core.journal import JournalEntry
 from ..core.life import Reaction, is_legal, reactions
 from ..core.session import Session
+from ..core.snapshots import changed
 from ..core.states import EndReason, PauseReason, SessionState
 from ..ports.storage import Lease, RunningStats, Scope
 from .ending import Ending
@@ -49,7 +50,13 @@ _LEFT_BY_WORKER: Final = frozenset({PauseReason.SHUTDOWN, PauseReason.WORKER_LOS
 
 
 class Ownership:
-    """One session in the hands of this worker, until it ends, is given up or is lost."""
+    """One session in the hands of this worker, until it ends, is given up or is lost.
+
+    Attributes:
+        is_lost: It is somebody else's.
+        is_live: Audio is accepted now.
+        is_over: It has ended or is lost.
+    """
 
     def __init__(self, services: Services, session: Session, lease: Lease) -> None:
         self._services = services
@@ -60,6 +67,9 @@ class Ownership:
         self._drain: Callable[[], Awaitable[None]] | None = None
         self._thread = threading.get_ident()
         self.is_lost = False
+        # Asked for every piece of audio, and changed a few times in a session.
+        self.is_live = session.state is SessionState.LIVE
+        self.is_over = session.state is SessionState.ENDED
         self.scope = Scope(session.tenant_id)
         self.listeners = Listeners()
         self.running = Running.of(session)
@@ -68,7 +78,7 @@ class Ownership:
         )
         self.record = SessionRecord(
             services.storage.sessions,
-            evolve(
+            changed(
                 session,
                 worker_id=lease.worker_id,
                 epoch=lease.epoch,
@@ -85,11 +95,6 @@ class Ownership:
     def session(self) -> Session:
         """The session as this worker stored or loaded it last."""
         return self.record.session
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it has ended or is somebody else's."""
-        return self.is_lost or self.session.state is SessionState.ENDED
 
     def before_end(self, drain: Callable[[], Awaitable[None]] | None) -> None:
         """Await *drain* before the session is ended here, so that no word is left behind.
@@ -184,6 +189,7 @@ class Ownership:
         if self.is_over:
             return
         self.is_lost = True
+        self._note_life()
         self.tape.release()
         self.listeners.tell(Failed(LeaseLost(self.session.id, self._lease.epoch)))
 
@@ -216,11 +222,17 @@ class Ownership:
 
     # --- inside ------------------------------------------------------------------------------
 
+    def _note_life(self) -> None:
+        state = self.session.state
+        self.is_live = state is SessionState.LIVE and not self.is_lost
+        self.is_over = state is SessionState.ENDED or self.is_lost
+
     def _check_thread(self) -> None:
         if self._thread != threading.get_ident():
             raise WrongThread(f"session …{shortened(self.session.id)} belongs to another thread")
 
     def _changed(self, before: Session, after: Session, entries: tuple[JournalEntry, ...]) -> None:
+        self._note_life()
         self._owed += reactions(before, after)
         self.listeners.tell(SessionChanged(before, after, entries))
 

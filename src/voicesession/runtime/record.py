@@ -21,6 +21,7 @@ from ..core.events import SessionEvent
 from ..core.journal import JournalEntry
 from ..core.life import apply
 from ..core.session import Session
+from ..core.snapshots import changed
 from ..core.tasks import Task
 from ..core.utterance import Utterance
 from ..ports.storage import MAX_PAGE, Change, Scope, SessionStore
@@ -154,9 +155,9 @@ class SessionRecord:
             entries.append(JournalEntry(after.seq, event))
         if self._running is not None:
             changes = asdict(self._running) | changes
-        after = evolve(after, **changes)
+        after = changed(after, **changes)
         if "deadline_at" not in changes:
-            after = evolve(after, deadline_at=next_look(after, self._policy))
+            after = changed(after, deadline_at=next_look(after, self._policy))
         return Change(
             session=after,
             expected_seq=before.seq,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from attrs import evolve
-
 from ..core.accounts import Account, Limit, Scope as Payer
 from ..core.admission import OpenSessions, admit
 from ..core.deadlines import next_look
@@ -18,6 +16,7 @@ from ..core.life import apply
 from ..core.metadata import metadata_json
 from ..core.meters import Meter
 from ..core.session import Session
+from ..core.snapshots import changed
 from ..core.states import EndReason, SessionState
 from ..core.templates import SessionTemplate, TemplateId, session_defaults
 from ..core.windows import Window
@@ -55,7 +54,7 @@ class Registry:
         admit(self._services.admission, OpenSessions(of_user=of_user, of_tenant=of_tenant))
         event = ConnectRequested(at=new.created_at)
         session = apply(new, event)
-        session = evolve(session, deadline_at=next_look(session, self._services.life))
+        session = changed(session, deadline_at=next_look(session, self._services.life))
         entry = JournalEntry(session.seq, event)
         if template is not None and template.audio_budget_us is not None:
             # Before the session is there, so that it never is without its limit.

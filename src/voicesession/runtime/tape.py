@@ -67,12 +67,11 @@ class Tape:
         self._recording = self._recorder.open(self._session_id, self._format)
         # A worker that died may have kept more than it could count in the store.
         self._base_us += max(0, self._recording.kept_until_us - self.now_us)
-        self._count()
+        self._running.audio_duration_us = self._reaches_us(0)
 
     def moves_us(self, pcm: bytes) -> int:
         """Return how far `user` would move time on with *pcm*."""
-        after_us = self._format.duration_us(self._accepted_bytes + len(pcm))
-        return self._base_us + after_us - self.now_us
+        return self._reaches_us(len(pcm)) - self._running.audio_duration_us
 
     def user(self, pcm: bytes) -> None:
         """Take audio of the caller, whole sample frames: time moves on."""
@@ -80,7 +79,7 @@ class Tape:
             self._recording.write(Track.USER, self.now_us, pcm)
         self._accepted_bytes += len(pcm)
         self._running.audio_chunks_processed += 1
-        self._count()
+        self._running.audio_duration_us = self._reaches_us(0)
 
     def agent(self, pcm: bytes) -> None:
         """Take audio of the agent, s16le mono at the session's rate, as it is played."""
@@ -137,8 +136,7 @@ class Tape:
         if recording is not None:
             recording.release()
 
-    def _count(self) -> None:
+    def _reaches_us(self, more_bytes: int) -> int:
+        """Return where the session stands after so many more bytes of the caller."""
         # From the sum, not piece by piece: rounding must not add up.
-        self._running.audio_duration_us = self._base_us + self._format.duration_us(
-            self._accepted_bytes
-        )
+        return self._base_us + self._format.duration_us(self._accepted_bytes + more_bytes)

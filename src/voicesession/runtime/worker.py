@@ -19,6 +19,7 @@ from .home import Home
 from .jobs import JobRunner
 from .orphans import Orphans
 from .ownership import Ownership
+from .patience import Alarms
 from .redacting import RedactionHook
 from .room_names import RoomNames
 from .services import Services
@@ -40,6 +41,7 @@ class Worker:
         self._services = services
         self._telemetry = services.telemetry
         self.home = Home()
+        self.alarms = Alarms(services.clock)
         self.room_names = RoomNames(services.entropy)
         self.orphans = Orphans(services, self._note)
         self.jobs = JobRunner(services, on_error=self._note)
@@ -77,6 +79,7 @@ class Worker:
             self._tasks.start_soon(self._supervisor.run)
             self._tasks.start_soon(self.orphans.run)
             self._tasks.start_soon(self.jobs.run)
+            self._tasks.start_soon(self.alarms.run)
             if self._services.recorder is not None:
                 self._tasks.start_soon(self._services.recorder.run)
             self.home.settle()

@@ -16,11 +16,10 @@ import json
 from collections.abc import Container
 from typing import Final
 
-from attrs import evolve
-
 from ..core.errors import InvalidValue, LeaseLost, VersionConflict
 from ..core.identity import checked_id
 from ..core.session import Session
+from ..core.snapshots import changed
 from ..core.states import SessionState
 from ..core.utterance import storable_utterance
 from ..ports.storage import Change
@@ -112,15 +111,15 @@ def check_standing(change: Change, *, seq: int, epoch: int) -> None:
 
 def created(session: Session) -> Session:
     """Return *session* as it is stored when it is new: nobody has owned it yet."""
-    return evolve(session, worker_id=None, epoch=0, lease_expires_at=None)
+    return changed(session, worker_id=None, epoch=0, lease_expires_at=None)
 
 
 def merged(stored: Session, change: Change) -> Session:
     """Return what is stored after *change*: its snapshot, in the fields that it may write."""
     kept = FIXED | LEASE if change.epoch is not None else FIXED | LEASE | COUNTED
-    after = evolve(change.session, **{name: getattr(stored, name) for name in kept})
+    after = changed(change.session, **{name: getattr(stored, name) for name in kept})
     if after.state is SessionState.ENDED:
-        after = evolve(after, worker_id=None, lease_expires_at=None)
+        after = changed(after, worker_id=None, lease_expires_at=None)
     return after
 
 

@@ -13,8 +13,6 @@ A reply is in one of four places, and in none once it is over:
 
 from __future__ import annotations
 
-from collections import deque
-
 from ..heard import MadeSpeech, SpeakingRate
 from .effects import (
     BeginReply,
@@ -155,7 +153,7 @@ class Speaking:
         self._rate = SpeakingRate()
         self.speculation: Reply | None = None
         self.answering: Reply | None = None
-        self.waiting: deque[Reply] = deque()
+        self.waiting: list[Reply] = []
         self.current: Reply | None = None
         self.has_floor = False
 
@@ -222,7 +220,7 @@ class Speaking:
 
     def start_next(self, at_us: int) -> None:
         """Have the first in the queue spoken; nothing is being spoken."""
-        self.current = reply = self.waiting.popleft()
+        self.current = reply = self.waiting.pop(0)
         reply.is_started = True
         reply.started_us = at_us
         self._out.append(StartSpeech(reply.reply_id))

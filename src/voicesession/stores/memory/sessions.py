@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from anyio.lowlevel import checkpoint
-from attrs import asdict, evolve
+from attrs import asdict
 
 from ...core.errors import SessionExists, SessionNotActive, TemplateNotFound
 from ...core.identity import SessionId
 from ...core.journal import JournalEntry
 from ...core.session import Session
+from ...core.snapshots import changed
 from ...core.states import SessionState
 from ...core.templates import TemplateId
 from ...core.utterance import Utterance
@@ -116,7 +117,7 @@ class MemorySessions:
         del self._shelves.sessions[session_id]
         for kept in self._shelves.sessions.values():
             if kept.session.previous_session_id == session_id:
-                kept.session = evolve(kept.session, previous_session_id=None)
+                kept.session = changed(kept.session, previous_session_id=None)
         self._shelves.tombstones.append(tombstone)
 
     async def tombstones(self, scope: Scope, /) -> Sequence[Tombstone]:
@@ -167,21 +168,21 @@ class MemorySessions:
         for session_id, epoch in held.items():
             kept = self._owned(session_id, epoch)
             if kept is not None and kept.session.worker_id is not None:
-                kept.session = evolve(kept.session, lease_expires_at=expires_at)
+                kept.session = changed(kept.session, lease_expires_at=expires_at)
                 renewed[session_id] = kept.session.seq
         return renewed
 
     async def release_lease(self, session_id: SessionId, /, *, epoch: int) -> None:
         await checkpoint()
         if (kept := self._owned(session_id, epoch)) is not None:
-            kept.session = evolve(kept.session, worker_id=None, lease_expires_at=None)
+            kept.session = changed(kept.session, worker_id=None, lease_expires_at=None)
 
     async def write_stats(self, stats: Mapping[SessionId, RunningStats], /) -> None:
         await checkpoint()
         check_stats(stats)
         for session_id, counted in stats.items():
             if (kept := self._owned(session_id, counted.epoch)) is not None:
-                kept.session = evolve(kept.session, **asdict(counted))
+                kept.session = changed(kept.session, **asdict(counted))
 
     # --- transcripts ---------------------------------------------------------------------------
 
@@ -198,7 +199,7 @@ class MemorySessions:
 
     def _leased(self, kept: Kept, worker_id: str, expires_at: datetime) -> Lease:
         epoch = kept.session.epoch + 1
-        kept.session = evolve(
+        kept.session = changed(
             kept.session, worker_id=worker_id, epoch=epoch, lease_expires_at=expires_at
         )
         return Lease(
