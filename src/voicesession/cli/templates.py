@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, cast
 
 import typer
 
@@ -230,7 +230,7 @@ def _object(text: str) -> dict[str, Any]:
         raise WrongUse(f"--agent-metadata is no JSON: {error}") from None
     if not isinstance(parsed, dict):
         raise WrongUse("--agent-metadata is no JSON object")
-    return {str(key): value for key, value in parsed.items()}
+    return cast("dict[str, Any]", parsed)
 
 
 # --- what is printed -----------------------------------------------------------------------

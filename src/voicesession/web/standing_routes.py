@@ -118,7 +118,7 @@ STANDING_ROUTES: Final[tuple[Route, ...]] = (
         query=requests.Nothing,
         reads_raw=True,
         answer=dict[str, str],
-        errors=(403, 404),
+        errors=(401, 404),
         tag="rooms",
     ),
     Route(

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..._loop import require_asyncio, shielded
 from ...core.errors import ProviderBusy, ProviderError, ProviderUnavailable
@@ -82,9 +82,9 @@ class LiveKitRooms:
                 )
             )
         )
-        claims: dict[str, Any] = token.claims.asdict()  # pyright: ignore[reportUnknownMemberType]
+        granted = cast("dict[str, Any]", token.claims.asdict())  # pyright: ignore[reportUnknownMemberType]
         # LiveKit's own `to_jwt` reads the clock; the token must say what the session says.
-        claims |= {
+        claims = granted | {
             "iss": server.api_key,
             "sub": identity,
             "nbf": to_us(terms.since) // _US_PER_S,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from ...core.errors import AccessDenied
 from ...runtime.rooms import RoomAccess
 from ...schemas.requests import NewRoom, Nothing, Query
 from ..access import user_meant, visible
 from ..call import Answer, Call, json_answer
+from ..principal import Unauthenticated
 from ..refusals import NotFound
 
 __all__ = ("start", "token", "webhook")
@@ -31,7 +33,10 @@ async def webhook(call: Call[Nothing, Nothing]) -> Answer:
     take = call.options.livekit_webhook
     if take is None:
         raise NotFound("no LiveKit server is connected here")
-    await take(call.request.body, call.request.headers.get("authorization"))
+    try:
+        await take(call.request.body, call.request.headers.get("authorization"))
+    except AccessDenied as refusal:  # it is about who they are, not about what they may do
+        raise Unauthenticated(str(refusal)) from None
     return json_answer({"status": "taken"})
 
 
