@@ -104,7 +104,8 @@ def _print(found: Rescue, *, dry_run: bool) -> None:
     if dry_run:
         print(f"recordings: {told} (nothing was done)")
     else:
-        print(f"sessions looked after: {len(found.sessions)}; recordings: {told}")
+        swept = f"; left-overs removed: {found.swept}" if found.swept else ""
+        print(f"sessions looked after: {len(found.sessions)}; recordings: {told}{swept}")
 
 
 def _line(one: RescuedRecording) -> str:

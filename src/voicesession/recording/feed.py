@@ -221,6 +221,8 @@ class Feed:
     def write_out(self) -> None:
         """Write what waits, in order; what the disk does not take becomes a gap."""
         self._write_unfinished()
+        if not self._queue:
+            return
         while self._queue:
             work = self._queue.popleft()
             if isinstance(work, _Stretch):

@@ -218,6 +218,9 @@ class Spool:
             self._files[track] = os.open(path, _READ_WRITE | os.O_CREAT, 0o600)
             self._has_new_names = True
         self._unsynced.add(self._files[track])
+        if not self._silenced:
+            _write_all(self._files[track], samples, first_frame * FRAME_BYTES)
+            return
         stretch = range(first_frame, first_frame + len(samples) // FRAME_BYTES)
         for part in without(stretch, self._silenced):
             start = (part.start - first_frame) * FRAME_BYTES
@@ -362,7 +365,6 @@ def _content(file: int) -> bytes:
 
 
 def _write_all(file: int, data: bytes, offset: int) -> None:
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(file, view, offset)
-        view, offset = view[written:], offset + written
+    written = os.pwrite(file, data, offset)
+    while written < len(data):
+        written += os.pwrite(file, memoryview(data)[written:], offset + written)
