@@ -94,7 +94,9 @@ class SessionBegin(_FromServer):
     type: Literal["session.begin"] = "session.begin"
     session_id: str
     config: SessionConfiguration
-    resumed_from: str | None = Field(None, description="The session that this one continues.")
+    resumed_from: str | None = Field(
+        default=None, description="The session that this one continues."
+    )
     state_restored: bool = Field(
         description="Nothing of the session was lost: false after an `attach` for which a reply "
         "was cut off, a turn was left without its answer, or a worker died."
@@ -210,8 +212,8 @@ class BudgetWarning(_Durable):
     type: Literal["budget.warning"] = "budget.warning"
     meter: str
     scope: str
-    utilization: float | None = Field(None, description="Of the limit, 1.0 is all of it.")
-    remaining: int | None = Field(None, description="In units of the meter.")
+    utilization: float | None = Field(default=None, description="Of the limit, 1.0 is all of it.")
+    remaining: int | None = Field(default=None, description="In units of the meter.")
     message: str
 
 
@@ -227,7 +229,7 @@ class Warned(_FromServer):
 
     type: Literal["warning"] = "warning"
     code: str
-    seq: Seq | None = Field(None, description="Where the warning is kept in the journal.")
+    seq: Seq | None = Field(default=None, description="Where the warning is kept in the journal.")
     message: str | None = None
 
 
@@ -274,7 +276,7 @@ class Config(_FromClient):
     interim_results: bool | None = None
     word_timestamps: bool | None = None
     playout: bool | None = Field(
-        None, description="Whether `playout` will be sent. The first one says so, too."
+        default=None, description="Whether `playout` will be sent. The first one says so, too."
     )
 
 

@@ -64,8 +64,10 @@ class UtteranceModel(Told):
     text: str
     confidence: float | None = None
     words: tuple[WordModel, ...] = ()
-    generated_text: str | None = Field(None, description="Of an agent: what it was going to say.")
-    spoken_text: str | None = Field(None, description="Of an agent: what was heard of it.")
+    generated_text: str | None = Field(
+        default=None, description="Of an agent: what it was going to say."
+    )
+    spoken_text: str | None = Field(default=None, description="Of an agent: what was heard of it.")
     interrupted: bool | None = None
 
 

@@ -15,7 +15,7 @@ from .call import Answer, Request
 from .forwarding import Origin, origin_of
 from .options import WebOptions
 
-__all__ = ("headers_of", "origin_of_connection", "request_of", "response_of")
+__all__ = ("headers_of", "origin_of_connection", "peer_of", "request_of", "response_of")
 
 _PLAIN_SCHEME: Final = "http"
 

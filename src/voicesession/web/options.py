@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from attrs import field, frozen
 
 from .forwarding import Network, networks
 from .rates import Rate
+from .socket.options import SocketOptions
 
 __all__ = ("KeyHashCheck", "WebOptions", "WebhookTaker")
 
@@ -18,6 +20,13 @@ KeyHashCheck: TypeAlias = Callable[[str, str], Awaitable[bool]]
 
 WebhookTaker: TypeAlias = Callable[[bytes, str | None], Awaitable[object]]
 """Takes a body, as it came, and the header ``Authorization``; AccessDenied if it is not signed."""
+
+
+_SECRET_BYTES: Final = 32
+
+
+def _some_secret() -> bytes:
+    return os.urandom(_SECRET_BYTES)
 
 
 @frozen(kw_only=True)
@@ -38,6 +47,9 @@ class WebOptions:
         signed_urls_for: How long a URL that a recording is fetched from holds.
         streams_for: A stream is ended after so long; a client comes back, and is asked again
             who it is.
+        secret: Signs tickets and resume tokens: 32 random bytes or more, the same on every
+            worker. Without one they are good for this process alone.
+        socket: The bounds of a WebSocket.
         max_streams: So many streams of events may be open at once; the next one is a 429.
 
     Raises:
@@ -56,3 +68,5 @@ class WebOptions:
     signed_urls_for: timedelta = timedelta(minutes=5)
     streams_for: timedelta = timedelta(hours=1)
     max_streams: int = 1_000
+    secret: bytes = field(factory=_some_secret, repr=False)
+    socket: SocketOptions = field(factory=SocketOptions)

@@ -9,6 +9,7 @@ from ..schemas.belongings import SessionStats, SessionTask, TranscriptDocument
 from ..schemas.journal import Events
 from ..schemas.records import Deleted, SessionAnswer, SessionPage
 from ..schemas.rooms import RoomAnswer
+from ..schemas.tickets import TicketAnswer
 from .endpoints import (
     audio,
     belongings,
@@ -18,6 +19,7 @@ from .endpoints import (
     lists,
     records,
     rooms,
+    tickets,
     transcripts,
 )
 from .routing import READ, USAGE, WRITE, Route
@@ -111,6 +113,15 @@ SESSION_ROUTES: Final[tuple[Route, ...]] = (
         body=requests.EndCommand,
         answer=SessionAnswer,
         errors=(404, 409),
+    ),
+    Route(
+        name="create_ticket",
+        methods=("POST",),
+        path="/{session_id}/ticket",
+        endpoint=tickets.ticket,
+        permissions=WRITE,
+        answer=TicketAnswer,
+        errors=(404, 409, 410),
     ),
     Route(
         name="get_audio",

@@ -23,6 +23,7 @@ from .gate import Gate
 from .options import WebOptions
 from .principal import Authenticator
 from .refusals import MethodNotAllowed, NotFound
+from .socket.mounting import socket_routes
 
 __all__ = ("voice_app", "voice_routes")
 
@@ -90,6 +91,10 @@ def voice_app(
 
 
 def _routes(face: Face) -> list[BaseRoute]:
+    return [*socket_routes(face), *_http_routes(face)]
+
+
+def _http_routes(face: Face) -> list[StarletteRoute]:
     return [
         StarletteRoute(
             mounted.path,

@@ -1,0 +1,1 @@
+"""The WebSocket: no framework in here; `voicesession.web.starlette` and ``fastapi`` mount it."""

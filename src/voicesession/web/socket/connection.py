@@ -1,0 +1,249 @@
+"""
+One client and its session, for as long as both are there.
+
+Three tasks: one reads the client and steps the session in place, one sends, one lets the
+agent's voice out. Whatever ends the connection first is its outcome; the others are stopped,
+and the session is left as the outcome wants it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from datetime import datetime
+from typing import Final, assert_never
+
+import anyio
+from attrs import evolve, frozen
+
+from ...core.errors import (
+    InvalidState,
+    LeaseLost,
+    SessionExpired,
+    SessionNotActive,
+    VoiceSessionError,
+)
+from ...core.instants import duration_us
+from ...core.states import SessionState
+from ...ports.clock import Clock
+from ...runtime.happenings import Failed, ReplyCleared, SessionChanged
+from ...runtime.live import VoiceSession
+from ...runtime.manager import SessionManager
+from ...schemas import messages
+from ...schemas.messages import ClientMessage, ServerMessage
+from ..refusals import BadRequest
+from .intake import Intake
+from .narration import Narrator
+from .options import SocketOptions
+from .outcome import (
+    DRAINING,
+    ENDED,
+    TAKEN_OVER,
+    TOO_SLOW,
+    VANISHED,
+    Outcome,
+    error_message,
+    refused,
+)
+from .outlet import Outlet, TooSlow
+from .playback import Playback
+from .port import Socket, SocketClosed
+from .silent import TRANSCRIPTION
+from .story import session_end
+
+__all__ = ("Connection", "Line")
+
+_LAST_MESSAGES_TAKE_AT_MOST_S: Final = 5.0
+
+
+@frozen(kw_only=True)
+class Line:
+    """What a connection runs on.
+
+    Attributes:
+        voice: The sessions of the tenant.
+        by: Who speaks, as far as the session is to know.
+    """
+
+    socket: Socket
+    voice: SessionManager
+    clock: Clock
+    options: SocketOptions
+    by: str | None = None
+
+
+class Connection:
+    """One client on one live session.
+
+    Args:
+        call: The session; not ended here, unless the client or the session wants it.
+    """
+
+    def __init__(self, line: Line, call: VoiceSession, narrator: Narrator) -> None:
+        self._line = line
+        self._call = call
+        self._narrator = narrator
+        self._clock = line.clock
+        self._outlet = Outlet(line.socket, line.clock, line.options, self._warn_of_lag)
+        self._intake = Intake(line.options, line.clock.monotonic_us())
+        self._playback = Playback(duration_us(line.options.unreported))
+        self._outcome: Outcome | None = None
+        self._is_over = anyio.Event()
+
+    @property
+    def _at(self) -> datetime:
+        return self._line.voice.now()
+
+    def say(self, message: ServerMessage) -> None:
+        """Queue *message* for the client."""
+        self._outlet.say(message)
+
+    def follow(self, happening: object) -> None:
+        """Tell the client of what happens, and see whether it is over."""
+        if isinstance(happening, Failed) and isinstance(happening.error, LeaseLost):
+            self.finish(DRAINING if self._line.voice.is_draining else TAKEN_OVER)
+            return
+        if isinstance(happening, ReplyCleared):
+            self._outlet.drop_audio()
+            self._playback.clear(happening.reply_id)
+        for message in self._narrator.tell(happening, at=self._at):
+            self.say(message)
+        if isinstance(happening, SessionChanged) and happening.new_state is SessionState.ENDED:
+            self.finish(ENDED)
+
+    def finish(self, outcome: Outcome) -> None:
+        """Let the connection end; the first outcome counts."""
+        if self._outcome is None:
+            self._outcome = outcome
+            self._is_over.set()
+
+    async def run(self) -> Outcome:
+        """Serve the client until one of both has had enough; return how it was.
+
+        The session is then over, lost, or waits for its client.
+        """
+        async with anyio.create_task_group() as tasks:
+            for work in (self._outlet.run, self._listen, self._speak):
+                tasks.start_soon(self._until_over, work)
+            await self._is_over.wait()
+            await self._part()
+            tasks.cancel_scope.cancel()
+        outcome = self._outcome or VANISHED
+        if outcome.leaves_session:
+            await self._leave()
+        return outcome
+
+    async def _part(self) -> None:
+        """Say the last messages, after all that is still to be said."""
+        outcome = self._outcome or VANISHED
+        if outcome is ENDED:
+            session = await self._call.handle.end()
+            self.say(session_end(session, at=self._at))
+        elif outcome.listens:
+            for message in outcome.farewell(self._at):
+                self.say(message)
+        if outcome.listens:
+            with anyio.move_on_after(_LAST_MESSAGES_TAKE_AT_MOST_S):
+                await self._outlet.emptied()
+
+    # --- the three tasks ---------------------------------------------------------------------
+
+    async def _until_over(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except SocketClosed:
+            self.finish(VANISHED)
+        except TooSlow:
+            self.finish(TOO_SLOW)
+        except (SessionNotActive, SessionExpired):
+            pass  # it is over: its listeners have been told
+        except VoiceSessionError as error:
+            self.finish(refused(error))
+
+    async def _listen(self) -> None:
+        while True:
+            frame = await self._line.socket.receive()
+            until_us = self._intake.wait_until_us(self._clock.monotonic_us())
+            if until_us is not None:
+                await self._clock.sleep_until(until_us)
+            wanted = self._intake.read(frame)
+            if isinstance(wanted, bytes):
+                await self._call.process_audio(wanted)
+            elif isinstance(wanted, messages.End):
+                self.finish(ENDED)
+                return
+            else:
+                await self._try(wanted)
+
+    async def _speak(self) -> None:
+        sample_rate = self._call.handle.audio_format.sample_rate
+        if self._call.session.mode == TRANSCRIPTION:
+            return
+        async with aclosing(self._call.audio()) as pieces:
+            async for piece in pieces:
+                for message in self._narrator.audio(piece, sample_rate=sample_rate, at=self._at):
+                    self.say(message)
+                self._outlet.put(piece.pcm)
+                if not self._narrator.wishes.playout:
+                    self._call.played(piece)
+                    continue
+                for old in self._playback.sent(piece):
+                    self._call.played(old)
+
+    # --- what the client wants -----------------------------------------------------------------
+
+    async def _try(self, wanted: ClientMessage) -> None:
+        try:
+            await self._do(wanted)
+        except InvalidState as error:
+            self.say(error_message(error, self._at))
+
+    async def _do(self, wanted: ClientMessage) -> None:  # noqa: C901, PLR0912  # a case each
+        call = self._call
+        match wanted:
+            case messages.Config():
+                self._narrator.wishes = self._narrator.wishes.changed(wanted)
+            case messages.Text():
+                call.send_text(wanted.text)
+            case messages.Flush():
+                call.flush()
+            case messages.Clear():
+                call.clear()
+            case messages.Interrupt():
+                call.interrupt()
+            case messages.Pause():
+                await call.pause()
+            case messages.Resume():
+                await self._line.voice.resume(call.session.id)
+            case messages.Consent():
+                await call.set_consent(wanted.recording_consent, by=self._line.by)
+            case messages.Playout():
+                self._played(wanted)
+            case messages.Ack():
+                pass  # nothing waits for it: what is durable is in the journal
+            case messages.End():
+                self.finish(ENDED)
+            case messages.Attach():
+                raise BadRequest("type", "attach as the first message, and only then")
+            case _:
+                assert_never(wanted)
+
+    def _played(self, report: messages.Playout) -> None:
+        self._narrator.wishes = evolve(self._narrator.wishes, playout=True)
+        for piece in self._playback.played(report.reply_id, report.played_ms):
+            self._call.played(piece)
+
+    # --- the end --------------------------------------------------------------------------------
+
+    async def _leave(self) -> None:
+        """Let the session wait for its client; where that is for no time at all, it ends."""
+        ownership = self._call.handle.ownership
+        try:
+            await self._call.handle.disconnected()
+            await ownership.pass_time()
+        except (InvalidState, LeaseLost):
+            pass  # it waits already, is over, or goes on elsewhere
+        await ownership.hand_over(client_gone=True)
+
+    def _warn_of_lag(self) -> None:
+        self.say(messages.Warned(at=self._at, code="lagging"))

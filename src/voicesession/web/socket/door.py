@@ -1,0 +1,194 @@
+"""The WebSocket endpoints, for whichever framework brings the sockets."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import Any, Final, cast
+
+from ...core.identity import shortened
+from ...core.session import Session
+from ...core.states import EndReason, SessionState
+from ...ports.clock import Clock
+from ...runtime.clock import SystemClock
+from ...runtime.manager import SessionManager
+from ...runtime.pipeline import Pipeline
+from ...schemas.messages import ServerMessage, SessionBegin
+from ...schemas.parts import SessionConfiguration
+from ..gate import Gate
+from ..statuses import CloseCode, problem_of, status_of
+from ..tickets import Kind, Passes
+from .connection import Connection, Line
+from .history import Past, past_of
+from .narration import Narrator
+from .opening import Opened, Opening, chosen_subprotocol
+from .options import SocketOptions
+from .outcome import error_message
+from .port import Handshake, Socket, SocketClosed
+from .query import Wishes
+from .silent import TRANSCRIPTION, listening_only
+from .story import is_restored, session_end
+
+__all__ = ("Door",)
+
+logger = logging.getLogger("voicesession.web")
+
+_LONGEST_REASON: Final = 120
+"""A close frame holds 123 bytes of it."""
+
+_OpensAs = Callable[[], Awaitable[Opened]]
+
+
+class Door:
+    """Where clients connect; one for all connections of an application.
+
+    Args:
+        voice: The manager of any tenant; not closed here.
+        gate: Knows who calls.
+        pipeline: Makes the engines and the agent of one conversation.
+        passes: Signs what lets a client in without a header, and lets it come back.
+    """
+
+    def __init__(
+        self,
+        voice: SessionManager,
+        gate: Gate,
+        pipeline: Callable[[Session], Pipeline | Awaitable[Pipeline]],
+        passes: Passes,
+        *,
+        options: SocketOptions | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._voice = voice
+        self._make_pipeline = pipeline
+        self._passes = passes
+        self._options = options or SocketOptions()
+        self._clock = clock or SystemClock()
+        self._opening = Opening(voice, gate, passes, self._options)
+
+    async def stream(self, socket: Socket, handshake: Handshake, session_id: str = "") -> None:
+        """Serve a session that is there, until its client or the session is gone.
+
+        Args:
+            session_id: Of the path; without one the query names it.
+        """
+        await self._serve(
+            socket, handshake, lambda: self._opening.existing(socket, handshake, session_id)
+        )
+
+    async def transcribe(self, socket: Socket, handshake: Handshake) -> None:
+        """Create a session, and serve it."""
+        await self._serve(socket, handshake, lambda: self._opening.new(handshake))
+
+    # --- inside -----------------------------------------------------------------------------
+
+    async def _serve(self, socket: Socket, handshake: Handshake, opens_as: _OpensAs) -> None:
+        try:
+            await socket.accept(chosen_subprotocol(handshake))
+            code, reason = await self._answer(socket, opens_as)
+            await socket.close(code, reason[:_LONGEST_REASON])
+        except SocketClosed:
+            pass  # nobody is there to be told anything
+
+    async def _answer(self, socket: Socket, opens_as: _OpensAs) -> tuple[CloseCode, str]:
+        """Serve the client; return how to close the connection, whatever happens."""
+        session_id = None
+        try:
+            opened = await opens_as()
+            session_id = opened.session.id
+            if opened.session.state is SessionState.ENDED:
+                return await self._tell_end(socket, opened)
+            return await self._converse(socket, opened)
+        except SocketClosed:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, the client is told no more of it
+            status = status_of(error)
+            if status.close is CloseCode.INTERNAL:
+                whose = "" if session_id is None else f" of session …{shortened(session_id)}"
+                logger.error("a connection%s failed: %s", whose, type(error).__name__)  # noqa: TRY400  # its text may hold words
+            message = error_message(error, self._voice.now())
+            await socket.send(message.model_dump_json(exclude_none=True))
+            return status.close, problem_of(error)["code"]
+
+    async def _converse(self, socket: Socket, opened: Opened) -> tuple[CloseCode, str]:
+        session, voice = opened.session, opened.voice
+        pipeline = await self._pipeline(session)
+        comes_back = opened.attach is not None
+        async with voice.converse(session.id, pipeline, take_over=comes_back) as call:
+            meanwhile: list[object] = []
+            stop_waiting = call.subscribe(meanwhile.append)
+            past = await past_of(voice, call.session)
+            narrator = Narrator(
+                Wishes.of(opened.query),
+                told_until=past.until,
+                is_conversation=session.mode != TRANSCRIPTION,
+            )
+            line = Line(
+                socket=socket,
+                voice=voice,
+                clock=self._clock,
+                options=self._options,
+                by=opened.by,
+            )
+            connection = Connection(line, call, narrator)
+            for message in self._told(opened, call.session, past):
+                connection.say(message)
+            stop_waiting()
+            call.subscribe(connection.follow)
+            for happening in meanwhile:
+                connection.follow(happening)
+            outcome = await connection.run()
+        return outcome.code, outcome.reason
+
+    async def _tell_end(self, socket: Socket, opened: Opened) -> tuple[CloseCode, str]:
+        """Tell a client that came back too late all that it has missed, and how it ended."""
+        session = opened.session
+        past = await past_of(opened.voice, session)
+        end = session_end(session, at=self._voice.now())
+        for message in (*self._told(opened, session, past), end):
+            await socket.send(message.model_dump_json(exclude_none=True))
+        if session.end_reason is EndReason.EXPIRED:
+            return CloseCode.EXPIRED, "session_expired"
+        return CloseCode.ENDED, "ended"
+
+    def _told(self, opened: Opened, session: Session, past: Past) -> tuple[ServerMessage, ...]:
+        """What a client hears first: where it is, and the durable messages that it missed."""
+        attach, query = opened.attach, opened.query
+        at = opened.voice.now()
+        wishes = Wishes.of(query)
+        begin = SessionBegin(
+            at=at,
+            session_id=session.id,
+            config=_configuration(session, wishes),
+            resumed_from=session.previous_session_id,
+            state_restored=attach is not None
+            and is_restored(past.moments, is_conversation=session.mode != TRANSCRIPTION),
+            resume_token=self._passes.issue(Kind.RESUME, session),
+            last_seq=past.until,
+        )
+        after = 0 if attach is None else attach.last_seq
+        return begin, *past.told(after=after, at=at, words=wishes.word_timestamps)
+
+    async def _pipeline(self, session: Session) -> Pipeline:
+        made = self._make_pipeline(session)
+        pipeline = await made if isawaitable(made) else made
+        return listening_only(pipeline) if session.mode == TRANSCRIPTION else pipeline
+
+
+def _configuration(session: Session, wishes: Wishes) -> SessionConfiguration:
+    return SessionConfiguration(
+        mode=session.mode,
+        language=session.language,
+        model=session.model,
+        encoding=session.encoding.value,
+        sample_rate=session.sample_rate,
+        channels=cast("Any", session.channels),
+        store_audio=session.store_audio,
+        store_transcript=session.store_transcript,
+        enhance_on_end=session.enhance_on_end,
+        retention_days=session.retention_days,
+        interim_results=wishes.interim_results,
+        word_timestamps=wishes.word_timestamps,
+        playout=wishes.playout,
+    )

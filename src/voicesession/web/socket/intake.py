@@ -1,0 +1,82 @@
+"""From frames to what a client wants. Sans-I/O; time is an argument."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import ValidationError
+
+from ...core.errors import InvalidValue
+from ...schemas.messages import CLIENT_MESSAGE, ClientMessage
+from ..rates import Rate
+from ..refusals import BadRequest, TooLarge
+from .options import SocketOptions
+
+__all__ = ("Intake",)
+
+_US_PER_S: Final = 1_000_000
+
+
+class Intake:
+    """Reads the frames of one connection, within their bounds.
+
+    Args:
+        now_us: On a clock that never runs backwards.
+    """
+
+    def __init__(self, options: SocketOptions, now_us: int) -> None:
+        self._options = options
+        self._pace = _Pace(options.rate, now_us)
+
+    def read(self, frame: str | bytes) -> bytes | ClientMessage:
+        """Return what came: audio as it is, or a message.
+
+        Raises:
+            TooLarge: It has more bytes than it may.
+            InvalidValue: It is no message, or none that a client may send.
+        """
+        if isinstance(frame, bytes):
+            if len(frame) > self._options.max_audio_bytes:
+                raise TooLarge(
+                    f"a piece of audio has at most {self._options.max_audio_bytes} bytes"
+                )
+            return frame
+        # A character is a byte at least; the exact count is only taken where it matters.
+        most = self._options.max_text_bytes
+        if len(frame) > most or len(frame.encode(errors="surrogatepass")) > most:
+            raise TooLarge(f"a message has at most {most} bytes")
+        return _message(frame)
+
+    def wait_until_us(self, now_us: int) -> int | None:
+        """Count one frame; return when to read the next one, if not at once."""
+        return self._pace.next_us(now_us)
+
+
+class _Pace:
+    """A bucket of tokens that makes its caller wait, where a `RateLimiter` refuses."""
+
+    def __init__(self, rate: Rate, now_us: int) -> None:
+        self._us_per_frame = _US_PER_S // rate.per_second
+        self._full_us = self._us_per_frame * rate.burst
+        self._empty_at_us = now_us - self._full_us
+
+    def next_us(self, now_us: int) -> int | None:
+        self._empty_at_us = max(self._empty_at_us, now_us - self._full_us) + self._us_per_frame
+        return self._empty_at_us if self._empty_at_us > now_us else None
+
+
+def _message(text: str) -> ClientMessage:
+    try:
+        return CLIENT_MESSAGE.validate_json(text)
+    except (ValidationError, UnicodeEncodeError) as error:
+        raise _told(error) from None
+
+
+def _told(error: ValidationError | UnicodeEncodeError) -> InvalidValue:
+    """The first problem, without the value: that may be long, or somebody's words."""
+    if isinstance(error, UnicodeEncodeError):
+        return BadRequest("message", "text in UTF-8")
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(str(step) for step in first["loc"]) or "message"
+    is_quoting = first["type"] == "union_tag_invalid"
+    return BadRequest(place, "a type that a client sends" if is_quoting else first["msg"])

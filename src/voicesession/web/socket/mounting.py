@@ -1,0 +1,99 @@
+"""
+The WebSocket on Starlette, and on FastAPI, whose routes are the same.
+
+``<prefix>/{session_id}/stream`` behind each prefix, ``/ws/voice?session_id=…``, and
+``/v1/audio/transcriptions/stream``, which creates the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import anyio
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from ..exchange import headers_of, origin_of_connection, peer_of
+from ..face import Face
+from ..options import WebOptions
+from ..tickets import Passes
+from .door import Door
+from .port import Handshake, Socket, SocketClosed
+
+__all__ = ("TRANSCRIPTION_PATH", "VOICE_PATH", "socket_routes")
+
+VOICE_PATH: Final = "/ws/voice"
+TRANSCRIPTION_PATH: Final = "/v1/audio/transcriptions/stream"
+
+
+def socket_routes(face: Face) -> list[WebSocketRoute]:
+    """Return the routes; none where the face has no engines to talk with."""
+    if face.pipeline is None:
+        return []
+    options = face.gate.options
+    door = Door(
+        face.voice, face.gate, face.pipeline, Passes(options.secret), options=options.socket
+    )
+
+    async def stream(websocket: WebSocket) -> None:
+        session_id = websocket.path_params.get("session_id", "")
+        await door.stream(_Socket(websocket), _handshake(websocket, options), session_id)
+
+    async def transcribe(websocket: WebSocket) -> None:
+        await door.transcribe(_Socket(websocket), _handshake(websocket, options))
+
+    paths: dict[str, Callable[[WebSocket], Coroutine[Any, Any, None]]] = {
+        f"{prefix}/{{session_id}}/stream": stream for prefix in face.prefixes
+    }
+    paths |= {VOICE_PATH: stream, TRANSCRIPTION_PATH: transcribe}
+    return [WebSocketRoute(path, endpoint) for path, endpoint in paths.items()]
+
+
+class _Socket(Socket):
+    """A WebSocket of Starlette."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+
+    async def accept(self, subprotocol: str | None, /) -> None:
+        try:
+            await self._websocket.accept(subprotocol)
+        except (WebSocketDisconnect, RuntimeError, OSError) as error:
+            raise SocketClosed from error
+
+    async def receive(self) -> str | bytes:
+        message = await self._websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise SocketClosed
+        text: str | None = message.get("text")
+        return message["bytes"] if text is None else text
+
+    async def send(self, message: str | bytes, /) -> None:
+        try:
+            if isinstance(message, str):
+                await self._websocket.send_text(message)
+            else:
+                await self._websocket.send_bytes(message)
+        except (WebSocketDisconnect, RuntimeError, OSError) as error:
+            # Starlette raises RuntimeError for what is sent after a close.
+            raise SocketClosed from error
+
+    async def close(self, code: int, reason: str, /) -> None:
+        if self._websocket.client_state is WebSocketState.DISCONNECTED:
+            return
+        try:
+            await self._websocket.close(code, reason)
+        except (WebSocketDisconnect, RuntimeError, OSError):
+            await anyio.lowlevel.checkpoint()  # the other end was faster
+
+
+def _handshake(websocket: WebSocket, options: WebOptions) -> Handshake:
+    headers = headers_of(websocket)
+    return Handshake(
+        query=tuple(websocket.query_params.multi_items()),
+        headers=headers,
+        subprotocols=tuple(websocket.scope.get("subprotocols", ())),
+        origin=origin_of_connection(websocket, headers, options),
+        peer=peer_of(websocket),
+    )

@@ -1,0 +1,118 @@
+"""
+Messages on their way out: in order, bounded, and never waiting for a client that does not read.
+
+Nobody who has something to say ever waits here. A client that falls behind is warned; one that
+does not read at all is left, before what waits for it fills the memory.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import anyio
+
+from ...core.instants import duration_us
+from ...ports.clock import Clock
+from ...runtime.bell import Bell
+from ...schemas.messages import ServerMessage
+from .options import SocketOptions
+from .port import Socket
+
+__all__ = ("Outlet", "TooSlow")
+
+
+class TooSlow(Exception):
+    """The client does not read."""
+
+
+class Outlet:
+    """What one connection still has to send.
+
+    Args:
+        on_lag: Called when the oldest of what waits has waited for too long; once, until
+            everything is sent.
+    """
+
+    def __init__(
+        self,
+        socket: Socket,
+        clock: Clock,
+        options: SocketOptions,
+        on_lag: Callable[[], None],
+    ) -> None:
+        self._socket = socket
+        self._clock = clock
+        self._options = options
+        self._lag_us = duration_us(options.lag)
+        self._on_lag = on_lag
+        self._waiting: deque[tuple[int, str | bytes]] = deque()
+        self._waiting_bytes = 0
+        self._sending: anyio.CancelScope | None = None
+        self._is_sending = False
+        self._has_warned = False
+        self._changed = Bell()
+
+    def say(self, message: ServerMessage) -> None:
+        """Queue a message. Never blocks."""
+        self.put(message.model_dump_json(exclude_none=True))
+
+    def put(self, frame: str | bytes) -> None:
+        """Queue a frame. Never blocks."""
+        if self.is_overfull:
+            return  # nobody will read it any more: `run` is about to say so
+        self._waiting.append((self._clock.monotonic_us(), frame))
+        self._waiting_bytes += len(frame)
+        self._changed.ring()
+        if self.is_overfull and self._sending is not None:
+            self._sending.cancel()
+
+    @property
+    def is_overfull(self) -> bool:
+        """Whether more waits than may."""
+        return self._waiting_bytes > self._options.unsent_bytes
+
+    def drop_audio(self) -> None:
+        """Forget the audio that was not sent: nobody is to hear it any more."""
+        kept = [(at_us, frame) for at_us, frame in self._waiting if isinstance(frame, str)]
+        self._waiting = deque(kept)
+        self._waiting_bytes = sum(len(frame) for _, frame in kept)
+
+    async def run(self) -> None:
+        """Send, until cancelled.
+
+        Raises:
+            SocketClosed: The client is gone.
+            TooSlow: It does not read.
+        """
+        while True:
+            while not self._waiting:
+                self._is_sending = False
+                self._has_warned = False
+                self._changed.ring()
+                await self._changed.wait()
+            if self.is_overfull:
+                raise TooSlow
+            self._is_sending = True
+            await self._send(*self._next())
+
+    async def emptied(self) -> None:
+        """Return once everything is sent."""
+        while self._waiting or self._is_sending:
+            await self._changed.wait()
+
+    def _next(self) -> tuple[int, str | bytes]:
+        at_us, frame = self._waiting.popleft()
+        self._waiting_bytes -= len(frame)
+        return at_us, frame
+
+    async def _send(self, at_us: int, frame: str | bytes) -> None:
+        within_s = self._options.sent_within.total_seconds()
+        with anyio.move_on_after(within_s) as self._sending:
+            await self._socket.send(frame)
+        sending, self._sending = self._sending, None
+        if sending.cancelled_caught:
+            raise TooSlow
+        if not self._has_warned and self._clock.monotonic_us() - at_us > self._lag_us:
+            self._has_warned = True
+            self._on_lag()
