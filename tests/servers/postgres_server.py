@@ -15,6 +15,7 @@ from typing import Self
 import asyncpg
 
 from voicesession.stores.sql import migration
+from voicesession.stores.sql.schema import METADATA
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it asks where the user's session keeps its files
@@ -68,6 +69,7 @@ class PostgresServer:
 
     def __init__(self, *, in_a_hurry: bool = True) -> None:
         self._numbers = count()
+        self._emptied: str | None = None
         # Not in a folder of pytest's: each new process of pytest closes those of all to others, and
         # a server that root has started runs as somebody else.
         folder = Path(tempfile.mkdtemp(prefix="voice_postgres_"))
@@ -99,6 +101,18 @@ class PostgresServer:
         name = f"voice_{next(self._numbers)}"
         self.run(f"CREATE DATABASE {name}" + ("" if empty else f" TEMPLATE {_TEMPLATE}"))
         return self.url(name)
+
+    def emptied_database(self) -> str:
+        """Return the URL of a database with our tables and nothing in them: each time the same.
+
+        A database of one's own takes ten times as long to make, and to delete.
+        """
+        if self._emptied is None:
+            self._emptied = self.fresh_database()
+        tables = (table.name for table in reversed(METADATA.sorted_tables))
+        deletes = "; ".join(f"DELETE FROM {name}" for name in tables)  # noqa: S608  # our tables
+        self.run(deletes, self._emptied.rpartition("/")[2])
+        return self._emptied
 
     def restart(self) -> None:
         """Stop it at once, as for an update, and start it again."""

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 
 import pytest
+from tests.servers.postgres_server import PostgresServer
 
 from voicesession.stores.sql import PostgresStorage
 from voicesession.testing.contracts.storage import StorageContract
@@ -15,6 +16,10 @@ def anyio_backend() -> str:
 
 class TestPostgresStorage(StorageContract):
     @pytest.fixture
-    async def storage(self, postgres_url: str) -> AsyncGenerator[PostgresStorage]:
-        async with PostgresStorage(postgres_url) as storage:
+    def url(self, postgres: PostgresServer) -> str:
+        return postgres.emptied_database()
+
+    @pytest.fixture
+    async def storage(self, url: str) -> AsyncGenerator[PostgresStorage]:
+        async with PostgresStorage(url) as storage:
             yield storage

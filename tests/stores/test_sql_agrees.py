@@ -49,6 +49,6 @@ def test_memory_and_sqlite_agree(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_memory_and_postgres_agree(postgres: PostgresServer) -> None:
     class PostgresAgrees(SqlAgrees):
         def storage(self) -> Storage:
-            return PostgresStorage(postgres.fresh_database(), pool_size=1)
+            return PostgresStorage(postgres.emptied_database(), pool_size=1)
 
     run_state_machine_as_test(PostgresAgrees, settings=SETTINGS)
