@@ -222,6 +222,28 @@ async def test_a_full_disk_is_unavailable_and_nothing_is_half_written(path: Path
         await storage.sessions.commit(change)
 
 
+async def test_what_fails_after_it_has_written_leaves_nothing_alone_or_beside_others(
+    path: Path,
+) -> None:
+    def delete_and_fail(database: sqlite3.Connection) -> None:
+        database.execute("DELETE FROM voice_sessions")
+        raise ValueError("after all")
+
+    async with SqliteStorage(path) as storage:
+
+        async def fail() -> None:
+            with pytest.raises(ValueError, match="after all"):
+                await storage._connections.write(delete_and_fail)
+
+        await put(storage, a_session("before"))
+        await fail()
+        async with anyio.create_task_group() as group:
+            for number in range(5):
+                group.start_soon(put, storage, a_session(f"s{number}"))
+                group.start_soon(fail)
+        assert await storage.sessions.count_open(HOME, user_id=None) == (6, 6)
+
+
 async def test_an_answer_that_takes_too_long_is_not_waited_for(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
