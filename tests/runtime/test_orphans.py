@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 from attrs import evolve
@@ -12,8 +13,9 @@ from attrs import evolve
 from voicesession.core.accounts import Account, HoldId, Scope as SpendingScope
 from voicesession.core.deadlines import LifePolicy
 from voicesession.core.errors import AccessDenied, LeaseLost, SessionNotFound, StoreUnavailable
-from voicesession.core.events import WorkerLost
+from voicesession.core.events import DetailsChanged, WorkerLost
 from voicesession.core.identity import DEFAULT_TENANT, SessionId
+from voicesession.core.journal import JournalEntry
 from voicesession.core.ledger import LedgerEntry, Want
 from voicesession.core.meters import Meter
 from voicesession.core.session import Session
@@ -21,7 +23,7 @@ from voicesession.core.states import PauseReason, SessionState
 from voicesession.core.timeline import Track
 from voicesession.core.utterance import Speaker, Utterance, UtteranceId
 from voicesession.ports.scope import EVERYTHING, Scope
-from voicesession.ports.storage import DueSession
+from voicesession.ports.storage import Change, DueSession
 from voicesession.recording.file import FileObjectStore
 from voicesession.recording.recorder import SpoolRecorder
 from voicesession.runtime.clock import SteppedClock
@@ -328,3 +330,24 @@ async def test_a_session_that_cannot_be_looked_after_does_not_keep_the_others_wa
     assert isinstance(error, LeaseLost)
     (other,) = {first.id, second.id} - {stolen}
     assert (await services.storage.sessions.load(other, HOME)).pause_reasons == {"worker_lost"}
+
+
+async def test_a_clock_behind_the_stores_does_not_keep_a_sweep_from_coming_to_its_end(
+    services: Services, orphans: Orphans, clock: SteppedClock
+) -> None:
+    registry = Registry(services, HOME, orphans)
+    session = await registry.create({}, DEFAULT_TENANT)
+    # By the store's time the connect window is over; by ours, it is not.
+    early = evolve(session, deadline_at=datetime.now(UTC) - timedelta(seconds=1))  # noqa: TID251
+    event = DetailsChanged(at=clock.now(), fields=())
+    await services.storage.sessions.commit(
+        Change(
+            session=evolve(early, seq=session.seq + 1),
+            expected_seq=session.seq,
+            entries=(JournalEntry(session.seq + 1, event),),
+        )
+    )
+    with anyio.fail_after(10):
+        assert await orphans.sweep() == (session.id,)
+    assert (await stored(services, session)).state is SessionState.CONNECTING
+    assert (await stored(services, session)).worker_id is None

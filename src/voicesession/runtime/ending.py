@@ -1,17 +1,20 @@
 """
 What is owed to a session when it ends: its audio in one file, then its words in another.
 
-Each step may fail; the failure is noted and the next step still runs.
+Each step may fail, or take too long; that is noted and the next step still runs.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, Final
 
+import anyio
 from attrs import field, frozen
 
-from ..core.errors import VoiceSessionError
+from ..core.errors import DeadlineExceeded, VoiceSessionError
 from ..core.results import session_folders
 from ..core.session import Session
 from ..core.transcript import SessionTranscript, Transcript, transcript_document
@@ -21,6 +24,10 @@ from .services import Services
 from .tape import Tape
 
 __all__ = ("Ending", "delete_results", "recording_changes")
+
+# An hour of audio is put together in minutes; both places have shorter limits of their own.
+_RECORDING_TAKES_AT_MOST_S: Final = 600.0
+_TRANSCRIPT_TAKES_AT_MOST_S: Final = 60.0
 
 
 async def delete_results(services: Services, session: Session) -> None:
@@ -63,7 +70,8 @@ class Ending:
         duration_us = session.audio_duration_us if tape is None else tape.now_us
         if tape is not None:
             try:
-                recorded = await tape.finish()
+                with _in_time("the recording", _RECORDING_TAKES_AT_MOST_S):
+                    recorded = await tape.finish()
             except VoiceSessionError as error:
                 errors.append(f"{error.code}: {error}")
                 changes["audio_partial"] = True
@@ -72,7 +80,8 @@ class Ending:
         transcripts = services.storage.transcripts
         if session.store_transcript:
             try:
-                changes |= await _write_transcript(services, session, duration_us)
+                with _in_time("the transcript", _TRANSCRIPT_TAKES_AT_MOST_S):
+                    changes |= await _write_transcript(services, session, duration_us)
             except VoiceSessionError as error:
                 errors.append(f"{error.code}: {error}")
         return cls(
@@ -95,6 +104,15 @@ def recording_changes(recorded: Recorded | None) -> dict[str, Any]:
     if recorded is None:
         return {}
     return {"audio_uri": recorded.uri, "audio_partial": not recorded.is_whole}
+
+
+@contextmanager
+def _in_time(what: str, limit_s: float) -> Generator[None]:
+    """Break the block off after *limit_s*: the end of a session waits for no upload for ever."""
+    with anyio.move_on_after(limit_s) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise DeadlineExceeded(f"{what} took longer than {limit_s:g} s")
 
 
 async def _write_transcript(

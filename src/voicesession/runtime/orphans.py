@@ -87,16 +87,20 @@ class Orphans:
         Raises:
             StoreError: The store cannot say which sessions those are.
         """
-        swept: list[SessionId] = []
+        swept: dict[SessionId, None] = {}
         while found := await self._sessions.take_due(
             worker_id=self._services.worker_id, duration=self._services.lease, limit=_AT_ONCE
         ):
+            # A store whose clock is ahead of ours hands out again what is not due here yet.
+            is_news = any(one.session.id not in swept for one in found)
             for one in found:
-                swept.append(one.session.id)
+                swept[one.session.id] = None
                 try:
                     await self._look_at(one)
                 except VoiceSessionError as error:
                     self._on_error(one.session.id, error)
+            if not is_news:
+                break
         return tuple(swept)
 
     async def pass_time(self, record: SessionRecord) -> None:

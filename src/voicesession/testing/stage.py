@@ -66,6 +66,7 @@ class Stage:
         recorder: Recorder | None = None,
         life: LifePolicy | None = None,
         telemetry: Telemetry | None = None,
+        worker_id: str = "stage",
     ) -> None:
         self.clock = SteppedClock(START)
         self.lexicon = Lexicon()
@@ -77,7 +78,7 @@ class Stage:
                 life=life or LifePolicy(),
                 clock=self.clock,
                 telemetry=telemetry or Telemetry(),
-                worker_id="stage",
+                worker_id=worker_id,
             )
         )
 
@@ -120,6 +121,7 @@ class Stage:
         config: SessionConfig | None = None,
         turns: int | None = None,
         session_id: str | None = None,
+        take_over: bool = False,
     ) -> AsyncGenerator[tuple[VoiceSession, Phone]]:
         """Have a session and its caller, for the length of the block.
 
@@ -128,6 +130,7 @@ class Stage:
             config: By default `PATIENT`, and all else as it is.
             turns: See `Phone`.
             session_id: Go on with this session instead of a new one.
+            take_over: Although another block still has it; see `SessionManager.attach`.
         """
         if session_id is None:
             session = await self.voice.create(user_id="ada", store_transcript=True)
@@ -135,7 +138,9 @@ class Stage:
         if not isinstance(pipeline, Pipeline):
             pipeline = self.pipeline(pipeline)
         config = config or SessionConfig(floor=PATIENT)
-        async with self.voice.converse(session_id, pipeline, config=config) as call:
+        async with self.voice.converse(
+            session_id, pipeline, config=config, take_over=take_over
+        ) as call:
             call.subscribe(self.happened.append)
             yield call, Phone(call, self.clock, self.lexicon, turns=turns)
 
