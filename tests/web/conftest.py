@@ -122,7 +122,7 @@ async def a_finished_session(
 ) -> str:
     house = voice.for_tenant(tenant)
     wanted = {"store_audio": True, "store_transcript": True, "user_id": user_id} | parameters
-    session = await house.create(**wanted)  # type: ignore[arg-type]
+    session = await house.create(**wanted)
     async with house.attach(session.id) as handle:
         await handle.live()
         handle.audio(Track.USER, b"\x01\x02" * 16_000)

@@ -16,7 +16,6 @@ from attrs import evolve
 from pydantic import BaseModel
 
 from ..core.errors import AccessDenied, SessionNotFound, TemplateNotFound, VoiceSessionError
-from ..core.identity import TenantId
 from ..ports.clock import Clock
 from ..runtime.clock import SystemClock
 from ..runtime.manager import SessionManager
@@ -52,7 +51,7 @@ SECURITY_HEADERS: Final = {
 }
 """With every answer: it is somebody's words, and nothing that a page may build upon."""
 
-_NOBODY: Final = Principal(tenant_id=TenantId("nobody"))
+_NOBODY: Final = Principal(tenant_id="nobody")
 
 
 class Gate:

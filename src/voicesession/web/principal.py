@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from attrs import field, frozen
 from attrs.validators import optional
@@ -31,6 +31,7 @@ __all__ = (
     "known_scopes",
 )
 
+_LONGEST_USER: Final = 256
 _BEARER: Final = "bearer "
 
 
@@ -71,6 +72,16 @@ def known_scopes(texts: Iterable[str]) -> frozenset[str]:
     return _SCOPES.intersection(texts)
 
 
+def _is_user(principal: object, attribute: Any, value: Any) -> None:
+    is_text(principal, attribute, value)
+    if not 1 <= len(value) <= _LONGEST_USER:
+        raise InvalidValue(attribute.name, value, f"1 to {_LONGEST_USER} characters")
+
+
+def _as_tenant(name: str) -> TenantId:
+    return TenantId(name)
+
+
 def _as_scopes(texts: Iterable[str]) -> frozenset[str]:
     return frozenset(texts)
 
@@ -95,8 +106,8 @@ class Principal:
         InvalidValue: There is no such scope, or an id cannot be one.
     """
 
-    tenant_id: TenantId = field(validator=is_id)
-    user_id: str | None = field(default=None, validator=optional(is_text))
+    tenant_id: TenantId = field(converter=_as_tenant, validator=is_id)
+    user_id: str | None = field(default=None, validator=optional(_is_user))
     scopes: frozenset[str] = field(
         factory=frozenset[str], converter=_as_scopes, validator=_are_scopes
     )

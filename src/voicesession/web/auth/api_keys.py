@@ -19,7 +19,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from ...core.errors import InvalidConfig, InvalidValue
-from ...core.identity import DEFAULT_TENANT, TenantId
+from ...core.identity import DEFAULT_TENANT
 from ..principal import Credentials, Principal, Unauthenticated
 
 __all__ = ("KEY_BYTES", "ApiKey", "ApiKeys", "new_key")
@@ -113,6 +113,6 @@ def _key_of(entry: dict[str, Any]) -> ApiKey:
         name=entry["name"],
         hash=str(entry["hash"]).removeprefix("sha256:"),
         principal=Principal(
-            tenant_id=TenantId(tenant_id), user_id=entry.get("user_id"), scopes=entry["scopes"]
+            tenant_id=tenant_id, user_id=entry.get("user_id"), scopes=entry["scopes"]
         ),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from datetime import timedelta
@@ -92,8 +93,12 @@ class PublishedKeys:
 
     def _download(self) -> Any:
         request = urllib.request.Request(self._url, headers={"accept": "application/json"})  # noqa: S310  # http and https alone, see above
-        with urllib.request.urlopen(request, timeout=self._timeout_s) as answer:  # noqa: S310
-            return json.loads(answer.read(_LARGEST_BYTES))
+        try:
+            with urllib.request.urlopen(request, timeout=self._timeout_s) as answer:  # noqa: S310
+                return json.loads(answer.read(_LARGEST_BYTES))
+        except urllib.error.HTTPError as refusal:
+            refusal.close()
+            raise
 
 
 def _keys_in(document: Any) -> dict[str | None, VerifyingKey]:

@@ -15,18 +15,18 @@ import jwt
 from attrs import field, frozen
 
 from ...core.errors import InvalidConfig, InvalidValue
-from ...core.identity import DEFAULT_TENANT, TenantId
+from ...core.identity import DEFAULT_TENANT
 from ..principal import Credentials, Principal, Unauthenticated, known_scopes
 
 __all__ = ("JwtAuthenticator", "PublicKey", "SecretKey", "TokenKeys", "VerifyingKey")
 
-_BY_SECRET: Final = ("HS256", "HS384", "HS512")
+_SHORTEST_SECRET: Final[Mapping[str, int]] = {"HS256": 32, "HS384": 48, "HS512": 64}
+"""In bytes: RFC 7518, section 3.2."""
 _BY_KEY_TYPE: Final[Mapping[str, tuple[str, ...]]] = {
     "RSA": ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
     "EC": ("ES256", "ES384", "ES512"),
     "OKP": ("EdDSA",),
 }
-_SHORTEST_SECRET: Final = 32
 _SUSPECT_LENGTH: Final = 16_384
 
 
@@ -52,7 +52,7 @@ class TokenKeys(Protocol):
 
 
 class SecretKey:
-    """One secret, shared with whoever signs: HS256, HS384, HS512.
+    """One secret, shared with whoever signs: HS256, and HS384 and HS512 where it is long enough.
 
     Raises:
         InvalidConfig: It has fewer than 32 bytes, so it could be guessed.
@@ -60,9 +60,10 @@ class SecretKey:
 
     def __init__(self, secret: str | bytes) -> None:
         key = secret.encode() if isinstance(secret, str) else secret
-        if len(key) < _SHORTEST_SECRET:
-            raise InvalidConfig("jwt_secret", "too short", f"{_SHORTEST_SECRET} bytes or more")
-        self._key = VerifyingKey(key, _BY_SECRET)
+        algorithms = tuple(one for one, least in _SHORTEST_SECRET.items() if len(key) >= least)
+        if not algorithms:
+            raise InvalidConfig("jwt_secret", f"{len(key)} bytes", "32 bytes or more")
+        self._key = VerifyingKey(key, algorithms)
 
     async def key_of(self, _key_id: str | None, /) -> VerifyingKey:
         return self._key
@@ -159,7 +160,7 @@ class JwtAuthenticator:
         scopes: Iterable[Any] = said.split() if isinstance(said, str) else said
         try:
             return Principal(
-                tenant_id=TenantId(tenant),
+                tenant_id=tenant,
                 user_id=claims["sub"],
                 scopes=known_scopes(one for one in scopes if isinstance(one, str)),
             )
