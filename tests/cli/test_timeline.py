@@ -14,12 +14,23 @@ from voicesession.core.identity import SessionId
 from voicesession.core.instants import from_us
 from voicesession.core.session import Session
 from voicesession.core.states import EndReason, SessionState, TurnState
+from voicesession.core.timeline import Span
 from voicesession.core.utterance import Speaker, Utterance, UtteranceId
+from voicesession.ports.recording import ProblemKind, RecordingProblem
 from voicesession.runtime.happenings import (
+    AudioUnheard,
+    ChangeReason,
+    EngineBarred,
+    EngineChanged,
+    EngineFailed,
+    EngineSlow,
     Failed,
+    RecorderDegraded,
     ReplyCleared,
     ReplyStarted,
     SessionChanged,
+    Stage,
+    ToolCalled,
     UtteranceStored,
 )
 
@@ -91,6 +102,36 @@ def said(speaker: Speaker, text: str, generated: str | None = None) -> Utterance
             "agent     Once ⟨not heard: upon a [time].⟩",
         ),
         (Failed(ProviderError("espeak", "is hoarse")), "problem   espeak: is hoarse"),
+        (ToolCalled(reply_id=1, name="look_up", side_effects=False), "agent     calls look_up"),
+        (
+            ToolCalled(reply_id=1, name="order", side_effects=True),
+            "agent     calls order, which changes something",
+        ),
+        (
+            EngineFailed(Stage.TTS, ProviderError("espeak", "is hoarse")),
+            "engine    tts: espeak: is hoarse",
+        ),
+        (EngineBarred(Stage.STT, "[ear]"), "engine    stt: [ear] is left alone for a while"),
+        (
+            EngineChanged(stage=Stage.AGENT, before="a", after="b", because=ChangeReason.RECOVERY),
+            "engine    agent: a → b, recovery",
+        ),
+        (
+            EngineSlow(stage=Stage.AGENT, engine="a", lag_us=3_200_000),
+            "engine    agent: waited 3.2 s for a",
+        ),
+        (
+            AudioUnheard(start_us=1_000_000, end_us=3_400_000),
+            "problem   2.4 s of the caller were heard by nobody",
+        ),
+        (
+            RecorderDegraded(
+                RecordingProblem(
+                    kind=ProblemKind.DISK_FULL, span=Span(0, 1), dropped_bytes=2, detail=""
+                )
+            ),
+            "problem   the recording is not whole: disk_full",
+        ),
     ],
 )
 def test_each_happening_is_one_line(happening: object, line: str) -> None:

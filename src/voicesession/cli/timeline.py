@@ -14,11 +14,18 @@ from ..core.session import Session
 from ..core.states import TurnState
 from ..core.utterance import Speaker, Utterance
 from ..runtime.happenings import (
+    AudioUnheard,
     BudgetLevelPassed,
+    EngineBarred,
+    EngineChanged,
+    EngineFailed,
+    EngineSlow,
     Failed,
+    RecorderDegraded,
     ReplyCleared,
     ReplyStarted,
     SessionChanged,
+    ToolCalled,
     UtteranceStored,
 )
 
@@ -113,6 +120,36 @@ class Timeline:
         left = clock_face(standing.remaining or 0)
         self._print("budget", f"[yellow]{float(share):.0%} is spent, {left} is left[/]")
 
+    def tool_called(self, call: ToolCalled) -> None:
+        changes = ", which changes something" if call.side_effects else ""
+        self._print("agent", f"[dim]calls {escape(call.name)}{changes}[/]")
+
+    def engine_failed(self, failure: EngineFailed) -> None:
+        self._print("engine", f"[yellow]{failure.stage}: {escape(str(failure.error))}[/]")
+
+    def engine_barred(self, barred: EngineBarred) -> None:
+        self._print(
+            "engine",
+            f"[yellow]{barred.stage}: {escape(barred.engine)} is left alone for a while[/]",
+        )
+
+    def engine_changed(self, change: EngineChanged) -> None:
+        what = f"{escape(change.before)} → {escape(change.after)}, {change.because}"
+        self._print("engine", f"{change.stage}: {what}")
+
+    def engine_slow(self, slow: EngineSlow) -> None:
+        lag_s = slow.lag_us / _US_PER_S
+        self._print(
+            "engine", f"[yellow]{slow.stage}: waited {lag_s:.1f} s for {escape(slow.engine)}[/]"
+        )
+
+    def unheard(self, lost: AudioUnheard) -> None:
+        lost_s = (lost.end_us - lost.start_us) / _US_PER_S
+        self._print("problem", f"[red]{lost_s:.1f} s of the caller were heard by nobody[/]")
+
+    def recorder_degraded(self, degraded: RecorderDegraded) -> None:
+        self._print("problem", f"[red]the recording is not whole: {degraded.problem.kind}[/]")
+
     def failed(self, failure: Failed) -> None:
         self._print("problem", f"[red]{escape(str(failure.error))}[/]")
 
@@ -151,6 +188,13 @@ _SHOWN: Final[Mapping[type[Any], Callable[[Timeline, Any], None]]] = MappingProx
         ReplyCleared: Timeline.cleared,
         ReplyStarted: Timeline.reply_started,
         UtteranceStored: Timeline.stored,
+        ToolCalled: Timeline.tool_called,
+        EngineFailed: Timeline.engine_failed,
+        EngineBarred: Timeline.engine_barred,
+        EngineChanged: Timeline.engine_changed,
+        EngineSlow: Timeline.engine_slow,
+        AudioUnheard: Timeline.unheard,
+        RecorderDegraded: Timeline.recorder_degraded,
         BudgetLevelPassed: Timeline.budget_passed,
         Failed: Timeline.failed,
     }
