@@ -60,7 +60,7 @@ def _is_a_name(account: Account, attribute: Any, value: Any) -> None:
         raise InvalidValue(attribute.name, value, f"1 to {_LONGEST_NAME} characters")
 
 
-@frozen
+@frozen(cache_hash=True)
 class Account:
     """Somebody or something that spends. The id is unique in its scope, in its tenant.
 
@@ -111,7 +111,7 @@ class Limit:
     warn_at: Fraction = field(default=WARN_AT, converter=_as_share, validator=_is_a_share)
 
 
-@frozen
+@frozen(cache_hash=True)
 class Line:
     """A line in the books: one account's spending on one meter in one period.
 

@@ -17,6 +17,7 @@ whoever takes the name from a user does that, and refuses a zone that does not e
 from __future__ import annotations
 
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final
 
 from attrs import frozen
@@ -66,6 +67,12 @@ def period_at(window: Window, at: datetime, zone: tzinfo) -> Period:
     at = as_utc(at)
     if not MINYEAR < at.year < MAXYEAR:
         raise InvalidValue("at", at, f"the years {MINYEAR + 1} to {MAXYEAR - 1}")
+    return _period_at(window, at, zone)
+
+
+# One entry of the ledger asks for the same few periods a hundred times.
+@lru_cache(maxsize=64)
+def _period_at(window: Window, at: datetime, zone: tzinfo) -> Period:
     first = _first_day(window, at.astimezone(zone).date())
     if at < _midnight(first, zone):
         first = _first_day(window, first - _ONE_DAY)

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from ..core.accounts import Standing
 from ..core.ledger import Posted
 from ..core.meters import Meter
 
 __all__ = ("Afterwards",)
+
+_SESSIONS_AT_ONCE: Final = 64
+"""As many may wait for a tick of their worker with what they have noted, and pass no limit."""
 
 
 class Afterwards:
@@ -34,6 +38,16 @@ class Afterwards:
     def is_due(self) -> bool:
         """Whether there is something to book."""
         return any(self._noted.values())
+
+    @property
+    def is_pressing(self) -> bool:
+        """Whether it should be booked at once: many sessions that wait with as much would pass."""
+        return any(
+            self._noted[meter] * _SESSIONS_AT_ONCE >= (standing.remaining or 0)
+            for meter, limits in self._limits.items()
+            for standing in limits
+            if self._noted[meter]
+        )
 
     @property
     def limited(self) -> frozenset[Meter]:

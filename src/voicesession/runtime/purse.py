@@ -49,11 +49,11 @@ _SOON_US: Final = 5_000_000
 class _Slice:
     hold_id: HoldId
     amount_us: int
-    used_us: int = 0
+    left_us: int
 
     @property
-    def left_us(self) -> int:
-        return self.amount_us - self.used_us
+    def used_us(self) -> int:
+        return self.amount_us - self.left_us
 
 
 class Purse:
@@ -88,14 +88,15 @@ class Purse:
         self._was_refused = False
         self._was_granted = False
         self._slice_us = FIRST_SLICE_US
-        self._ask_below_us = 1
+        self.ask_below_us = 1
+        """It is time to `ask` when less than this is left."""
         self.tightest: Standing | None = None
         """What bounded the last slice, for people who ask why there is no more."""
 
     @property
     def wants_more(self) -> bool:
         """Whether it is time to `ask`."""
-        return not self._is_asking and self.left_us < self._ask_below_us
+        return not self._is_asking and self.left_us < self.ask_below_us
 
     @property
     def is_dry(self) -> bool:
@@ -111,17 +112,17 @@ class Purse:
         """Spend *audio_us* of what is reserved; return False, and spend nothing, if it is not."""
         if audio_us > self.left_us:
             self._was_refused = True
-            self._ask_below_us = self.left_us + 1
+            self.ask_below_us = self.left_us + 1
             return False
         self.left_us -= audio_us
         while audio_us:
             first = self._slices[0]
-            used_us = min(audio_us, first.left_us)
-            first.used_us += used_us
-            audio_us -= used_us
-            if not first.left_us:
-                self._slices.popleft()
-                self._used_up[first.hold_id] = first.used_us
+            if audio_us < first.left_us:  # nearly always
+                first.left_us -= audio_us
+                return True
+            audio_us -= first.left_us
+            self._slices.popleft()
+            self._used_up[first.hold_id] = first.amount_us
         return True
 
     async def open(self, also: Iterable[Meter] = ()) -> tuple[Standing, ...]:
@@ -209,11 +210,11 @@ class Purse:
         self._slices.clear()
         self.left_us = 0
         self._slice_us = FIRST_SLICE_US
-        self._ask_below_us = 1
+        self.ask_below_us = 1
 
     def _next_slice(self) -> LedgerEntry:
         # Not long before the next slice is due it comes along with what is to be booked.
-        is_due = self.left_us < self._ask_below_us + _SOON_US
+        is_due = self.left_us < self.ask_below_us + _SOON_US
         # A little goes along in any case: an entry that was granted something can be posted again.
         amount_us = self._slice_us if is_due else _SMALLEST_SLICE_US
         audio = Want(hold_id=self._new_hold_id(), meter=Meter.AUDIO_US, amount=amount_us)
@@ -287,13 +288,13 @@ class Purse:
         self._was_granted = amount_us > 0
         if self._was_granted:
             self._was_refused = False
-            self._slices.append(_Slice(want.hold_id, amount_us))
+            self._slices.append(_Slice(want.hold_id, amount_us, amount_us))
             self.left_us += amount_us
             self._slice_us = _next_slice_us(grant.tightest)
         # With nothing granted it is asked once more when audio has to be refused: somebody
         # may have raised the limit by then.
         if is_whole or not amount_us:
-            self._ask_below_us = amount_us * 2 // 3
+            self.ask_below_us = amount_us * 2 // 3
 
 
 def _next_slice_us(tightest: Standing | None) -> int:

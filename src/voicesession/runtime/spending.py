@@ -7,22 +7,21 @@ the session pauses, once the agent has said what it was saying, and it goes on b
 limit is raised or a new day begins; `BudgetPolicy` has other ways.
 
 What engines have used is told by them as it happens (`EngineUsed`). It is booked with the next
-slice of audio or the next tick of the worker, but at once where a limit on it is known.
+slice of audio or the next tick of the worker, but at once where a limit on it is near.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, Final, Protocol, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from ..core.accounts import Scope, Standing
-from ..core.errors import BudgetExhausted, InvalidState, StoreError, VoiceSessionError
-from ..core.events import BudgetLevelReached, BudgetRaised, BudgetSpent, SessionEvent
+from ..core.errors import BudgetExhausted, StoreError, VoiceSessionError
+from ..core.events import BudgetLevelReached, BudgetRaised
 from ..core.ledger import LedgerEntry
 from ..core.life import is_legal
 from ..core.meters import Meter
 from ..core.price import SessionCost, session_cost
-from ..core.session import Session
 from ..core.states import PauseReason, SessionState
 from ..ports.prices import HOST, EngineModel
 from .budgets import accounts_of, left_today
@@ -32,45 +31,20 @@ from .happenings import (
     EngineChanged,
     EngineUsed,
     Failed,
-    Listeners,
     Stage,
 )
-from .last_words import LastWords
 from .purse import Purse
-from .record import Running
 from .services import Services
+from .spender import Spawn, Spender
+from .stopping import Stopping
 from .tariff import Tariff
 
-__all__ = ("Spawn", "Spending")
-
-Spawn: TypeAlias = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
-"""Runs something in the background."""
+__all__ = ("Spending",)
 
 _AFTERWARDS: Final = tuple(
     meter for meter in Meter if meter not in {Meter.AUDIO_US, Meter.SESSIONS, Meter.UNPRICED}
 )
 """What is only known when it has happened."""
-
-
-class Spender(Protocol):
-    """The session that spends, as its owner has it in hand."""
-
-    @property
-    def session(self) -> Session: ...
-
-    @property
-    def running(self) -> Running: ...
-
-    @property
-    def listeners(self) -> Listeners: ...
-
-    def apply(self, *events: SessionEvent) -> Awaitable[Session]:
-        """Apply *events* and do what is owed for them."""
-        ...
-
-    def note(self, event: SessionEvent) -> Awaitable[Session]:
-        """Apply *event*, for which nothing is ever owed."""
-        ...
 
 
 class Spending:
@@ -88,10 +62,11 @@ class Spending:
         self.tariff = Tariff(services.prices, self._clock)
         """What the engines at work cost."""
         self._priced_us = self._running.audio_used_us
-        self._last_words = LastWords(self._clock)
-        self._is_stopping = False
+        self._stopping = Stopping(
+            spender, self._clock, self._policy.last_words, self._has_room_again
+        )
+        self._is_topping_up = False
         self._may_have_been_left = spender.session.epoch > 1
-        spender.listeners.add(self._last_words.hear)
         spender.listeners.add(self._hear)
 
     def run_in(self, spawn: Spawn) -> None:
@@ -117,11 +92,14 @@ class Spending:
 
     def spend(self, audio_us: int) -> bool:
         """Spend *audio_us* of audio; return False, and spend nothing, if there is no more."""
-        afforded = not self._is_stopping and self._purse.take(audio_us)
+        purse = self._purse
+        if self._stopping.is_under_way:
+            return False
+        afforded = purse.take(audio_us)
         if afforded:
             self._running.audio_used_us += audio_us
-        if self._purse.wants_more and self._spawn is not None and not self._is_stopping:
-            self._spawn(self.top_up)
+        if purse.left_us < purse.ask_below_us and not self._is_topping_up:
+            self._top_up_soon()
         return afforded
 
     def has(self, audio_us: int) -> bool:
@@ -132,7 +110,7 @@ class Spending:
         """Wait until *audio_us* can be spent at once; return False if there is no more."""
         while self._purse.left_us < audio_us:
             before_us = self._purse.left_us
-            if self._is_stopping:
+            if self._stopping.is_under_way:
                 return False
             await self.top_up()
             if self._purse.left_us <= before_us:
@@ -170,6 +148,8 @@ class Spending:
         except VoiceSessionError as error:
             # It is asked again with the next audio.
             self._spender.listeners.tell(Failed(error))
+        finally:
+            self._is_topping_up = False
 
     async def pass_time(self) -> None:
         """Book what waits for it, or see whether a session that ran out has room again.
@@ -237,13 +217,18 @@ class Spending:
             self._note_price_of_audio()
             self.tariff.listener = EngineModel(happening.after, happening.model)
 
+    def _top_up_soon(self) -> None:
+        if self._spawn is not None:
+            self._is_topping_up = True
+            self._spawn(self.top_up)
+
     def _note(self, usage: EngineUsed) -> None:
         charges = self.tariff.charges(usage.engine, usage.used, wasted=usage.wasted)
         self._purse.besides.note(charges)
-        if self._spawn is None or self._spender.session.state is not SessionState.LIVE:
+        if self._spender.session.state is not SessionState.LIVE:
             return  # it is booked when the session settles, or goes on
-        if not self._purse.besides.limited.isdisjoint(charges) or self._unpriced():
-            self._spawn(self.top_up)
+        if self._purse.besides.is_pressing or self._unpriced():
+            self._top_up_soon()
 
     def _note_price_of_audio(self) -> None:
         used_us = self._running.audio_used_us - self._priced_us
@@ -279,39 +264,13 @@ class Spending:
         return [*self._purse.besides.exhausted, *([] if dry is None else [dry])]
 
     async def _run_out(self, exhausted: Sequence[Standing]) -> None:
-        """Pause, once the agent has finished; whoever waits for audio does not wait for that."""
-        if self._is_stopping or not is_legal(
-            self._spender.session, BudgetSpent(at=self._clock.now())
-        ):
-            return
-        self._spender.listeners.tell(BudgetRanOut(tuple(exhausted)))
-        if self._last_words.is_speaking and self._policy.last_words and self._spawn is not None:
-            self._is_stopping = True
-            self._spawn(self._pause_after_last_words)
-        else:
-            await self._pause()
+        if self._stopping.is_possible:
+            self._spender.listeners.tell(BudgetRanOut(tuple(exhausted)))
+            await self._stopping.begin(self._spawn)
 
-    async def _pause_after_last_words(self) -> None:
-        try:
-            await self._last_words.wait(self._policy.last_words)
-            if self._spender.session.state is SessionState.LIVE:
-                await self._report(await self._ask())  # it may have been raised meanwhile
-                if self._has_run_out or not self._purse.has_room:
-                    await self._pause()
-        except VoiceSessionError as error:
-            self._spender.listeners.tell(Failed(error))
-        finally:
-            self._is_stopping = False
-
-    async def _pause(self) -> None:
-        spent = BudgetSpent(at=self._clock.now())
-        try:
-            if is_legal(self._spender.session, spent):
-                await self._spender.apply(spent)
-        except InvalidState:
-            # Another one who found nothing was faster, or somebody has ended the session.
-            if is_legal(self._spender.session, spent):
-                raise
+    async def _has_room_again(self) -> bool:
+        await self._report(await self._ask())
+        return self._purse.has_room and not self._has_run_out
 
     async def _report(self, risen: Sequence[Standing]) -> None:
         for standing in risen:

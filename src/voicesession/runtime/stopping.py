@@ -1,0 +1,105 @@
+"""How a session stops when nothing is left to spend: the agent finishes, and then it pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import anyio
+
+from ..core.errors import InvalidState, VoiceSessionError
+from ..core.events import BudgetSpent
+from ..core.floor.effects import FloorChanged
+from ..core.instants import duration_us
+from ..core.life import is_legal
+from ..core.states import SessionState, TurnState
+from ..ports.clock import Clock
+from .bell import Bell
+from .happenings import Failed
+from .spender import Spawn, Spender
+
+__all__ = ("Stopping",)
+
+
+class Stopping:
+    """Pauses one session, and lets the agent say its last words before.
+
+    Args:
+        longest: For how long.
+        has_room: Asks the ledger whether there is room again by then.
+
+    Attributes:
+        is_under_way: The agent is saying them; nobody else is heard.
+    """
+
+    def __init__(
+        self,
+        spender: Spender,
+        clock: Clock,
+        longest: timedelta,
+        has_room: Callable[[], Awaitable[bool]],
+    ) -> None:
+        self._spender = spender
+        self._clock = clock
+        self._longest = longest
+        self._has_room = has_room
+        self._is_speaking = False
+        self._silence = Bell()
+        self.is_under_way = False
+        spender.listeners.add(self._hear)
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether the session is not stopping, and not paused for this, already."""
+        return not self.is_under_way and is_legal(self._spender.session, self._event())
+
+    async def begin(self, spawn: Spawn | None) -> None:
+        """Pause at once, or in the background where the agent has to finish: nobody waits for that."""
+        if self._is_speaking and self._longest and spawn is not None:
+            self.is_under_way = True
+            spawn(self._pause_after_last_words)
+        else:
+            await self._pause()
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _hear(self, happening: object) -> None:
+        if isinstance(happening, FloorChanged):
+            self._is_speaking = happening.state is TurnState.SPEAKING
+            if not self._is_speaking:
+                self._silence.ring()
+
+    async def _pause_after_last_words(self) -> None:
+        try:
+            await self._last_words()
+            is_live = self._spender.session.state is SessionState.LIVE
+            if is_live and not await self._has_room():
+                await self._pause()
+        except VoiceSessionError as error:
+            self._spender.listeners.tell(Failed(error))
+        finally:
+            self.is_under_way = False
+
+    async def _last_words(self) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._cut_short, group.cancel_scope)
+            while self._is_speaking:
+                await self._silence.wait()
+            group.cancel_scope.cancel()
+
+    async def _cut_short(self, waiting: anyio.CancelScope) -> None:
+        await self._clock.sleep_until(self._clock.monotonic_us() + duration_us(self._longest))
+        waiting.cancel()
+
+    async def _pause(self) -> None:
+        event = self._event()
+        try:
+            if is_legal(self._spender.session, event):
+                await self._spender.apply(event)
+        except InvalidState:
+            # Another one who found nothing was faster, or somebody has ended the session.
+            if is_legal(self._spender.session, event):
+                raise
+
+    def _event(self) -> BudgetSpent:
+        return BudgetSpent(at=self._clock.now())
