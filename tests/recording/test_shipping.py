@@ -152,6 +152,17 @@ async def the_file(harbour: Harbour, key: str = AUDIO) -> Wav:
     return Wav.of(await harbour.get(key))
 
 
+async def test_less_than_a_checkpoint_waits_to_be_sent(fleet: Fleet) -> None:
+    async with fleet.machine() as machine:
+        recording, most_us = machine.recorder.open("s1", FORMAT), 0
+        for second in range(30):
+            await machine.tick()
+            recording.write(USER, second * 1_000 * MS, steady(1, 1_000))
+            await written(recording)
+            most_us = max(most_us, machine.recorder.backlog.lag_us)
+    assert CHECKPOINT_US // 2 < most_us < CHECKPOINT_US
+
+
 async def test_at_each_checkpoint_what_is_new_is_shipped(fleet: Fleet, harbour: Harbour) -> None:
     async with fleet.machine() as here:
         recording = here.recorder.open("s1", FORMAT)

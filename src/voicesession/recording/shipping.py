@@ -36,6 +36,9 @@ __all__ = ("Shipment", "Shipper", "Shipping")
 _SEGMENT_FRAMES: Final = 512 * 1024
 """1 MiB: what an upload under way takes of memory."""
 _TICK_US: Final = 1_000_000
+_AHEAD_US: Final = _TICK_US + 500_000
+"""So much earlier than a checkpoint ends, it begins: a tick may come so late, and what was said
+is in the spool, from where it is shipped, half a second later."""
 _LAST_CHANCE_S: Final = 5.0
 """So long a recorder that is closed goes on shipping."""
 
@@ -55,7 +58,8 @@ class Shipping:
     """How recordings are shipped. Where finished files stay on this machine, none are.
 
     Attributes:
-        checkpoint: How often: what may be lost with the machine; 5 seconds or more.
+        checkpoint: What was said so long ago is in the store, or on its way there: what may be
+            lost with the machine is this, and what comes while it is sent. 5 seconds or more.
         at_once: So many recordings are shipped at the same time; each has 1 MiB under way.
         limit_bytes: How much of one recording may wait for the store; newer audio is then
             dropped. The default is 70 minutes of both voices at 16 kHz.
@@ -182,7 +186,7 @@ class Shipper:
         self.shipping = shipping
         self._objects = objects
         self._clock = shipping.clock
-        self._checkpoint_us = duration_us(shipping.checkpoint)
+        self._every_us = duration_us(shipping.checkpoint) - _AHEAD_US
         self._turns = anyio.Semaphore(shipping.at_once)
         self._shipments: dict[Feed, Shipment] = {}
         self._is_running = False
@@ -200,7 +204,7 @@ class Shipper:
         """Ship *feed* from now on; also one that was leaving, and stays after all."""
         shipment = self._shipments.get(feed)
         if shipment is None:
-            due_us = self._clock.monotonic_us() + self._checkpoint_us
+            due_us = self._clock.monotonic_us() + self._every_us
             shipment = self._shipments[feed] = Shipment(feed, self._objects, due_us=due_us)
         shipment.let_go = None
 
@@ -247,13 +251,14 @@ class Shipper:
     async def _ship(self, shipment: Shipment) -> None:
         try:
             async with self._turns:
+                began_us = self._clock.monotonic_us()
                 was_shipped = await shipment.ship()
         except (VoiceSessionError, OSError) as error:
             self._failed(shipment, error)
         else:
             shipment.failures = 0
             if was_shipped:
-                shipment.due_us = self._clock.monotonic_us() + self._checkpoint_us
+                shipment.due_us = began_us + self._every_us
         finally:
             shipment.is_under_way = False
         if shipment.let_go is not None:
