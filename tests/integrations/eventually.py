@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
+from voicesession import SessionManager
+
 
 async def eventually(
-    condition: Callable[[], bool | Awaitable[bool]], *, within_s: float = 20
+    condition: Callable[[], bool | Awaitable[bool]], *, within_s: float = 10
 ) -> None:
     """Return once *condition* holds."""
     with anyio.fail_after(within_s):
@@ -18,3 +20,16 @@ async def eventually(
             if await holds if inspect.isawaitable(holds) else holds:
                 return
             await anyio.sleep(0.01)
+
+
+async def said_by_now(voice: SessionManager, session_id: str, count: int) -> list[str]:
+    """Return who said what, once there are so many utterances."""
+    said: list[str] = []
+
+    async def read() -> bool:
+        transcript = await voice.transcript(session_id)
+        said[:] = [f"{one.speaker}: {one.text}" for one in transcript.utterances]
+        return len(said) >= count
+
+    await eventually(read)
+    return said

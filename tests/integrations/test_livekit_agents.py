@@ -10,7 +10,7 @@ import pytest
 from attrs import frozen
 from livekit.agents import Agent, AgentSession
 from livekit.agents.voice.events import CloseEvent, CloseReason
-from tests.integrations.eventually import eventually
+from tests.integrations.eventually import eventually, said_by_now
 from tests.integrations.livekit_stage import (
     RATE_HZ,
     VOICE,
@@ -81,26 +81,13 @@ def spoken(frames: bytes) -> int:
     return frames[3::4].count(VOICE[1])
 
 
-async def until(voice: SessionManager, session_id: str, words: int) -> list[str]:
-    """Return the texts of the transcript once there are so many."""
-    said: list[str] = []
-
-    async def read() -> bool:
-        transcript = await voice.transcript(session_id)
-        said[:] = [f"{one.speaker}: {one.text}" for one in transcript.utterances]
-        return len(said) >= words
-
-    await eventually(read)
-    return said
-
-
 async def test_a_conversation_is_kept_with_its_words_both_voices_and_its_usage(
     voice: SessionManager,
 ) -> None:
     async with call(voice, Hears(after=SECOND, text="hello there")) as live:
         session_id = live.handle.session.id
         live.microphone.speak(SECOND)
-        said = await until(voice, session_id, words=2)
+        said = await said_by_now(voice, session_id, count=2)
         live.microphone.speak(SECOND)
         await eventually(lambda: live.handle.media_us == 2_000_000)
     assert said == ["user: hello there", "agent: Good morning, Ada."]
@@ -139,7 +126,7 @@ async def test_of_an_interrupted_reply_only_what_was_played_is_recorded(
         with anyio.fail_after(20):
             await live.loudspeaker.began.wait()
         await live.agents.interrupt(force=True)
-        await until(voice, session_id, words=2)
+        await said_by_now(voice, session_id, count=2)
         live.microphone.speak(SECOND)
         await eventually(lambda: live.handle.media_us == 2_000_000)
     transcript = await voice.transcript(session_id)
@@ -185,8 +172,8 @@ async def test_a_caller_who_has_left_livekits_room_may_come_back(voice: SessionM
 async def test_what_was_typed_is_kept_beside_what_was_spoken(voice: SessionManager) -> None:
     async with call(voice) as live:
         live.agents.generate_reply(user_input="good morning")
-        said = await until(voice, live.handle.session.id, words=2)
-    assert set(said) == {"user: good morning", "agent: Good morning, Ada."}
+        said = await said_by_now(voice, live.handle.session.id, count=2)
+    assert said == ["user: good morning", "agent: Good morning, Ada."]
 
 
 async def test_audio_that_cannot_be_kept_is_refused_before_the_agent_begins(

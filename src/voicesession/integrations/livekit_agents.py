@@ -27,7 +27,7 @@ from ..core.errors import InvalidConfig
 from ..core.meters import Meter
 from ..core.states import EndReason, SessionState
 from ..core.timeline import Track
-from ..core.utterance import Speaker, Utterance, UtteranceId
+from ..core.utterance import Speaker
 from ..runtime.handle import SessionHandle
 from ..runtime.happenings import SessionChanged
 from .pcm_tracks import MonoTrack, kept_format
@@ -165,11 +165,11 @@ class _Follower:
         if not isinstance(item, llm.ChatMessage) or not (text := item.text_content):
             return
         if item.role == "assistant":
-            self._keep(Speaker.AGENT, text, item.id, interrupted=item.interrupted)
+            self._keep(Speaker.AGENT, text, interrupted=item.interrupted)
         elif item.role == "user":
             # What was spoken is kept already, segment by segment; the rest was typed.
             if text.split() != " ".join(self._finals).split():
-                self._keep(Speaker.USER, text, item.id)
+                self._keep(Speaker.USER, text)
             self._finals.clear()
 
     def _usage_updated(self, event: events.SessionUsageUpdatedEvent) -> None:
@@ -180,10 +180,8 @@ class _Follower:
                 total[Meter.LLM_OUTPUT_TOKENS] += usage.output_tokens
             elif isinstance(usage, TTSModelUsage):
                 total[Meter.TTS_CHARACTERS] += usage.characters_count
-        if used := total - self._charged:
-            self._charged = total
-            counts = {str(meter): amount for meter, amount in used.items()}
-            self._scribe.do(lambda: self._handle.charge(counts=counts))
+        self._scribe.charge(total - self._charged)
+        self._charged = total
 
     def _closed(self, event: events.CloseEvent) -> None:
         if event.reason in _ENDS:
@@ -192,22 +190,8 @@ class _Follower:
         elif event.reason is events.CloseReason.PARTICIPANT_DISCONNECTED:
             self._scribe.do(self._handle.disconnected)
 
-    def _keep(
-        self, speaker: Speaker, text: str, item_id: str = "", *, interrupted: bool = False
-    ) -> None:
-        now_us = self._handle.media_us
-        spoken = text if speaker is Speaker.AGENT else None
-        name = item_id or f"{self._handle.session.epoch}_{len(self._finals)}_{now_us}"
-        utterance = Utterance(
-            id=UtteranceId(f"utt_{name}"),
-            speaker=speaker,
-            start_us=min(self._began_us[speaker], now_us),
-            end_us=now_us,
-            text=text,
-            spoken_text=spoken,
-            interrupted=interrupted,
-        )
-        self._scribe.do(lambda: self._handle.final(utterance))
+    def _keep(self, speaker: Speaker, text: str, *, interrupted: bool = False) -> None:
+        self._scribe.keep(speaker, text, self._began_us[speaker], interrupted=interrupted)
 
     # --- what our session reports ----------------------------------------------------------
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, TypeAlias
 
 import anyio
 
 from ..core.errors import LeaseLost, SessionNotActive, StoreUnavailable, VoiceSessionError
+from ..core.meters import Meter
+from ..core.utterance import Speaker, Utterance, UtteranceId
 from ..runtime.handle import SessionHandle
 from ..runtime.happenings import Failed
 
@@ -34,6 +36,7 @@ class Scribe:
     def __init__(self, handle: SessionHandle, *, most: int = 1_000) -> None:
         self._handle = handle
         self._most = most
+        self._kept = 0
         self._waiting: deque[Work] = deque()
         self._wake = anyio.Event()
         self._idle = anyio.Event()
@@ -65,6 +68,42 @@ class Scribe:
         self._idle = anyio.Event() if self._idle.is_set() else self._idle
         self._wake.set()
 
+    def keep(
+        self,
+        speaker: Speaker,
+        text: str,
+        start_us: int,
+        *,
+        interrupted: bool = False,
+        generated: str | None = None,
+    ) -> None:
+        """Have an utterance stored that ends where the session stands now.
+
+        Args:
+            text: What was said; of the agent, what was heard of it.
+            generated: All that the agent was going to say.
+        """
+        self._kept += 1
+        now_us = self._handle.media_us
+        utterance = Utterance(
+            # In the order of saying: media time stands still where nothing but text is sent.
+            id=UtteranceId(f"utt_{self._handle.session.epoch:04}_{self._kept:06}"),
+            speaker=speaker,
+            start_us=min(start_us, now_us),
+            end_us=now_us,
+            text=text,
+            generated_text=generated,
+            spoken_text=text if speaker is Speaker.AGENT else None,
+            interrupted=interrupted,
+        )
+        self.do(lambda: self._handle.final(utterance))
+
+    def charge(self, counts: Mapping[Meter, int]) -> None:
+        """Have usage booked; nothing where it is none."""
+        used = {str(meter): amount for meter, amount in counts.items() if amount}
+        if used:
+            self.do(lambda: self._handle.charge(counts=used))
+
     async def written(self) -> None:
         """Return once everything asked for is written, or can never be."""
         await self._idle.wait()
@@ -79,12 +118,14 @@ class Scribe:
             await self._wake.wait()
 
     async def _do(self, work: Work) -> None:
-        while not self._handle.is_over:
+        while True:
             try:
                 await work()
             except StoreUnavailable as error:
                 # Away for now; our lease ends if it stays so.
                 self._handle.tell(Failed(error))
+                if self._handle.is_over:
+                    return
                 await anyio.sleep(_RETRY_S)
             except (LeaseLost, SessionNotActive):
                 return  # the session is somebody else's by now, or over: nothing more is ours
