@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .core.floor.config import FloorConfig as FloorConfig
     from .core.journal import JournalEntry as JournalEntry, replay as replay
     from .core.life import apply as apply, reactions as reactions
+    from .core.price import Money as Money
     from .core.session import Session as Session
     from .core.states import (
         EndReason as EndReason,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from .core.transcript import Transcript as Transcript
     from .core.utterance import Speaker as Speaker, Utterance as Utterance, Word as Word
     from .ports.agent import HangUp as HangUp, Prompt as Prompt
+    from .runtime.budget_policy import BudgetPolicy as BudgetPolicy
     from .runtime.handle import SessionHandle as SessionHandle
     from .runtime.live import VoiceSession as VoiceSession
     from .runtime.manager import SessionManager as SessionManager
@@ -106,12 +108,14 @@ _HOME_OF: Final = {
         "core.floor.config": ("FloorConfig",),
         "core.journal": ("JournalEntry", "replay"),
         "core.life": ("apply", "reactions"),
+        "core.price": ("Money",),
         "core.session": ("Session",),
         "core.states": ("EndReason", "PauseReason", "SessionState", "SessionStatus", "TurnState"),
         "core.timeline": ("Track",),
         "core.transcript": ("Transcript",),
         "core.utterance": ("Speaker", "Utterance", "Word"),
         "ports.agent": ("HangUp", "Prompt"),
+        "runtime.budget_policy": ("BudgetPolicy",),
         "runtime.handle": ("SessionHandle",),
         "runtime.live": ("VoiceSession",),
         "runtime.manager": ("SessionManager",),

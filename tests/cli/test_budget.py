@@ -49,6 +49,16 @@ def test_other_meters_are_counted_in_whole_units(command: Command, store: Path) 
     )
 
 
+def test_money_is_limited_and_shown_in_its_currency(command: Command, store: Path) -> None:
+    options = ("--meter", "money_usd", "--store", STORE)
+    command("budget", "set", "user", "ada", "--amount", "12.50", "--warn-at", "1/2", *options)
+    command("budget", "raise", "user", "ada", "--by", "0.25", *options)
+    shown = command("budget", "show", "user", "ada", "--store", STORE)
+    assert "money_usd          day      0.0 used, 0.0 reserved, of 12.75  0%" in shown.stdout
+    ran = command("budget", "set", "user", "ada", "--amount", "-1", *options)
+    assert (ran.code, "amount" in ran.complaint) == (2, True)
+
+
 def test_an_account_without_anything_says_so(command: Command, store: Path) -> None:
     shown = command("budget", "show", "session", "sess_9", "--store", STORE)
     assert shown.stdout == "nothing used, no limits\n"
@@ -63,6 +73,9 @@ def test_an_account_without_anything_says_so(command: Command, store: Path) -> N
         (("set", "user", "ada", "--amount", "much"), "audio_minutes"),
         (("set", "user", "ada", "--amount", "1", "--window", "week"), "week"),
         (("set", "user", "ada", "--amount", "1", "--meter", "fuel"), "fuel"),
+        (("set", "user", "ada", "--amount", "lots", "--meter", "money_usd"), "money_usd"),
+        (("set", "user", "ada", "--amount", "1", "--meter", "money_xau"), "money_xau"),
+        (("set", "user", "ada", "--amount", "1", "--warn-at", "80"), "warn_at"),
         (("raise", "user", "bob", "--by", "1"), "limit"),
     ],
 )

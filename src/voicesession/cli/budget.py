@@ -26,7 +26,8 @@ _Account: TypeAlias = Annotated[
     str | None, typer.Argument(metavar="[ID]", help="Whose; not needed for a tenant.")
 ]
 _Meter: TypeAlias = Annotated[
-    str, typer.Option(help="What is counted: audio_minutes, or a meter such as video_tokens.")
+    str,
+    typer.Option(help="What is counted: audio_minutes, money_usd, or another meter."),
 ]
 _Window: TypeAlias = Annotated[
     str | None, typer.Option(help="day or month; a session is limited as a whole.")
@@ -63,7 +64,10 @@ def set_limit(  # noqa: PLR0913  # one parameter for each option, as typer wants
     scope: _Scope,
     account_id: _Account = None,
     *,
-    amount: Annotated[str, typer.Option(help="How much; minutes may have a fraction.")],
+    amount: Annotated[str, typer.Option(help="How much; minutes and money may have a fraction.")],
+    warn_at: Annotated[
+        str, typer.Option(metavar="SHARE", help="The share of it at which it warns.")
+    ] = "0.8",
     store: Store,
     meter: _Meter = _MINUTES,
     window: _Window = None,
@@ -79,7 +83,11 @@ def set_limit(  # noqa: PLR0913  # one parameter for each option, as typer wants
         account = voice.budgets.account(scope, account_id)
         counted, units = _units(meter, amount)
         limit = Limit(
-            account=account, meter=counted, window=_window(scope, counted, window), amount=units
+            account=account,
+            meter=counted,
+            window=_window(scope, counted, window),
+            amount=units,
+            warn_at=warn_at,
         )
         await voice.budgets.set_limit(limit)
         return await voice.budgets.standings(account, [counted])
@@ -93,7 +101,7 @@ def raise_limit(  # noqa: PLR0913  # one parameter for each option, as typer wan
     scope: _Scope,
     account_id: _Account = None,
     *,
-    by: Annotated[str, typer.Option(help="By how much; minutes may have a fraction.")],
+    by: Annotated[str, typer.Option(help="By how much; minutes and money may have a fraction.")],
     store: Store,
     meter: _Meter = _MINUTES,
     window: _Window = None,
@@ -114,13 +122,23 @@ def raise_limit(  # noqa: PLR0913  # one parameter for each option, as typer wan
 
 
 def _units(meter: str, amount: str) -> tuple[Any, int]:
-    from ..core.meters import Meter, audio_us
+    from ..core.meters import Meter, audio_us, exact_fraction
+    from ..core.price import Money
 
     if meter == _MINUTES:
         return Meter.AUDIO_US, audio_us(amount)
+    if currency := _currency(meter):
+        return Meter(meter), Money(exact_fraction(meter, amount), currency).units
     if not amount.isdecimal():
         raise WrongUse(f"{amount}: {meter} is counted in whole units")
     return Meter(meter), int(amount)
+
+
+def _currency(meter: str) -> str | None:
+    """Return the currency that *meter* counts, if it counts money."""
+    from ..core.meters import MONEY_METERS
+
+    return next((one for one, counting in MONEY_METERS.items() if counting == meter), None)
 
 
 def _window(scope: str, meter: str, window: str | None) -> Any:
@@ -152,11 +170,17 @@ def _print(standings: Sequence[Standing], *, as_json: bool) -> None:
 
 def _document(standing: Standing) -> dict[str, Any]:
     from ..core.meters import Meter
+    from ..core.price import MONEY_UNITS
 
     is_audio = standing.line.meter is Meter.AUDIO_US
+    in_one = 1
+    if is_audio:
+        in_one = _US_PER_MINUTE
+    elif _currency(standing.line.meter):
+        in_one = MONEY_UNITS
 
     def units(amount: int | None) -> float | None:
-        return amount / _US_PER_MINUTE if is_audio and amount is not None else amount
+        return amount if amount is None or in_one == 1 else amount / in_one
 
     return {
         "meter": _MINUTES if is_audio else standing.line.meter,
