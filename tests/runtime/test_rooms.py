@@ -30,13 +30,17 @@ from voicesession.core.errors import (
 from voicesession.core.meters import Meter
 from voicesession.core.states import EndReason, PauseReason, SessionState
 from voicesession.ports.rooms import RoomTerms
-from voicesession.ports.storage import Storage
+from voicesession.ports.storage import Change, Storage
 from voicesession.runtime.clock import SteppedClock
 from voicesession.runtime.manager import SessionManager
 from voicesession.runtime.room_names import RoomNames
 from voicesession.runtime.rooms import RoomAccess
 from voicesession.runtime.services import Services
+from voicesession.stores.documents import DocumentStorage
+from voicesession.stores.documents.memory import MemoryDocumentDriver
 from voicesession.stores.memory import MemoryStorage
+from voicesession.stores.memory.sessions import MemorySessions
+from voicesession.stores.memory.shelves import Shelves
 from voicesession.stores.sql.sqlite import SqliteStorage
 
 START = datetime(2026, 11, 21, 7, 5, 9, 250_000, tzinfo=UTC)
@@ -221,11 +225,13 @@ def test_a_process_repeats_no_name_within_a_second() -> None:
     assert names.draw(START + timedelta(seconds=1)) == "session_20261121_070510_ffffff"
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "documents", "sqlite"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path, anyio_backend_name: str) -> Storage:
-    if request.param == "memory" or anyio_backend_name != "asyncio":
-        return MemoryStorage()
-    return SqliteStorage(tmp_path / "voice.db")
+    if request.param == "sqlite" and anyio_backend_name == "asyncio":
+        return SqliteStorage(tmp_path / "voice.db")
+    if request.param == "documents":
+        return DocumentStorage(MemoryDocumentDriver())
+    return MemoryStorage()
 
 
 async def test_a_name_that_another_process_has_taken_is_drawn_again(
@@ -385,11 +391,11 @@ async def test_a_room_is_found_among_many_of_its_second_whosever_it_is(
 ) -> None:
     nobody_waits = AdmissionPolicy(per_user=None)
     async with a_manager(storage, clock, door, admission=nobody_waits) as voice:
-        for _ in range(130):
+        for _ in range(55):
             await voice.create()
         stranger = voice.for_tenant("strangers")
         access = await in_room(stranger)
-        for _ in range(130):
+        for _ in range(55):
             await voice.create()
         session = await voice.room_news.joined(access.room_name, "ada", joined_at=after(1))
         assert session is not None
@@ -421,6 +427,36 @@ async def test_of_the_same_news_at_once_to_two_workers_one_counts(
             "transport_lost",
             "transport_ready",
         ]
+
+
+class Overtaken(MemorySessions):
+    """A store in which somebody else is faster, once."""
+
+    def __init__(self, shelves: Shelves) -> None:
+        super().__init__(shelves)
+        self.first: Callable[[], Awaitable[object]] | None = None
+
+    async def commit(self, change: Change, /) -> None:
+        if self.first is not None:
+            first, self.first = self.first, None
+            await first()
+        await super().commit(change)
+
+
+async def test_news_that_is_overtaken_while_it_is_stored_is_old_by_then(
+    clock: SteppedClock, door: Door
+) -> None:
+    storage: Any = MemoryStorage()
+    storage.sessions = Overtaken(storage.sessions._shelves)
+    async with a_manager(storage, clock, door) as voice:
+        access = await in_room(voice)
+        news, room = voice.room_news, access.room_name
+        await news.joined(room, "ada", joined_at=after(1))
+        storage.sessions.first = lambda: news.joined(room, "ada", joined_at=after(3))
+        session = await news.left(room, "ada", joined_at=after(1), left_at=after(2))
+        assert session is not None
+        assert session.state is SessionState.LIVE
+        assert storage.sessions.first is None
 
 
 async def test_a_worker_in_the_room_says_itself_who_is_there_but_not_whether_it_is(
