@@ -96,7 +96,7 @@ def _due(sql: SqlDialect) -> Any:
 def _to_owned(sql: SqlDialect, *given: Column[Any]) -> tuple[Update, Any]:
     rows = sql.rows("rows", *_OWNED, *given)
     owned = (
-        select(_S.id, *(rows.c[column.name] for column in given))
+        select(_S.id, _S.worker_id, *(rows.c[column.name] for column in given))
         .join_from(SESSIONS, rows, and_(_S.id == rows.c.id, _S.epoch == rows.c.epoch))
         .order_by(_S.id)
         .with_for_update(key_share=True, of=SESSIONS)
@@ -106,9 +106,11 @@ def _to_owned(sql: SqlDialect, *given: Column[Any]) -> tuple[Update, Any]:
 
 
 def _renew(sql: SqlDialect) -> Update:
-    to_owned, _ = _to_owned(sql)
+    # Asked of what was locked: asked of the table, a planner whose statistics are from before the
+    # first owner takes their index for empty, and compares each of them with each that is given.
+    to_owned, locked = _to_owned(sql)
     return (
-        to_owned.where(_S.worker_id.is_not(None))
+        to_owned.where(locked.worker_id.is_not(None))
         .values(lease_expires_at=sql.present_us + _LASTS_US)
         .returning(_S.id, _S.seq)
     )
