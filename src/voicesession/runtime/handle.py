@@ -6,6 +6,7 @@ A session in the hands of its host: for those with their own pipeline, and for o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -28,7 +29,7 @@ from ..core.events import (
 )
 from ..core.life import is_legal
 from ..core.masking import masked
-from ..core.meters import Meter, Number, audio_us
+from ..core.meters import Meter, Number, audio_us, quantity
 from ..core.price import SessionCost
 from ..core.redaction import Redaction
 from ..core.session import Session
@@ -117,12 +118,7 @@ class SessionHandle:
         """
         await self.ownership.spending.open()
         self._record()
-        now = self._clock.now()
-        reopened: tuple[SessionEvent, ...] = ()
-        if self.session.state is SessionState.PAUSED:
-            lifting = (WorkerReady(at=now), TransportReady(at=now), BudgetRaised(at=now))
-            reopened = tuple(event for event in lifting if is_legal(self.session, event))
-        return await self.ownership.apply(*(reopened or (TransportReady(at=now),)))
+        return await self.ownership.apply(*_opened(self.session, self._clock.now()))
 
     async def pause(self) -> Session:
         """Stand still at the user's wish. Time on the axis of the session stops."""
@@ -230,9 +226,7 @@ class SessionHandle:
         counts: Mapping[str, int] | None = None,
         engine: EngineModel = HOST,
     ) -> None:
-        """Book what the session has used already, besides the audio given to `audio`.
-
-        Nothing refuses it. If a limit is reached by that, the session pauses.
+        """Book what was used besides the audio given to `audio`; at a limit the session pauses.
 
         Args:
             audio_minutes: An exact number, rounded to whole microseconds.
@@ -243,10 +237,8 @@ class SessionHandle:
             InvalidValue: A number is negative, a count has a fraction, or there is no such
                 meter.
         """
-        used = {Meter(meter): amount for meter, amount in (counts or {}).items()}
-        if charged_us := audio_us(audio_minutes):
-            used[Meter.AUDIO_US] = used.get(Meter.AUDIO_US, 0) + charged_us
-            self.ownership.running.audio_used_us += charged_us
+        used = Counter({Meter(m): quantity(Meter(m), n) for m, n in (counts or {}).items()})
+        used[Meter.AUDIO_US] += audio_us(audio_minutes)
         await self.ownership.spending.charge(used, engine)
 
     async def cost(self) -> SessionCost:
@@ -307,6 +299,14 @@ class SessionHandle:
     def _record(self) -> None:
         if self.session.keeps_audio:
             self.ownership.tape.record()
+
+
+def _opened(session: Session, at: datetime) -> tuple[SessionEvent, ...]:
+    """Return what lifts every reason to stand still that is ours to lift."""
+    lifting = (WorkerReady(at=at), TransportReady(at=at), BudgetRaised(at=at))
+    if session.state is not SessionState.PAUSED:
+        return (TransportReady(at=at),)
+    return tuple(event for event in lifting if is_legal(session, event)) or (TransportReady(at=at),)
 
 
 def _finished(utterance: Utterance, at: datetime) -> SessionEvent:

@@ -120,16 +120,15 @@ class Spending:
     async def charge(self, used: Mapping[Meter, int], engine: EngineModel = HOST) -> None:
         """Book what has happened already; it may pass a limit, and then the session pauses.
 
-        Audio must stand in the running stats already.
-
         Raises:
             InvalidValue: An amount is no whole number, or nothing that is spent.
             StoreError: It could not be booked.
         """
         charges = self.tariff.charges(engine, used)
         entry = LedgerEntry(at=self._clock.now(), accounts=self._accounts, charge=charges)
-        self._priced_us += used.get(Meter.AUDIO_US, 0)
         posted = await self._ledger.post(entry)
+        self._running.audio_used_us += used.get(Meter.AUDIO_US, 0)
+        self._priced_us += used.get(Meter.AUDIO_US, 0)
         await self._report(posted.risen)
         if exhausted := [each for each in posted.limited if each.remaining == 0]:
             await self._run_out(exhausted)
