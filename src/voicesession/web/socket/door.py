@@ -14,7 +14,7 @@ from ...ports.clock import Clock
 from ...runtime.clock import SystemClock
 from ...runtime.manager import SessionManager
 from ...runtime.pipeline import Pipeline
-from ...schemas.messages import ServerMessage, SessionBegin
+from ...schemas.messages import ServerMessage, SessionBegin, TurnStateChanged
 from ...schemas.parts import SessionConfiguration
 from ..gate import Gate
 from ..statuses import CloseCode, problem_of, status_of
@@ -134,6 +134,8 @@ class Door:
             connection = Connection(line, call, narrator)
             for message in self._told(opened, call.session, past):
                 connection.say(message)
+            if narrator.is_conversation:
+                connection.say(TurnStateChanged(at=voice.now(), state=call.turn.value))
             stop_waiting()
             call.subscribe(connection.follow)
             for happening in meanwhile:

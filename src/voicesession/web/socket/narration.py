@@ -39,16 +39,16 @@ class Narrator:
 
     Attributes:
         wishes: What it wants to be told.
+        is_conversation: Whether there is an agent, with replies and turns.
 
     Args:
         told_until: The last entry of the journal that it has been told of.
-        is_conversation: Whether there is an agent, with replies and turns.
     """
 
     def __init__(self, wishes: Wishes, *, told_until: int, is_conversation: bool) -> None:
         self.wishes = wishes
         self._told_until = told_until
-        self._is_conversation = is_conversation
+        self.is_conversation = is_conversation
         self._seq_of: dict[UtteranceId, int] = {}
         self._budget_seqs: list[int] = []
         self._begun: ReplyId | None = None
@@ -56,7 +56,7 @@ class Narrator:
     def tell(self, happening: object, *, at: datetime) -> Iterator[ServerMessage]:
         """Yield what the client is told of *happening*."""
         kind = type(happening)
-        if kind in _TELLERS and (self._is_conversation or kind not in _OF_AN_AGENT):
+        if kind in _TELLERS and (self.is_conversation or kind not in _OF_AN_AGENT):
             yield from _TELLERS[kind](self, happening, at)
 
     def audio(
