@@ -59,7 +59,6 @@ class Usage:
                 least = recorded_us / US_PER_MINUTE
                 raise InvalidValue("audio_minutes_used", minutes, f"{least} or more")
             if total_us > recorded_us:
-                ownership.running.audio_used_us = total_us
                 await ownership.spending.charge({Meter.AUDIO_US: total_us - recorded_us})
                 changed = DetailsChanged(at=self._services.clock.now(), fields=("audio_used",))
                 await ownership.apply(changed)
