@@ -216,6 +216,20 @@ async def test_a_server_that_tells_less_of_when_somebody_came_is_understood(
     assert (await stored()).pause_reasons == {"disconnected"}
 
 
+async def test_where_agents_attach_only_the_end_of_the_room_is_taken_from_livekit(
+    voice: SessionManager, server: LiveKitServer, access: RoomAccess, clock: SteppedClock
+) -> None:
+    room = Stage(access, clock, LiveKitWebhooks(server, voice.room_news, callers=False))
+    await room.tell(room.joined(1))
+    assert (await voice.get(access.session.id)).state == "CONNECTING"
+    async with voice.attach(access.session.id) as agent:
+        await agent.live()
+        await room.tell(room.left(5, joined=1))
+        assert (await voice.get(access.session.id)).state == "LIVE"
+        await room.tell(room.finished(9))
+        assert agent.session.end_reason == "completed"
+
+
 async def test_rooms_of_others_are_none_of_our_business(
     voice: SessionManager, webhooks: LiveKitWebhooks
 ) -> None:

@@ -50,15 +50,18 @@ class LiveKitWebhooks:
 
     Args:
         news: `SessionManager.room_news`.
+        callers: Whether callers who come and go move their sessions. Not where an agent of
+            yours attaches to every one of them: it is in the room, and says when audio flows.
 
     Raises:
         InvalidConfig: The extra is not installed.
     """
 
-    def __init__(self, server: LiveKitServer, news: RoomNews) -> None:
+    def __init__(self, server: LiveKitServer, news: RoomNews, *, callers: bool = True) -> None:
         require_library()
         self._server = server
         self._news = news
+        self._callers = callers
 
     async def receive(self, body: bytes, authorization: str | None) -> Session | None:
         """Take one event; return the session that it concerns, if there is one.
@@ -86,18 +89,19 @@ class LiveKitWebhooks:
         return None if handle is None else await handle(event)
 
     async def _joined(self, event: WebhookEvent) -> Session | None:
-        if not _may_be_caller(event.participant):
+        if not self._callers or not _may_be_caller(event.participant):
             return None
         return await self._news.joined(
             event.room.name, event.participant.identity, joined_at=_joined_at(event)
         )
 
     async def _left(self, event: WebhookEvent) -> Session | None:
-        if not _may_be_caller(event.participant) or _has_moved(event.participant):
+        participant = event.participant
+        if not self._callers or not _may_be_caller(participant) or _has_moved(participant):
             return None
         return await self._news.left(
             event.room.name,
-            event.participant.identity,
+            participant.identity,
             joined_at=_joined_at(event),
             left_at=_created_at(event),
         )
