@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from .runtime.manager import SessionManager as SessionManager
     from .runtime.pipeline import Pipeline as Pipeline, SessionConfig as SessionConfig
     from .wiring import open as open  # noqa: A004 - `voicesession.open` is its name
+    from .wiring.alone import alone as alone
 
 _HOME_OF: Final = {
     name: module
@@ -121,6 +122,7 @@ _HOME_OF: Final = {
         "runtime.manager": ("SessionManager",),
         "runtime.pipeline": ("Pipeline", "SessionConfig"),
         "wiring": ("open",),
+        "wiring.alone": ("alone",),
     }.items()
     for name in names
 }

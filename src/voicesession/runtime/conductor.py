@@ -34,7 +34,6 @@ from .mouth import Mouth
 from .outbox import Outbox
 from .pipeline import SessionConfig
 from .playout import AgentAudio
-from .recorder_watch import RecorderWatch
 from .services import Services
 from .speech_handle import SpeechHandle
 from .turn_guess import TurnGuess
@@ -78,7 +77,6 @@ class Conductor:
         self._services = services
         self._hang_up = hang_up
         self._history = History(config.history)
-        self._watch = RecorderWatch(handle.ownership.tape, handle.tell)
         self._turns = TurnGuess(
             crew.turns,
             tasks,
@@ -103,10 +101,6 @@ class Conductor:
         timer_us = self.floor.next_timer_us
         if timer_us is not None and timer_us <= self._handle.media_us:
             self.carry_out(self.floor.tick(self._handle.media_us))
-
-    def look_after(self) -> None:
-        """See, now and then, whether what is recorded is still whole."""
-        self._watch.look()
 
     def take_words(self, result: Recognition) -> None:
         """Take what the recogniser says."""
@@ -135,11 +129,16 @@ class Conductor:
         self.mouth.silent_since_us = self._services.clock.monotonic_us()
         self.carry_out(self.floor.typed(self._handle.media_us, text))
 
-    def say(self, text: str, *, interruptible: bool) -> SpeechHandle:
-        """Have *text* spoken."""
+    def say(
+        self, text: str, *, interruptible: bool, speech: SpeechHandle | None = None
+    ) -> SpeechHandle:
+        """Have *text* spoken; *speech* tells of it, where it was promised before."""
+        speech = speech or SpeechHandle()
+        if speech.is_over:  # nobody wants it any more
+            return speech
         wanted = self.floor.say(self._handle.media_us, text, interruptible)
         begun = next((e.reply_id for e in wanted if isinstance(e, floor.BeginSay)), None)
-        speech = SpeechHandle(begun, interrupt=self.interrupt)
+        speech.begin(begun, interrupt=self.interrupt)
         if begun is not None:
             self._speeches[begun] = speech
         self.carry_out(wanted)

@@ -25,18 +25,17 @@ from ..core.states import EndReason, SessionState, TurnState
 from ..core.timeline import Track
 from .commands import over
 from .conductor import Conductor
-from .crew import Crew
 from .event_stream import EventStream
 from .framing import Framing
 from .handle import SessionHandle
 from .happenings import Listener, new_states
-from .hooks import HookRunner
+from .opening import open_conversation
 from .patience import Alarms
 from .pipeline import Pipeline, SessionConfig
 from .playout import AgentAudio
+from .recorder_watch import RecorderWatch
 from .services import Services
 from .speech_handle import SpeechHandle
-from .timekeeper import Timekeeper
 from .unwrapping import unwrapped
 
 __all__ = ("VoiceSession",)
@@ -71,6 +70,7 @@ class VoiceSession:
         audio = handle.audio_format
         self._framing = Framing(audio.frame_bytes, config.ingest_chunk_bytes)
         self._piece_us = audio.duration_us(self._framing.piece_bytes) + 1
+        self._watch = RecorderWatch(handle.ownership.tape, handle.tell)
         self._thread: int | None = None
         self._stack: AsyncExitStack | None = None
         self._tasks: TaskGroup
@@ -161,40 +161,15 @@ class VoiceSession:
         if self._thread is not None:
             raise SessionAlreadyActive(f"session {self.session.id} is started already")
         self._thread = threading.get_ident()
-        await self._handle.ownership.spending.open()  # before engines cost anything
-        said_before = await self._services.storage.transcripts.utterances(
-            self.session.id, self._handle.ownership.scope
-        )
-        crew = Crew.of(
-            self._pipeline, self._config, self._services, self._alarms, self._handle.tell
-        )
-        async with AsyncExitStack() as stack:
-            ears = await crew.listen(self._pipeline, self._handle, self._config)
-            stack.push_async_callback(ears.aclose)
-            self._tasks = await stack.enter_async_context(anyio.create_task_group())
-            self._conductor = Conductor(
-                self._handle,
-                crew,
-                self._services,
-                self._config,
-                self._tasks,
-                ears,
-                hang_up=lambda: self._tasks.start_soon(self.stop),
+        try:
+            opened = await open_conversation(
+                self, self._handle, self._pipeline, self._services, self._alarms, self._config
             )
-            self._conductor.remember(said_before)
-            hooks = HookRunner(self, self._config, self._tasks, self._handle.tell)
-            time = Timekeeper(self._handle, self._services, self._config, hooks.say_goodbye)
-            for listener in (self._conductor.follow, time.follow, hooks.follow):
-                stack.callback(self._handle.subscribe(listener))
-            self._handle.ownership.before_end(self._conductor.drain)
-            try:
-                await self._handle.live()
-            except BaseException:
-                self._tasks.cancel_scope.cancel()
-                raise
-            self._tasks.start_soon(ears.listen, self._conductor.take_words)
-            self._tasks.start_soon(time.run)
-            self._stack = stack.pop_all()
+        except BaseException:
+            self._thread = None
+            raise
+        self._stack, self._tasks = opened.stack, opened.tasks
+        self._conductor = opened.conductor
 
     async def stop(self, reason: EndReason = EndReason.COMPLETED) -> Session:
         """End the session: silence first, then every word stored, then the files.
@@ -231,7 +206,7 @@ class VoiceSession:
             if conductor.outbox.is_full:
                 await conductor.outbox.room()
             if self._framing.is_others_turn(pcm):
-                conductor.look_after()
+                self._watch.look()
                 await checkpoint()
 
     def flush(self) -> None:

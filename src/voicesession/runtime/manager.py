@@ -16,6 +16,7 @@ from .handle import SessionHandle
 from .happenings import EnginesJoined
 from .live import VoiceSession
 from .pipeline import Pipeline, SessionConfig
+from .self_starting import SelfStartingSession
 from .services import Services
 from .telemetry.watching import providers_of
 from .worker import Worker
@@ -118,7 +119,8 @@ class SessionManager(SessionCatalogue):
     ) -> AsyncGenerator[VoiceSession]:
         """Bring a session to life with speech engines and an agent, for the length of the block.
 
-        It is LIVE inside the block, and completed at its end unless it has ended before.
+        It is LIVE inside the block, and completed at its end unless it has ended before. With
+        ``config.auto_start`` it is LIVE from the first audio on, or the first `say`.
 
         Args:
             take_over: As for `attach`.
@@ -131,9 +133,9 @@ class SessionManager(SessionCatalogue):
             joined = EnginesJoined({stage: c.name for stage, c in pipeline.chains.items()})
             handle.tell(joined)
             handle.ownership.spending.tariff.engage(pipeline.chains)
-            call = VoiceSession(
-                handle, pipeline, self._services, self._worker.alarms, config or SessionConfig()
-            )
+            config = config or SessionConfig()
+            make = SelfStartingSession if config.auto_start else VoiceSession
+            call = make(handle, pipeline, self._services, self._worker.alarms, config)
             with self._operation("converse", session_id) as span:
                 span.set_attributes(providers_of(joined.engines))
                 await stack.enter_async_context(call)

@@ -122,6 +122,8 @@ class SessionConfig:
     agent is interrupted, and what counts as away, is a matter of the ``floor``.
 
     Attributes:
+        auto_start: `SessionManager.converse` does not start the session: the first audio does,
+            or the first `say`. Until then its connect window runs.
         timeout: The session expires when nothing has happened for so long.
         max_active: It is paused as ``limit_reached`` after being LIVE for so long, pauses
             not counted, and ends soon after.
@@ -150,6 +152,7 @@ class SessionConfig:
     """
 
     floor: FloorConfig = field(factory=FloorConfig)
+    auto_start: bool = field(default=False, validator=_flag)
     timeout: timedelta | None = field(default=timedelta(minutes=30), validator=_limit)
     max_active: timedelta | None = field(default=None, validator=_limit)
     max_wall_clock: timedelta | None = field(default=None, validator=_limit)

@@ -14,15 +14,18 @@ __all__ = ("SpeechHandle",)
 class SpeechHandle:
     """One ``say``. It is over when it has been heard, interrupted or cancelled."""
 
-    def __init__(self, reply_id: ReplyId | None, *, interrupt: Callable[[], None]) -> None:
-        self.reply_id = reply_id
-        """None where the floor was closed and nothing will be said."""
-        self._interrupt = interrupt
+    def __init__(self) -> None:
+        self.reply_id: ReplyId | None = None
+        """None until it has a place in the conversation, and where it never gets one."""
+        self._interrupt: Callable[[], None] | None = None
         self._over = anyio.Event()
         self._spoken_text = ""
-        self._interrupted = reply_id is None
-        if reply_id is None:
-            self._over.set()
+        self._interrupted = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether ``wait_for_playout`` would return at once."""
+        return self._over.is_set()
 
     @property
     def spoken_text(self) -> str:
@@ -40,8 +43,19 @@ class SpeechHandle:
 
     def interrupt(self) -> None:
         """Stop it, if it is being spoken or waits to be, and whatever else the agent says."""
-        if self.reply_id is not None and not self._over.is_set():
+        if self.is_over:
+            return
+        if self._interrupt is None:
+            self.finish("", interrupted=True)
+        else:
             self._interrupt()
+
+    def begin(self, reply_id: ReplyId | None, *, interrupt: Callable[[], None]) -> None:
+        """For the session: it is this reply; None where the floor is closed to it."""
+        self.reply_id = reply_id
+        self._interrupt = interrupt
+        if reply_id is None:
+            self.finish("", interrupted=True)
 
     def finish(self, spoken_text: str, *, interrupted: bool) -> None:
         """For the session: say how it ended."""
