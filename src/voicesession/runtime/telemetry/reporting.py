@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
 
 from opentelemetry import metrics, trace
@@ -51,9 +51,8 @@ class Telemetry:
         Neither what was asked nor what an error says is kept: only its code is.
         """
         since_us, outcome = clock.monotonic_us(), "cancelled"
-        with self.tracer.start_as_current_span(
-            f"session.{name}", record_exception=False, set_status_on_exception=False
-        ) as span:
+        span = self.tracer.start_span(f"session.{name}")
+        with _current(span):
             if session_id is not None:
                 span.set_attribute("session_id", session_id)
             try:
@@ -101,6 +100,15 @@ class Telemetry:
         """Take how far the recordings are from being safe."""
         self.instruments.recording_lag.set(seconds(backlog.lag_us))
         self.instruments.recording_unshipped.set(backlog.unshipped_bytes)
+
+
+def _current(span: Span) -> AbstractContextManager[object]:
+    """Have *span* be the parent of what the block begins, and ended with it."""
+    if span is trace.INVALID_SPAN:  # nobody traces, and being current is most of a span's price
+        return nullcontext()
+    return trace.use_span(
+        span, end_on_exit=True, record_exception=False, set_status_on_exception=False
+    )
 
 
 def code_of(error: Exception) -> str:
