@@ -284,3 +284,99 @@ def test_nothing_is_spent_that_is_not_reserved(pieces: list[int]) -> None:
         assert await stands(ledger) == (spent_us, 0)
 
     anyio.run(check)
+
+
+# --- besides audio --------------------------------------------------------------------------
+
+TOKENS = Meter.LLM_OUTPUT_TOKENS
+
+
+async def spent_on(ledger: CountedLedger, meter: Meter) -> int:
+    standing, *_ = await ledger.standings([ADA], [meter], at=NOON)
+    return standing.spent
+
+
+@pytest.mark.parametrize(
+    ("written", "error"),
+    [
+        (True, StoreTimeout("no answer")),
+        (False, StoreTimeout("no answer")),
+        (False, StoreUnavailable("away")),
+    ],
+)
+async def test_what_was_noted_is_booked_once_whatever_the_ledger_answers(
+    ledger: CountedLedger, purse: Purse, written: bool, error: Exception
+) -> None:
+    await purse.open()
+    purse.besides.note({TOKENS: 7})
+    ledger.failures = [(written, error)]
+    with pytest.raises(type(error)):
+        await purse.ask()
+    purse.besides.note({TOKENS: 2})
+    await purse.ask()
+    await purse.settle(leave=True)
+    assert await spent_on(ledger, TOKENS) == 9
+    assert not purse.besides.is_due
+
+
+async def test_what_is_noted_comes_along_with_little_audio_and_none_is_asked_twice_for(
+    ledger: CountedLedger, purse: Purse
+) -> None:
+    await purse.open()
+    await purse.ask()
+    before_us = purse.left_us
+    purse.besides.note({TOKENS: 7})
+    await purse.ask()
+    assert purse.left_us == before_us + SECOND_US
+    assert await spent_on(ledger, TOKENS) == 7
+
+
+async def test_a_limit_that_somebody_else_has_used_up_is_told_with_the_next_entry(
+    ledger: CountedLedger, purse: Purse
+) -> None:
+    await limit(ledger, 100, meter=TOKENS)
+    await purse.open([TOKENS])
+    assert purse.besides.limited == {TOKENS}
+    other = LedgerEntry(at=NOON, accounts=[ADA], charge={TOKENS: 100})
+    await ledger.post(other)
+    assert not purse.besides.exhausted
+    await purse.ask()
+    (standing,) = purse.besides.exhausted
+    assert (standing.line.account, standing.spent) == (ADA, 100)
+    await limit(ledger, 200, meter=TOKENS)
+    await purse.ask()
+    assert not purse.besides.exhausted
+
+
+@given(st.integers(0, 10_000), st.integers(0, 200), st.integers(1, 64))
+def test_sessions_that_wait_with_what_they_noted_pass_no_limit_together(
+    amount: int, noted: int, sessions: int
+) -> None:
+    async def check() -> None:
+        ledger = CountedLedger(Shelves())
+        await limit(ledger, amount, meter=TOKENS)
+        purse = a_purse(ledger)
+        purse.besides.note({TOKENS: 0})
+        await purse.ask()
+        purse.besides.note({TOKENS: noted})
+        assert purse.besides.is_pressing or noted * sessions <= amount
+
+    anyio.run(check)
+
+
+async def test_what_is_counted_is_what_is_booked_and_what_is_not(
+    ledger: CountedLedger, purse: Purse
+) -> None:
+    async def booked() -> dict[Meter, int]:
+        found = await ledger.standings([CALL], [Meter.AUDIO_US, TOKENS], at=NOON)
+        return {standing.line.meter: standing.spent for standing in found}
+
+    await purse.open()
+    for _ in range(23):
+        if purse.left_us < SECOND_US:
+            await purse.ask()
+        assert purse.take(SECOND_US)
+        purse.besides.note({TOKENS: 3})
+    assert await purse.counted(booked) == {Meter.AUDIO_US: 23 * SECOND_US, TOKENS: 69}
+    await purse.settle()
+    assert await purse.counted(booked) == {Meter.AUDIO_US: 23 * SECOND_US, TOKENS: 69}
