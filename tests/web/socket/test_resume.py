@@ -108,7 +108,7 @@ async def take(talker: Any, count: int) -> None:
         with anyio.move_on_after(0.2):
             frame = await talker.socket.recv()
             if isinstance(frame, str):
-                import json  # noqa: PLC0415
+                import json
 
                 talker.messages.append(json.loads(frame))
 
