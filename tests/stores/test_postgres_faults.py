@@ -317,7 +317,7 @@ async def test_a_hung_server_is_not_waited_for_and_costs_no_connection(
 async def test_who_finds_no_connection_free_is_told_so_and_nothing_is_written(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("voicesession.stores.sql.postgres._WAITS_FOR_CONNECTION_S", 0.05)
+    monkeypatch.setattr("voicesession.stores.sql.postgres._WAITS_FOR_CONNECTION_S", 0.5)
     async with PostgresStorage(postgres_url, pool_size=1) as storage:
         async with storage._connections.lend():
             with pytest.raises(StoreUnavailable, match="no connection was free") as caught:
