@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any, Final, cast
 
 from fastapi import APIRouter, Depends, Request, Response, Security
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 
@@ -132,7 +133,7 @@ def _add(router: APIRouter, face: Face, mounted: Mounted) -> None:
             description=route.description,
             tags=[route.tag],
             status_code=route.status,
-            response_class=Response if route.answer is None else _JSON,
+            response_class=Response if route.answer is None else JSONResponse,
             include_in_schema=mounted.is_documented and method == route.methods[0],
             **({"response_model": None} | described),
         )
@@ -163,7 +164,3 @@ def _endpoint(face: Face, mounted: Mounted) -> Callable[..., Coroutine[Any, Any,
         return await answer(request, voice, None)
 
     return known if route.permissions else anybody
-
-
-class _JSON(Response):
-    media_type = "application/json"

@@ -102,14 +102,20 @@ STATUSES: Final[Mapping[str, Status]] = MappingProxyType(
     }
 )
 
-_FAULT: Final = STATUSES["internal_error"]
+_FAULT: Final = VoiceSessionError.code
+
+
+def code_told(kind: type[BaseException]) -> str:
+    """Return the code that errors of *kind* are told by: their own, or that of a kind above."""
+    for ancestor in kind.__mro__:
+        if issubclass(ancestor, VoiceSessionError) and ancestor.code in STATUSES:
+            return ancestor.code
+    return _FAULT
 
 
 def status_of(error: BaseException) -> Status:
     """Return how *error* is told, whatever it is."""
-    if isinstance(error, VoiceSessionError):
-        return STATUSES.get(error.code, _FAULT)
-    return _FAULT
+    return STATUSES[code_told(type(error))]
 
 
 def problem_of(error: BaseException) -> dict[str, Any]:
@@ -119,16 +125,14 @@ def problem_of(error: BaseException) -> dict[str, Any]:
     fault. The value itself is not repeated: it may be a secret, or very long.
     """
     status = status_of(error)
-    code, retryable = "internal_error", False
-    if isinstance(error, VoiceSessionError) and error.code in STATUSES:
-        code, retryable = error.code, error.retryable
+    code = code_told(type(error))
     problem: dict[str, Any] = {
         "type": f"urn:voicesession:problem:{code}",
         "title": status.title,
         "status": status.http,
         "code": code,
         "detail": _detail(error) if status.is_told else status.title,
-        "retryable": retryable,
+        "retryable": isinstance(error, VoiceSessionError) and error.retryable,
     }
     if isinstance(error, InvalidValue):
         problem["field"] = error.field

@@ -1,0 +1,173 @@
+"""What every answer is careful about, and what no log line ever holds."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import httpx2
+import pytest
+from starlette.types import ASGIApp
+
+from voicesession import SessionManager
+from voicesession.core import errors
+from voicesession.core.errors import StoreTimeout, StoreUnavailable
+from voicesession.web.gate import SECURITY_HEADERS
+from voicesession.web.options import WebOptions
+from voicesession.web.principal import Authenticator
+from voicesession.web.rates import Rate
+from voicesession.web.routes import ROUTES
+from voicesession.web.starlette import voice_app
+
+Clients = Callable[..., httpx2.AsyncClient]
+SESSIONS = "/v1/sessions"
+
+
+async def test_every_answer_has_the_security_headers_and_lets_no_other_site_read_it(
+    ada: httpx2.AsyncClient, finished: Callable[..., Any]
+) -> None:
+    url, origin = f"{SESSIONS}/{await finished()}", {"origin": "https://evil.example"}
+    for answer in [
+        await ada.get(url, headers=origin),
+        await ada.get(f"{url}/audio", headers=origin),
+        await ada.get(f"{SESSIONS}/sess_x", headers=origin),
+        await ada.get("/nothing/here", headers=origin),
+        await ada.delete("/healthz", headers=origin),
+        await ada.options(url, headers={**origin, "access-control-request-method": "DELETE"}),
+    ]:
+        assert answer.headers.items() >= SECURITY_HEADERS.items()
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+async def test_what_is_at_no_address_is_a_problem_as_any_other(ada: httpx2.AsyncClient) -> None:
+    nothing, wrong = await ada.get("/nothing"), await ada.delete("/healthz")
+    assert (nothing.status_code, nothing.json()["code"]) == (404, "not_found")
+    assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
+    assert "GET" in wrong.headers["allow"]
+    assert (
+        await ada.get(f"{SESSIONS}/")
+    ).status_code == 404  # and no redirect to a host that was named
+
+
+async def test_a_body_that_is_too_large_is_not_read(
+    voice: SessionManager, keys: Authenticator, as_person: Clients
+) -> None:
+    options = WebOptions(max_body_bytes=1_000)
+    ada = as_person("ada", of=voice_app(voice, authenticator=keys, options=options))
+    taken = 0
+
+    async def endless() -> Any:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield b"x" * 100
+
+    headers = {"content-type": "application/json"}
+    for content in (b"x" * 1_001, endless()):
+        answer = await ada.post(SESSIONS, content=content, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert taken <= 20
+    fits = {"metadata": {"a": "x" * 900}}
+    assert (await ada.post(SESSIONS, json=fits)).status_code == 201
+
+
+async def test_who_calls_too_often_waits_and_the_others_do_not(
+    voice: SessionManager, keys: Authenticator, as_person: Clients
+) -> None:
+    options = WebOptions(rate=Rate(per_second=1, burst=3))
+    app = voice_app(voice, authenticator=keys, options=options)
+    ada, bob = as_person("ada", of=app), as_person("bob", of=app)
+    statuses = [(await ada.get(SESSIONS)).status_code for _ in range(4)]
+    assert statuses == [200, 200, 200, 429]
+    told = await ada.get(SESSIONS)
+    assert told.json()["code"] == "rate_limited"
+    assert int(told.headers["retry-after"]) >= 1
+    assert (await bob.get(SESSIONS)).status_code == 200
+    guesses = [
+        (await as_person(f"guess {number}", of=app).get(SESSIONS)).status_code
+        for number in range(5)
+    ]
+    assert guesses == [401, 401, 401, 429, 429]
+
+
+async def test_a_caller_that_says_nothing_holds_up_nobody(
+    app: ASGIApp, serving: Callable[..., Any]
+) -> None:
+    async with serving(app) as url, httpx2.AsyncClient(headers={"x-api-key": "ada"}) as client:
+        port = int(url.rpartition(":")[2])
+        slow = [await anyio.connect_tcp("127.0.0.1", port) for _ in range(20)]
+        for connection in slow:
+            await connection.send(
+                b"POST /v1/sessions HTTP/1.1\r\nHost: localhost\r\nX-API-Key: ada\r\n"
+                b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+            )
+        with anyio.fail_after(10):
+            assert (await client.post(f"{url}{SESSIONS}", json={})).status_code == 201
+        for connection in slow:
+            await connection.aclose()
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (StoreUnavailable("postgres at 10.0.0.7 with secret"), 503, "store_unavailable"),
+        (StoreTimeout("postgres at 10.0.0.7 with secret"), 504, "store_timeout"),
+        (errors.StoreError("postgres at 10.0.0.7 with secret"), 500, "internal_error"),
+        (errors.DeadlineExceeded("no answer in 5 s"), 504, "timeout"),
+        (RuntimeError("secret"), 500, "internal_error"),
+        (KeyError("secret"), 500, "internal_error"),
+    ],
+)
+async def test_what_fails_inside_is_told_without_its_words(
+    ada: httpx2.AsyncClient,
+    voice: SessionManager,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    status: int,
+    code: str,
+) -> None:
+    async def failing(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(type(voice._services.storage.sessions), "load", failing)
+    answer = await ada.get(f"{SESSIONS}/sess_a")
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    for secret in ("secret", "10.0.0.7", "postgres"):
+        assert secret not in answer.text + caplog.text
+
+
+async def test_a_full_run_leaves_no_secret_no_word_and_no_full_id_in_the_log(
+    app: ASGIApp,
+    as_person: Clients,
+    voice: SessionManager,
+    finished: Callable[..., Any],
+    caplog: pytest.LogCaptureFixture,
+    serving: Callable[..., Any],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    for noisy in (
+        "httpx2",
+        "httpcore2",
+        "uvicorn",
+    ):  # the test's own client, and the server's access log
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    session_id = await finished()
+    async with serving(app) as url:
+        for person in ("ada", "bob", "eve", "a-guessed-key", "boss"):
+            async with httpx2.AsyncClient(
+                base_url=url, headers={"x-api-key": person, "x-secret": "hunter2"}
+            ) as client:
+                for route in ROUTES:
+                    prefix = SESSIONS if "{session_id}" in route.path else ""
+                    path = (prefix + route.path).format(
+                        session_id=session_id, template_id="tmpl_x", scope="user", id="ada"
+                    )
+                    for method in route.methods:
+                        if route.name != "delete_session":
+                            body = {"key_hash": "hunter2", "metadata": {"a": "hunter2"}}
+                            await client.request(method, path or SESSIONS, json=body)
+    await voice.for_tenant("acme").delete(session_id)
+    for secret in (session_id, "treasure", "hunter2", "a-guessed-key"):
+        assert secret not in caplog.text
