@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from voicesession.core.audio import AudioFormat
@@ -93,6 +94,7 @@ async def see_that_nothing_silenced_is_kept(objects: ObjectStore, feed: Feed) ->
             assert not any(samples[start : max(0, to_frame - segment.first_frame)])
 
 
+@pytest.mark.timeout(1_200)  # in proof
 @settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ACTIONS)
 async def test_what_was_shipped_comes_back_as_it_stood_in_the_spool(
