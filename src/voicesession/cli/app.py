@@ -11,9 +11,11 @@ from .db import db
 from .demo import demo
 from .doctor import doctor
 from .recover import recover
+from .serve import serve
 from .sessions import sessions
 from .states import states
 from .templates import templates
+from .token import token
 
 __all__ = ("app",)
 
@@ -30,6 +32,8 @@ app.command()(demo)
 app.command()(states)
 app.command()(recover)
 app.command()(doctor)
+app.command()(serve)
+app.command()(token)
 app.add_typer(sessions, name="sessions")
 app.add_typer(budget, name="budget")
 app.add_typer(templates, name="templates")

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from ..ports.rooms import RoomService
 from ..runtime.manager import SessionManager
 from ..schemas.settings import Settings
-from . import open as open_voice
+from . import Options, open as open_voice
 
 __all__ = ("configured",)
 
 
-def configured(settings: Settings) -> SessionManager:
+def configured(settings: Settings, *, rooms: RoomService | None = None) -> SessionManager:
     """Return the manager that *settings* describe; nothing is opened before ``async with``.
+
+    Args:
+        rooms: Of another server, such as `voicesession.integrations.livekit.LiveKitRooms`.
 
     Raises:
         InvalidConfig: A URL names no part that there is, or an extra is not installed.
     """
+    options: Options = {
+        "life": settings.life,
+        "admission": settings.admission,
+        "lease": timedelta(seconds=settings.lease_seconds),
+        "defaults": {"retention_days": settings.retention_days},
+    }
+    if rooms is not None:
+        options["rooms"] = rooms
     return open_voice(
         settings.store,
         recordings=settings.recordings,
         checkpoint=timedelta(seconds=settings.checkpoint_seconds),
-        life=settings.life,
-        admission=settings.admission,
-        lease=timedelta(seconds=settings.lease_seconds),
-        defaults={"retention_days": settings.retention_days},
+        **options,
     )

@@ -1,0 +1,161 @@
+"""``voicesession serve``: the whole session API on one port, by the settings of the environment."""
+
+from __future__ import annotations
+
+import ipaddress
+import signal
+import socket
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from attrs import frozen
+
+from ..core.errors import InvalidConfig
+from .failures import Debug, WrongUse, reported
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from uvicorn import Server
+
+    from ..runtime.manager import SessionManager
+    from ..schemas.settings import LiveKitSettings, Settings
+
+__all__ = ("serve",)
+
+_EXTRA: Final = 'the server needs its extra: pip install "voicesession[web]"'
+_LARGEST_MESSAGE_BYTES: Final = 1024 * 1024
+_CONNECTIONS_CLOSE_WITHIN_S: Final = 5
+
+
+@frozen
+class _Place:
+    """Where to listen, and how long live sessions have to end when we leave."""
+
+    host: str
+    port: int
+    drain: timedelta
+
+
+def serve(
+    *,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free one.")] = 8000,
+    env_file: Annotated[
+        Path | None, typer.Option(help="Settings beside those of the environment; .env if there.")
+    ] = None,
+    drain: Annotated[
+        float, typer.Option(min=0, help="Seconds that live sessions have to end at a shutdown.")
+    ] = 10,
+    debug: Debug = False,
+) -> None:
+    """Serve sessions over HTTP and WebSocket, with the settings that .env.example lists.
+
+    Without any it keeps sessions in ./voicesession.db and audio in ./recordings, speaks and
+    understands offline, and lets in callers of this machine alone. The first signal to stop
+    lets live sessions end, the second one does not wait.
+    """
+    with reported(debug=debug):
+        try:
+            import_module("uvicorn")
+            from ..schemas.settings import AuthKind, load
+        except ModuleNotFoundError as error:
+            raise WrongUse(f"{_EXTRA} ({error.name} is not there)") from error
+        import anyio
+
+        if env_file is not None and not env_file.is_file():
+            raise WrongUse(f"{env_file}: there is no such file")
+        settings, livekit = load(env_file)
+        if settings.auth is AuthKind.NONE and not _is_loopback(host):
+            raise InvalidConfig(
+                "host", host, "127.0.0.1, or any address together with VOICESESSION_AUTH"
+            )
+        anyio.run(_serve, settings, livekit, _Place(host, port, timedelta(seconds=drain)))
+
+
+async def _serve(settings: Settings, livekit: LiveKitSettings, place: _Place) -> None:
+    from ..web.configured import configured_app
+    from .engines import serving_pipeline
+
+    with closing(_bound(place)) as listener:
+        async with serving_pipeline(settings) as pipeline:
+            made = configured_app(settings, livekit, pipeline=lambda _: pipeline)
+            async with made.voice as voice:
+                listener.listen()
+                print(f"listening on {_url(listener)}  (Ctrl-C stops)", flush=True)
+                await _run(_server(made.app), listener, voice, place.drain)
+
+
+async def _run(
+    server: Server, listener: socket.socket, voice: SessionManager, drain: timedelta
+) -> None:
+    """Serve until a signal; the first lets live sessions end, the second hands them over."""
+    import anyio
+
+    async def leave(within: timedelta) -> None:
+        await voice.drain(within=within)
+        server.should_exit = True
+
+    async def listen() -> None:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            within = drain
+            async for _ in signals:
+                tasks.start_soon(leave, within)
+                within = timedelta()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(listen)
+        await server.serve(sockets=[listener])
+        tasks.cancel_scope.cancel()
+
+
+def _server(app: Starlette) -> Server:
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        """Leaves the signals to whoever runs it."""
+
+        @contextmanager
+        def capture_signals(self) -> Generator[None]:
+            yield
+
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        lifespan="off",  # what the sessions live in is open already, and its errors are ours
+        # Deflate costs more than it saves for audio, and memory for every connection.
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_max_size=_LARGEST_MESSAGE_BYTES,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_CONNECTIONS_CLOSE_WITHIN_S,
+    )
+    return Server(config)
+
+
+def _bound(place: _Place) -> socket.socket:
+    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((place.host, place.port))
+    except OSError as error:
+        listener.close()
+        raise WrongUse(f"{place.host}:{place.port}: {error.strerror}") from error
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port, *_ = listener.getsockname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
