@@ -159,6 +159,12 @@ async def serving(app: ASGIApp) -> AsyncGenerator[str]:
 
 
 @pytest.fixture
+def serve() -> Any:
+    """Serves an application, for the length of a block; the address comes back."""
+    return serving
+
+
+@pytest.fixture
 def open_house(tmp_path: Path) -> HouseMaker:
     """Opens a house with scripted engines, for the length of a block."""
 

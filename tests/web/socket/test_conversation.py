@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator
 from typing import Any
 
-import anyio
 import pytest
 from hypothesis import given, strategies as st
 

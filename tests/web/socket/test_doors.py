@@ -96,10 +96,11 @@ async def test_a_session_that_runs_already_is_not_begun_twice(house: Any) -> Non
 
 
 async def test_a_full_house_takes_nobody_more(open_house: Any) -> None:
-    async with open_house(admission=AdmissionPolicy(per_user=1)) as house:
-        async with house.connect(f"{STREAM}?user_id=ada") as talker:
-            await talker.next("session.begin")
-            assert await closed(house, f"{STREAM}?user_id=ada") == 4429
+    path = f"{STREAM}?user_id=ada"
+    admission = AdmissionPolicy(per_user=1)
+    async with open_house(admission=admission) as house, house.connect(path) as talker:
+        await talker.next("session.begin")
+        assert await closed(house, path) == 4429
 
 
 async def test_without_a_budget_nothing_begins(house: Any) -> None:

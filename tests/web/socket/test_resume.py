@@ -131,15 +131,15 @@ async def test_a_second_connection_takes_over_and_the_first_is_told_so(house: An
 
 async def test_a_connection_on_another_worker_takes_over(open_house: Any, tmp_path: Any) -> None:
     store = f"sqlite:///{tmp_path / 'voice.db'}"
-    async with open_house(store=store) as here, open_house(store=store) as there:
-        async with here.talk() as first:
-            begin = first.messages[0]
-            async with there.back(begin, first.last_seq) as second:
-                await second.next("session.begin")
-                await first.send("pause")  # a write, by which the first one finds out
-                assert await first.closed() == 4409
-                await second.send("end")
-                await second.next("session.end")
+    here, there = open_house(store=store), open_house(store=store)
+    async with here as one, there as other, one.talk() as first:
+        begin = first.messages[0]
+        async with other.back(begin, first.last_seq) as second:
+            await second.next("session.begin")
+            await first.send("pause")  # a write, by which the first one finds out
+            assert await first.closed() == 4409
+            await second.send("end")
+            await second.next("session.end")
 
 
 async def test_a_whole_turn_is_restored_and_a_torn_one_is_not(house: Any) -> None:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 STREAM = "/v1/audio/transcriptions/stream"
 
 

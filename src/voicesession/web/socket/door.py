@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 from typing import Any, Final, cast
 
+import anyio
+
 from ...core.identity import shortened
 from ...core.session import Session
 from ...core.states import EndReason, SessionState
@@ -87,7 +89,9 @@ class Door:
         try:
             await socket.accept(chosen_subprotocol(handshake))
             code, reason = await self._answer(socket, opens_as)
-            await socket.close(code, reason[:_LONGEST_REASON])
+            # Who does not read would keep even this waiting.
+            with anyio.move_on_after(self._options.sent_within.total_seconds()):
+                await socket.close(code, reason[:_LONGEST_REASON])
         except SocketClosed:
             pass  # nobody is there to be told anything
 
