@@ -21,7 +21,7 @@ from voicesession.core.windows import Window
 from voicesession.ports.agent import Prompt, ReplyPart, TokensUsed
 from voicesession.ports.prices import EngineModel
 from voicesession.runtime.budget_policy import BudgetPolicy
-from voicesession.runtime.happenings import BudgetRanOut, EngineUsed
+from voicesession.runtime.happenings import BudgetRanOut, EngineUsed, SessionChanged
 from voicesession.runtime.live import VoiceSession
 from voicesession.runtime.pipeline import Pipeline, SessionConfig
 from voicesession.stores.memory import MemoryStorage
@@ -397,6 +397,8 @@ async def test_what_is_raised_in_the_last_words_pauses_nobody() -> None:
             await phone.wait(6 * SECOND_US)
             assert call.session.state is SessionState.LIVE
             assert phone.heard_words[-1] == "twelve"
+        states = [one.new_state for one in stage.happenings(SessionChanged)]
+        assert SessionState.PAUSED not in states
 
 
 async def test_a_host_may_want_to_resume_by_hand() -> None:
