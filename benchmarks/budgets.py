@@ -133,7 +133,7 @@ async def _owned(
             month = Limit(
                 account=voice.budgets.account("tenant"),
                 meter=Meter.MONEY_USD,
-                window="month",  # type: ignore[arg-type]  # it is converted
+                window="month",
                 amount=Money(1_000, "USD").units,
             )
             await voice.budgets.set_limit(month)
