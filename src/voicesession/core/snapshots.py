@@ -19,6 +19,7 @@ __all__ = ("changed",)
 V = TypeVar("V", bound=AttrsInstance)
 
 _set: Final = object.__setattr__
+_WANTS_THE_FIELD: Final = frozenset[type]({Converter})
 
 
 @frozen
@@ -59,13 +60,13 @@ def changed(value: V, **changes: Any) -> V:
     return after
 
 
-def _converted(attribute: Attribute[Any], instance: object, given: Any) -> Any:
-    # A plain function, or attrs' own Converter, which may want to know the field.
-    convert: Any = attribute.converter
+def _converted(attribute: Any, instance: object, given: Any) -> Any:
+    convert = attribute.converter
     if convert is None:
         return given
-    wants_the_field = isinstance(attribute.converter, Converter)
-    return convert(given, instance, attribute) if wants_the_field else convert(given)
+    # A plain function, or attrs' own Converter, which may want to know the field.
+    also = (instance, attribute) if type(convert) in _WANTS_THE_FIELD else ()
+    return convert(given, *also)
 
 
 @cache
