@@ -1,6 +1,7 @@
 """A house on the network, and clients that talk to it as a phone or a browser would."""
 
 import json
+import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -135,12 +136,18 @@ HouseMaker = Callable[..., Any]
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncGenerator[str]:
-    """Serve *app* on a port of its own; the address comes back."""
+async def serving(app: ASGIApp, *, buffered: int | None = None) -> AsyncGenerator[str]:
+    """Serve *app* on a port of its own; the address comes back.
+
+    Args:
+        buffered: How many bytes the system keeps for a client that does not read.
+    """
+    listening = socket.socket()
+    if buffered is not None:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffered)
+    listening.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
         app,
-        host="127.0.0.1",
-        port=0,
         ws="websockets-sansio",
         ws_per_message_deflate=False,
         log_level="warning",
@@ -149,12 +156,11 @@ async def serving(app: ASGIApp) -> AsyncGenerator[str]:
     )
     server = uvicorn.Server(config)
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(server.serve)
+        tasks.start_soon(server.serve, [listening])
         with anyio.fail_after(_PATIENCE_S):
             while not server.started:
                 await anyio.lowlevel.checkpoint()
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"ws://127.0.0.1:{port}"
+        yield f"ws://127.0.0.1:{listening.getsockname()[1]}"
         server.should_exit = True
 
 
@@ -175,14 +181,14 @@ def open_house(tmp_path: Path) -> HouseMaker:
         answer: Any = echo,
         life: LifePolicy | None = None,
         admission: AdmissionPolicy | None = None,
-        socket: SocketOptions | None = None,
+        bounds: SocketOptions | None = None,
         authenticator: Any = None,
         tts: Any = None,
         pipeline: Any = None,
-        voice: SessionManager | None = None,
+        buffered: int | None = None,
     ) -> AsyncGenerator[House]:
         lexicon = Lexicon(word_us=WORD_US)
-        voice = voice or voicesession.open(
+        voice = voicesession.open(
             store,
             recordings=tmp_path / "recordings",
             life=life or LifePolicy(),
@@ -199,11 +205,11 @@ def open_house(tmp_path: Path) -> HouseMaker:
                 agent=CallbackAgent(answer),
             )
 
-        options = WebOptions(rate=None, secret=SECRET, socket=socket or SocketOptions())
+        options = WebOptions(rate=None, secret=SECRET, socket=bounds or SocketOptions())
         app = voice_app(
             voice, pipeline=pipeline or make, authenticator=authenticator, options=options
         )
-        async with voice, serving(app) as url:
+        async with voice, serving(app, buffered=buffered) as url:
             yield House(voice, lexicon, url, made)
 
     return opened

@@ -174,7 +174,7 @@ async def test_without_credentials_only_a_token_to_come_back_with_counts(
     open_house: Any, keys: Any
 ) -> None:
     brief = SocketOptions(opening=timedelta(milliseconds=100))
-    async with open_house(authenticator=keys, socket=brief) as house:
+    async with open_house(authenticator=keys, bounds=brief) as house:
         path = await a_stream_of_ada(house)
         assert await closed(house, STREAM) == 1008
         async with house.connect(path) as nobody:
