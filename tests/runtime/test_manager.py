@@ -1,11 +1,13 @@
 """The front door: what can be done to a session from outside, and what is refused."""
 
+import wave
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+import voicesession
 from voicesession.core.admission import AdmissionPolicy
 from voicesession.core.deadlines import LifePolicy
 from voicesession.core.errors import (
@@ -240,6 +242,21 @@ async def test_a_session_left_by_its_worker_can_be_resumed_by_another(
         assert call.session.state is SessionState.LIVE
         assert call.media_us == 1_000_000
         await call.end()
+
+
+async def test_who_takes_over_only_to_end_a_session_finishes_its_recording(
+    tmp_path: Path,
+) -> None:
+    async with voicesession.open(recordings=tmp_path) as voice:
+        session = await voice.create(store_audio=True)
+        async with voice.attach(session.id) as first:
+            await first.live()
+            first.audio(Track.USER, bytes(32_000))
+        async with voice.attach(session.id) as second:
+            ended = await second.end()
+    assert ended.audio_uri is not None
+    with wave.open(ended.audio_uri.removeprefix("file://")) as file:
+        assert file.getnframes() == 16_000
 
 
 async def test_a_worker_whose_session_was_taken_over_is_refused(

@@ -71,6 +71,10 @@ class Ending:
         if tape is not None:
             try:
                 with _in_time("the recording", _RECORDING_TAKES_AT_MOST_S):
+                    if session.keeps_audio and session.live_at is not None:
+                        # Who took it over and never brought it to LIVE finishes what others
+                        # have recorded.
+                        tape.record()
                     recorded = await tape.finish()
             except VoiceSessionError as error:
                 errors.append(f"{error.code}: {error}")
