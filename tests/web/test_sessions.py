@@ -409,6 +409,8 @@ async def test_usage_is_reported_by_those_with_the_scope_and_never_shrinks(
     status = await voice.for_tenant("acme").budgets.get_budget_status("ada")
     assert status["audio_minutes"]["used"] == 1.5
     assert status["audio_minutes"]["remaining"] == 1
+    stale = await meter.patch(path, json={"audio_minutes_used": 9}, headers={"if-match": '"1"'})
+    assert await code_of(stale) == (409, "version_conflict")
     words = await meter.patch(path, json={"metadata": {"a": 1}})
     assert await code_of(words) == (403, "access_denied")
 

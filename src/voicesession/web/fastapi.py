@@ -115,13 +115,9 @@ def _route_class(face: Face) -> type[APIRoute]:
 
 def _add(router: APIRouter, face: Face, mounted: Mounted) -> None:
     route = mounted.route
-    described: dict[str, Any] = {}
-    if mounted.is_documented:
-        described = {
-            "response_model": route.answer,
-            "responses": responses_of(route),
-            "openapi_extra": operation_of(route),
-        }
+    is_shown = mounted.is_documented
+    responses = responses_of(route) if is_shown else None
+    operation = operation_of(route) if is_shown else None
     for method in route.methods:
         router.add_api_route(
             mounted.path,
@@ -134,8 +130,10 @@ def _add(router: APIRouter, face: Face, mounted: Mounted) -> None:
             tags=[route.tag],
             status_code=route.status,
             response_class=Response if route.answer is None else JSONResponse,
-            include_in_schema=mounted.is_documented and method == route.methods[0],
-            **({"response_model": None} | described),
+            include_in_schema=is_shown and method == route.methods[0],
+            response_model=route.answer if is_shown else None,
+            responses=responses,
+            openapi_extra=operation,
         )
 
 
