@@ -28,7 +28,7 @@ from voicesession.core.accounts import Scope
 from voicesession.core.meters import Meter
 from voicesession.core.states import PauseReason, SessionState
 from voicesession.core.windows import Window
-from voicesession.integrations.livekit_agents import closed, followed
+from voicesession.integrations.livekit_agents import FollowedCall, followed
 
 # LiveKit's own code leaves these behind.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -52,6 +52,7 @@ async def voice(tmp_path: Path) -> AsyncGenerator[SessionManager]:
 class Call:
     handle: SessionHandle
     agents: AgentSession[None]
+    followed: FollowedCall
     microphone: Microphone
     loudspeaker: Loudspeaker
 
@@ -70,9 +71,9 @@ async def call(
         )
         microphone, loudspeaker = Microphone(), Loudspeaker()
         agents.input.audio, agents.output.audio = microphone, loudspeaker
-        async with followed(agents, handle):
+        async with followed(agents, handle) as call:
             await agents.start(Agent(instructions="Be brief."))
-            yield Call(handle, agents, microphone, loudspeaker)
+            yield Call(handle, agents, call, microphone, loudspeaker)
             await agents.aclose()
 
 
@@ -155,10 +156,10 @@ async def test_an_exhausted_budget_silences_livekit_and_a_raised_one_lets_it_go_
 
 
 async def test_ending_our_session_closes_livekits(voice: SessionManager) -> None:
-    async with call(voice) as live, anyio.create_task_group() as tasks:
-        tasks.start_soon(closed, live.agents)
-        await anyio.wait_all_tasks_blocked()
+    async with call(voice) as live:
         await live.handle.end()
+        with anyio.fail_after(10):
+            await live.followed.closed()
 
 
 async def test_a_caller_who_has_left_livekits_room_may_come_back(voice: SessionManager) -> None:

@@ -4,9 +4,9 @@ A session under LiveKit Agents: its words, both voices, its usage and its budget
 .. code-block:: python
 
     async with voice.attach(session.id) as handle:
-        async with followed(agent_session, handle):
+        async with followed(agent_session, handle) as call:
             await agent_session.start(agent, room=ctx.room)
-            await closed(agent_session)
+            await call.closed()
 
 LiveKit keeps leading the conversation. Of an interrupted reply it tells what was heard and not
 what had been generated, so ``generated_text`` is empty there.
@@ -43,7 +43,7 @@ except ModuleNotFoundError as error:
         "integration", "livekit_agents", "after: pip install livekit-agents"
     ) from error
 
-__all__ = ("closed", "followed")
+__all__ = ("FollowedCall", "followed")
 
 _ENDS: Final = MappingProxyType(
     {
@@ -55,15 +55,10 @@ _ENDS: Final = MappingProxyType(
 """How a session ends; a participant who has left may come back, and so may a job."""
 
 
-async def closed(agent_session: AgentSession[Any]) -> None:
-    """Return once *agent_session* has closed, for whatever reason."""
-    event = anyio.Event()
-    agent_session.on("close", lambda _: event.set())
-    await event.wait()
-
-
 @asynccontextmanager
-async def followed(agent_session: AgentSession[Any], handle: SessionHandle) -> AsyncGenerator[None]:
+async def followed(
+    agent_session: AgentSession[Any], handle: SessionHandle
+) -> AsyncGenerator[FollowedCall]:
     """Keep what happens in *agent_session* in *handle*, for the length of the block.
 
     It is entered before ``agent_session.start``, brings the session to LIVE, and ends it as
@@ -77,16 +72,16 @@ async def followed(agent_session: AgentSession[Any], handle: SessionHandle) -> A
     """
     kept_format(handle.audio_format)
     scribe = Scribe(handle)
-    follower = _Follower(agent_session, handle, scribe)
+    call = FollowedCall(agent_session, handle, scribe)
     async with scribe.writing():
         if not handle.is_live:
             await handle.live()
-        with follower.listening():
-            yield
+        with call.listening():
+            yield call
             await scribe.written()
 
 
-class _Follower:
+class FollowedCall:
     """Turns what LiveKit's session reports into what ours keeps."""
 
     def __init__(
@@ -100,6 +95,11 @@ class _Follower:
         self._finals: list[str] = []
         self._charged: Counter[Meter] = Counter()
         self._output: _SpokenOutput | None = None
+        self._has_closed = anyio.Event()
+
+    async def closed(self) -> None:
+        """Return once LiveKit's session has closed, for whatever reason."""
+        await self._has_closed.wait()
 
     def listening(self) -> ExitStack:
         """Return a block in which both sessions are listened to."""
@@ -184,6 +184,7 @@ class _Follower:
         self._charged = total
 
     def _closed(self, event: events.CloseEvent) -> None:
+        self._has_closed.set()
         if event.reason in _ENDS:
             error = type(event.error).__name__ if event.error else None
             self._scribe.do(partial(self._handle.end, _ENDS[event.reason], error=error))
@@ -211,7 +212,7 @@ class _Follower:
 class _HeardInput(io.AudioInput):
     """The caller's audio, kept on its way to LiveKit."""
 
-    def __init__(self, source: io.AudioInput, follower: _Follower) -> None:
+    def __init__(self, source: io.AudioInput, follower: FollowedCall) -> None:
         super().__init__(label="voicesession", source=source)
         self._follower = follower
 

@@ -1,0 +1,111 @@
+"""The examples for other people's runtimes: the runtimes are real, their engines are not."""
+
+import runpy
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from agents.realtime import RealtimeAgent, RealtimeRunner, model_events
+from agents.realtime.testing import ScriptedRealtimeModel
+from livekit.agents import AgentSession
+from pipecat.frames import frames
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from tests.integrations import livekit_stage, pipecat_stage
+from tests.integrations.eventually import said_by_now
+
+import voicesession
+from voicesession import SessionManager
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+GLUE_LINES = 40
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def voice(tmp_path: Path) -> AsyncGenerator[SessionManager]:
+    async with voicesession.open(recordings=tmp_path) as voice:
+        yield voice
+
+
+def example(name: str) -> Any:
+    path = EXAMPLES / name
+    code = [line for line in path.read_text().splitlines() if line.strip()]
+    assert len(code) <= GLUE_LINES
+    return runpy.run_path(str(path))["hold"]
+
+
+async def said(voice: SessionManager, session_id: str) -> list[str]:
+    session = await voice.get(session_id)
+    assert session.audio_uri is not None
+    return [one.text for one in (await voice.transcript(session_id)).utterances]
+
+
+async def test_a_livekit_agent(voice: SessionManager) -> None:
+    script = [livekit_stage.Hears(after=50, text="hello there")]
+    agents: AgentSession[Any] = AgentSession(
+        stt=livekit_stage.ScriptedEars(script),
+        llm=livekit_stage.ScriptedMind("Good morning."),
+        tts=livekit_stage.ScriptedMouth(),
+        turn_detection="stt",
+    )
+    microphone = livekit_stage.Microphone()
+    agents.input.audio, agents.output.audio = microphone, livekit_stage.Loudspeaker()
+    microphone.speak(60)
+
+    async def close_after_the_answer() -> None:
+        session = (await voice.find()).sessions[0]
+        await said_by_now(voice, session.id, count=2)
+        await agents.aclose()
+
+    kept: list[str] = []
+    async with anyio.create_task_group() as tasks:
+
+        async def hold() -> None:
+            kept.append(await example("livekit_agent.py")(agents, voice))
+
+        tasks.start_soon(hold)
+        await anyio.sleep(0.1)
+        tasks.start_soon(close_after_the_answer)
+    assert await said(voice, kept[0]) == ["hello there", "Good morning."]
+
+
+class Caller(FrameProcessor):
+    """Speaks for a second, and hangs up when the answer has been heard."""
+
+    async def process_frame(self, frame: frames.Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        await self.push_frame(frame, direction)
+        if isinstance(frame, frames.StartFrame):
+            for _ in range(50):
+                await self.push_frame(pipecat_stage.heard())
+        elif isinstance(frame, frames.BotStoppedSpeakingFrame):
+            await self.push_frame(frames.EndWorkerFrame(), FrameDirection.UPSTREAM)
+
+
+async def test_a_pipecat_bot(voice: SessionManager) -> None:
+    bot = [
+        pipecat_stage.Ears("hello there"),
+        pipecat_stage.Mind("Good", "morning."),
+        pipecat_stage.Loudspeaker(),
+    ]
+    with anyio.fail_after(30):
+        session_id = await example("pipecat_bot.py")(voice, [Caller()], bot)
+    assert await said(voice, session_id) == ["hello there", "Good morning."]
+
+
+async def test_an_openai_realtime_call(voice: SessionManager) -> None:
+    heard = model_events.RealtimeModelInputAudioTranscriptionCompletedEvent(
+        item_id="u1", transcript="hello there"
+    )
+    model = ScriptedRealtimeModel(strict=False, connect_events=[heard])
+    runner = RealtimeRunner(RealtimeAgent(name="clerk"), model=model)
+    session_id = await example("openai_realtime.py")(voice, runner, bytes(960 * 10))
+    assert await said(voice, session_id) == ["hello there"]
