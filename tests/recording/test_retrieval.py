@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import shutil
 from array import array
-from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from attrs import frozen
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from voicesession.core.audio import AudioFormat
+from voicesession.core.errors import StoreUnavailable
 from voicesession.core.results import SessionFolder
 from voicesession.core.timeline import Span, Track
 from voicesession.ports.objects import ObjectStore
@@ -27,37 +29,82 @@ from voicesession.testing.effort import examples
 from voicesession.testing.strategies_audio import spans
 
 FORMAT = AudioFormat(sample_rate=8_000)
-Action = Callable[[Feed], None]
 
 
-def write(track: Track, at_ms: int, level: int, duration_ms: int) -> Action:
-    pcm = steady(level, duration_ms, rate_hz=8_000)
-    return lambda feed: feed.give(None, track, at_ms * MS, pcm)
+@frozen
+class Write:
+    """So many milliseconds of one level."""
+
+    track: Track
+    at_ms: int
+    level: int
+    duration_ms: int
+
+    def __call__(self, feed: Feed) -> None:
+        pcm = steady(self.level, self.duration_ms, rate_hz=8_000)
+        feed.give(None, self.track, self.at_ms * MS, pcm)
 
 
-def mask(span: Span) -> Action:
-    return lambda feed: feed.mask(span)
+@frozen
+class Mask:
+    """Silence in place."""
+
+    span: Span
+
+    def __call__(self, feed: Feed) -> None:
+        feed.mask(self.span)
 
 
-def pause(at_ms: int, for_ms: int | None) -> Action:
-    def act(feed: Feed) -> None:
-        feed.pause(at_ms * MS)
-        if for_ms is not None and feed.paused_at_us is not None:
-            feed.resume(feed.paused_at_us + for_ms * MS)
+@frozen
+class Pause:
+    """A cut, which may go on."""
 
-    return act
+    at_ms: int
+    for_ms: int | None
+
+    def __call__(self, feed: Feed) -> None:
+        feed.pause(self.at_ms * MS)
+        if self.for_ms is not None and feed.paused_at_us is not None:
+            feed.resume(feed.paused_at_us + self.for_ms * MS)
 
 
+@frozen
+class Checkpoint:
+    """Ship; the store takes so much of it, or all."""
+
+    puts: int | None = None
+
+
+Action = Write | Mask | Pause | Checkpoint
 TIMES_MS = st.integers(0, 60)
 ACTIONS = st.lists(
     st.one_of(
-        st.builds(write, st.sampled_from(Track), TIMES_MS, st.integers(1, 99), st.integers(1, 60)),
-        st.builds(mask, spans(max_us=60 * MS)),
-        st.builds(pause, TIMES_MS, st.one_of(st.none(), st.integers(0, 20))),
-        st.none(),  # a checkpoint
+        st.builds(Write, st.sampled_from(Track), TIMES_MS, st.integers(1, 99), st.integers(1, 60)),
+        st.builds(Mask, spans(max_us=60 * MS)),
+        st.builds(Pause, TIMES_MS, st.one_of(st.none(), st.integers(0, 20))),
+        st.builds(Checkpoint, st.one_of(st.none(), st.integers(0, 4))),
     ),
     max_size=14,
 )
+
+
+class Narrow(MemoryObjectStore):
+    """Takes so many objects, and then no more."""
+
+    puts_left: int | None = None
+
+    async def put(self, key: str, data: bytes, /) -> str:
+        if self.puts_left is not None:
+            if not self.puts_left:
+                raise StoreUnavailable("it is full")
+            self.puts_left -= 1
+        return await super().put(key, data)
+
+    async def copy(self) -> MemoryObjectStore:
+        copy = MemoryObjectStore()
+        for found in await self.find():
+            await copy.put(found.key, await self.get(found.key))
+        return copy
 
 
 def a_feed(root: Path, *, is_shipped: bool) -> Feed:
@@ -94,27 +141,91 @@ async def see_that_nothing_silenced_is_kept(objects: ObjectStore, feed: Feed) ->
             assert not any(samples[start : max(0, to_frame - segment.first_frame)])
 
 
-@pytest.mark.timeout(1_200)  # in proof
+class Recorded:
+    """The same recording twice: shipped, and only on this disk."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.objects = Narrow()
+        self.shipped = a_feed(root / "shipped", is_shipped=True)
+        self.local = a_feed(root / "local", is_shipped=False)
+        self._shipment = Shipment(self.shipped, self.objects, due_us=0)
+
+    async def do(self, *actions: Action) -> None:
+        await self._shipment.ship()  # there is nothing of before
+        for action in actions:
+            if isinstance(action, Checkpoint):
+                await self._ship(action.puts)
+            else:
+                for feed in (self.shipped, self.local):
+                    action(feed)
+                    feed.write_out()
+
+    async def come_back(self) -> dict[str, list[tuple[int, int]]]:
+        """What is heard after each of the ways in which it may be lost."""
+        # Copied as a crash would leave it: nobody owns a copy.
+        shutil.rmtree(self.root / "crashed", ignore_errors=True)
+        shutil.copytree(self.root / "shipped", self.root / "crashed")
+        after_crash = await heard(self.root / "crashed", await self.objects.copy())
+        await self._ship(None)
+        await see_that_nothing_silenced_is_kept(self.objects, self.shipped)
+        for feed in (self.shipped, self.local):
+            feed.keeper.spool.release()
+        heard_again = {
+            "never shipped": await heard(self.root / "local", MemoryObjectStore()),
+            "of the crashed process": after_crash,
+            "of the lost machine": await heard(self.root / "other", self.objects),
+        }
+        left = [found.key for found in await self.objects.find()]
+        assert left in ([], ["sessions/s1/audio.wav"])
+        return heard_again
+
+    async def _ship(self, puts: int | None) -> None:
+        self.objects.puts_left = puts
+        with suppress(StoreUnavailable):
+            await self._shipment.ship()
+        self.shipped.write_out()  # what the shipment has it note
+
+
+@pytest.mark.timeout(3_600)  # in proof
 @settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ACTIONS)
 async def test_what_was_shipped_comes_back_as_it_stood_in_the_spool(
-    tmp_path: Path, actions: list[Action | None]
+    tmp_path: Path, actions: list[Action]
 ) -> None:
-    objects = MemoryObjectStore()
-    shipped = a_feed(tmp_path / "shipped", is_shipped=True)
-    local = a_feed(tmp_path / "local", is_shipped=False)
-    shipment = Shipment(shipped, objects, due_us=0)
-    await shipment.ship()  # there is nothing of before
-    for action in (*actions, None):
-        if action is None:
-            await shipment.ship()
-        else:
-            for feed in (shipped, local):
-                action(feed)
-                feed.write_out()
-    await see_that_nothing_silenced_is_kept(objects, shipped)
-    for feed in (shipped, local):
-        feed.keeper.spool.release()
-    from_segments = await heard(tmp_path / "other", objects)
-    assert from_segments == await heard(tmp_path / "local", MemoryObjectStore())
-    assert [found.key for found in await objects.find()] in ([], ["sessions/s1/audio.wav"])
+    recorded = Recorded(tmp_path)
+    await recorded.do(*actions)
+    ways = await recorded.come_back()
+    assert all(way == ways["never shipped"] for way in ways.values()), ways
+
+
+async def test_late_audio_holds_though_what_lay_there_before_is_shipped_again_for_a_mask(
+    tmp_path: Path,
+) -> None:
+    recorded = Recorded(tmp_path)
+    await recorded.do(
+        Write(Track.AGENT, at_ms=0, level=1, duration_ms=4),
+        Checkpoint(),
+        Write(Track.AGENT, at_ms=1, level=2, duration_ms=1),
+        Checkpoint(),
+        Mask(Span(3 * MS, 4 * MS)),
+    )
+    levels = [1] * 8 + [2] * 8 + [1] * 8
+    assert set(map(tuple, (await recorded.come_back()).values())) == {
+        tuple((0, level) for level in levels)
+    }
+
+
+async def test_late_audio_holds_though_the_checkpoints_before_it_broke_off(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path)
+    await recorded.do(
+        Write(Track.AGENT, at_ms=0, level=1, duration_ms=4),
+        Checkpoint(),
+        Write(Track.AGENT, at_ms=0, level=2, duration_ms=4),
+        Write(Track.USER, at_ms=0, level=3, duration_ms=4),
+        Checkpoint(puts=1),  # the caller's
+        Write(Track.USER, at_ms=0, level=4, duration_ms=4),
+        Checkpoint(puts=1),
+        Write(Track.USER, at_ms=0, level=5, duration_ms=4),
+    )
+    assert set(map(tuple, (await recorded.come_back()).values())) == {((5, 2),) * 32}

@@ -174,12 +174,12 @@ async def test_at_each_checkpoint_what_is_new_is_shipped(fleet: Fleet, harbour: 
         await here.checkpoint(recording)
         folder = "sessions/s1/segments"
         assert await harbour.keys() == [
-            f"{folder}/agent/000000000320-000000000640-000003.s16",
+            f"{folder}/agent/000000000120-000000000640-000001.s16",
             f"{folder}/notes.jsonl",
-            f"{folder}/user/000000000000-000000001600-000001.s16",
-            f"{folder}/user/000000001600-000000002400-000003.s16",
+            f"{folder}/user/000000000000-000000001600-000000.s16",
+            f"{folder}/user/000000001600-000000002400-000001.s16",
         ]
-        assert await harbour.get(f"{folder}/user/000000001600-000000002400-000003.s16") == (
+        assert await harbour.get(f"{folder}/user/000000001600-000000002400-000001.s16") == (
             steady(2, 50)
         )
         assert here.recorder.backlog == Backlog()
@@ -341,7 +341,7 @@ async def test_what_is_masked_leaves_the_store_before_the_next_checkpoint(
         recording.mask(0, 40 * MS)
         await written(recording)
         here.clock.advance(1_000_000)
-        rest = "sessions/s1/segments/user/000000000640-000000001600-000002.s16"
+        rest = "sessions/s1/segments/user/000000000640-000000001600-000000.s16"
         await harbour.until(lambda keys: keys == ["sessions/s1/segments/notes.jsonl", rest])
         assert await harbour.get(rest) == steady(1, 60)
 

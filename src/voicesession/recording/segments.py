@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..core.results import SessionFolder
 from ..core.segments import Segment, segment_named
@@ -84,18 +84,17 @@ class SegmentFolder:
             end=(frames.stop - segment.first_frame) * FRAME_BYTES,
         )
 
-    async def wipe(self, stretches: tuple[range, ...], checkpoint: int) -> None:
+    async def wipe(self, stretches: tuple[range, ...]) -> None:
         """Leave nothing of *stretches* in any segment; what else those hold stays.
 
-        Args:
-            checkpoint: For the segments that take the place of those that go.
+        It stays of its checkpoint, too: a copy made later is not what was said later.
         """
         for segment in await self._segments():
             kept = tuple(without(segment.frames, stretches))
             if kept == (segment.frames,):
                 continue
             for part in kept:
-                rest = Segment(segment.track, part.start, part.stop, checkpoint)
+                rest = evolve(segment, first_frame=part.start, end_frame=part.stop)
                 await self.put(rest, await self.read(segment, part))
             await self._objects.delete(self._folder + segment.name)
 

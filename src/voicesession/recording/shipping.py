@@ -158,25 +158,31 @@ class Shipment:
         log = notes.log()
         if batch.is_empty and self._noted in (None, log):
             return
-        self._checkpoint = checkpoint + 2
+        self._checkpoint = checkpoint + 1  # what did not arrive is of a later one
         if self._noted != log:
             await self.folder.note(notes)
             self._noted = log
         if batch.wiped:
-            await self.folder.wipe(batch.wiped, checkpoint)
+            await self.folder.wipe(batch.wiped)
             batch.wiped = ()
         for track, stretches in tuple(batch.stretches.items()):
             for stretch in stretches:
                 for segment in plan_segments(
-                    stretch, track, checkpoint + 1, at_most_frames=_SEGMENT_FRAMES
+                    stretch, track, checkpoint, at_most_frames=_SEGMENT_FRAMES
                 ):
                     samples = await to_thread.run_sync(keeper.spool.read, track, segment.frames)
                     if self._is_stopped:
                         return
                     await self.folder.put(segment, samples)
                     batch.arrived(track, segment.frames)
-        note = partial(keeper.spool.note_checkpoint, checkpoint + 1)
-        self.feed.have_done(partial(keeper.attempt, note, at_us=0))
+                    self._note_checkpoint(checkpoint)
+
+    def _note_checkpoint(self, checkpoint: int) -> None:
+        """Have the spool know of it before it takes anything newer, which is to hold."""
+        keeper = self.feed.keeper
+        if keeper.spool.notes.checkpoint != checkpoint:
+            note = partial(keeper.spool.note_checkpoint, checkpoint)
+            self.feed.have_done(partial(keeper.attempt, note, at_us=0))
 
 
 class Shipper:

@@ -159,7 +159,7 @@ class Spool:
             self._note("keys", list(others.keys))
 
     def note_checkpoint(self, checkpoint: int) -> None:
-        """Keep in mind that everything up to *checkpoint* was shipped."""
+        """Keep in mind that *checkpoint* was shipped, if only in part."""
         self._note("checkpoint", checkpoint)
 
     def note_closed(self, duration_us: int | None) -> None:
