@@ -174,7 +174,7 @@ async def test_at_each_checkpoint_what_is_new_is_shipped(fleet: Fleet, harbour: 
         await here.checkpoint(recording)
         folder = "sessions/s1/segments"
         assert await harbour.keys() == [
-            f"{folder}/agent/000000000120-000000000640-000001.s16",
+            f"{folder}/agent/000000000320-000000000640-000001.s16",
             f"{folder}/notes.jsonl",
             f"{folder}/user/000000000000-000000001600-000000.s16",
             f"{folder}/user/000000001600-000000002400-000001.s16",
