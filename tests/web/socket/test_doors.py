@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from hypothesis import given, strategies as st
 
-from voicesession import AdmissionPolicy, Limit
+from voicesession import AdmissionPolicy, EndReason, Limit
 from voicesession.core.accounts import Account, Scope
 from voicesession.core.errors import InvalidConfig
 from voicesession.core.meters import Meter
@@ -95,6 +95,32 @@ async def test_a_session_that_runs_already_is_not_begun_twice(house: Any) -> Non
             assert await other.closed() == 4400
 
 
+async def test_who_does_not_say_attach_in_time_is_sent_away_and_it_is_no_fault_of_ours(
+    open_house: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    brief = SocketOptions(opening=timedelta(milliseconds=100))
+    async with open_house(bounds=brief) as house, house.talk() as talker:
+        session_id = talker.messages[0]["session_id"]
+        assert await closed(house, f"/v1/sessions/{session_id}/stream") == 4400
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize(("reason", "code"), [("completed", 1000), ("expired", 4410)])
+async def test_of_a_session_that_is_over_only_its_end_is_told(
+    house: Any, reason: str, code: int
+) -> None:
+    async with house.talk(store_transcript=True) as talker:
+        session_id = talker.messages[0]["session_id"]
+        await talker.speak("good morning")
+        await talker.next("transcript.final")
+        await house.voice.end(session_id, reason=EndReason(reason))
+        await talker.closed()
+    async with house.connect(f"/v1/sessions/{session_id}/stream") as late:
+        await late.send("flush")
+        assert await late.closed() == code
+    assert [message["type"] for message in late.messages] == ["session.begin", "session.end"]
+
+
 async def test_a_full_house_takes_nobody_more(open_house: Any) -> None:
     path = f"{STREAM}?user_id=ada"
     admission = AdmissionPolicy(per_user=1)
@@ -109,6 +135,23 @@ async def test_without_a_budget_nothing_begins(house: Any) -> None:
         Limit(account=ada, meter=Meter.AUDIO_US, window=Window.DAY, amount=0)
     )
     assert await closed(house, f"{STREAM}?user_id=ada") == 4402
+
+
+async def test_to_resume_without_a_budget_is_refused_and_the_call_waits_for_one(
+    house: Any,
+) -> None:
+    ada = Account(tenant_id=house.voice.tenant_id, scope=Scope.USER, id="ada")
+    limit = Limit(account=ada, meter=Meter.AUDIO_US, window=Window.DAY, amount=1_000_000)
+    await house.voice.budgets.set_limit(limit)
+    async with house.talk(user_id="ada") as talker:
+        for _ in range(10):
+            await talker.socket.send(bytes(6_400))
+        await talker.next("session.paused")
+        await talker.send("resume")
+        assert (await talker.next("error"))["code"] == "budget_exhausted"
+        await house.voice.budgets.raise_limit(ada, limit.meter, limit.window, by=1_000_000)
+        await talker.send("resume")
+        await talker.next("session.resumed")
 
 
 async def test_a_worker_that_leaves_sends_its_clients_elsewhere(house: Any) -> None:
@@ -178,7 +221,7 @@ async def test_without_credentials_only_a_token_to_come_back_with_counts(
         path = await a_stream_of_ada(house)
         assert await closed(house, STREAM) == 1008
         async with house.connect(path) as nobody:
-            assert await nobody.closed() == 1011
+            assert await nobody.closed() == 1008
         async with house.connect(path, additional_headers={"x-api-key": "ada"}) as talker:
             begin = await talker.next("session.begin")
             async with house.back(begin, 0) as back:
@@ -194,7 +237,7 @@ async def test_a_ticket_lets_a_client_in_and_into_no_other_session(guarded: Any)
     assert answer.status_code == 200
     ticket = answer.json()["ticket"]
     assert answer.json()["websocket_url"] == f"{guarded.url}{path}?ticket={ticket}"
-    assert await closed_without_attach(guarded, f"{other}?ticket={ticket}") == 4400
+    assert await closed_without_attach(guarded, f"{other}?ticket={ticket}") == 1008
     async with guarded.connect(f"{path}?ticket={ticket}") as talker:
         await talker.next("session.begin")
 

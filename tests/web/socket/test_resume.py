@@ -1,5 +1,6 @@
 """A phone in a tunnel comes back and misses nothing."""
 
+import gc
 from typing import Any
 
 import anyio
@@ -9,6 +10,8 @@ from websockets.exceptions import ConnectionClosed
 
 from voicesession import LifePolicy, PauseReason, SessionState
 from voicesession.testing.effort import examples
+from voicesession.web.socket.history import Past
+from voicesession.web.socket.options import SocketOptions
 
 PHRASES = ["good morning", "how are you", "what a day", "so long", "and good night"]
 
@@ -65,6 +68,26 @@ async def test_whoever_comes_back_is_told_what_was_missed_and_goes_on(house: Any
     told = [m["seq"] for m in back.messages if "seq" in m]
     assert told == sorted(set(told))
     assert min(told) > talker.last_seq
+
+
+async def test_a_past_that_is_longer_than_what_may_wait_is_told_whole_and_then_forgotten(
+    open_house: Any,
+) -> None:
+    async with open_house(bounds=SocketOptions(unsent_bytes=3_000)) as house:
+        session = await house.voice.create(mode="transcription", store_transcript=True)
+        async with house.connect(f"/v1/sessions/{session.id}/stream") as talker:
+            begin = await talker.next("session.begin")
+            for phrase in PHRASES:
+                await talker.speak(phrase)
+                await talker.next("transcript.final")
+            talker.socket.transport.abort()
+        await gone(house, session.id)
+        async with house.back(begin, 0) as back:
+            for _ in PHRASES:
+                await back.next("transcript.final")
+            await back.next("session.resumed")
+            assert not [thing for thing in gc.get_objects() if isinstance(thing, Past)]
+    assert back.words == PHRASES
 
 
 @settings(

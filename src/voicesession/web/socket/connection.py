@@ -8,19 +8,23 @@ and the session is left as the outcome wants it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 from datetime import datetime
+from functools import partial
 from typing import Final, assert_never
 
 import anyio
 from attrs import evolve, frozen
 
 from ...core.errors import (
+    BudgetExhausted,
     InvalidState,
     LeaseLost,
     SessionExpired,
     SessionNotActive,
+    StoreUnavailable,
+    VersionConflict,
     VoiceSessionError,
 )
 from ...core.instants import duration_us
@@ -54,6 +58,8 @@ from .story import session_end
 __all__ = ("Connection", "Line")
 
 _LAST_MESSAGES_TAKE_AT_MOST_S: Final = 5.0
+_NOT_NOW: Final = (BudgetExhausted, InvalidState, StoreUnavailable, VersionConflict)
+"""What a client may ask for in vain, and try again later: the call goes on."""
 
 
 @frozen(kw_only=True)
@@ -101,7 +107,7 @@ class Connection:
     def follow(self, happening: object) -> None:
         """Tell the client of what happens, and see whether it is over."""
         if isinstance(happening, Failed) and isinstance(happening.error, LeaseLost):
-            self.finish(DRAINING if self._line.voice.is_draining else TAKEN_OVER)
+            self._lose()
             return
         if isinstance(happening, ReplyCleared):
             self._outlet.drop_audio()
@@ -117,13 +123,20 @@ class Connection:
             self._outcome = outcome
             self._is_over.set()
 
-    async def run(self) -> Outcome:
+    def _lose(self) -> None:
+        """Let it end because the session is somebody else's now."""
+        self.finish(DRAINING if self._line.voice.is_draining else TAKEN_OVER)
+
+    async def run(self, first: Iterable[ServerMessage]) -> Outcome:
         """Serve the client until one of both has had enough; return how it was.
 
         The session is then over, lost, or waits for its client.
+
+        Args:
+            first: What the client is told before all else.
         """
         async with anyio.create_task_group() as tasks:
-            for work in (self._outlet.run, self._listen, self._speak):
+            for work in (partial(self._outlet.run, first), self._listen, self._speak):
                 tasks.start_soon(self._until_over, work)
             await self._is_over.wait()
             await self._part()
@@ -157,6 +170,8 @@ class Connection:
             self.finish(TOO_SLOW)
         except (SessionNotActive, SessionExpired):
             pass  # it is over: its listeners have been told
+        except LeaseLost:
+            self._lose()
         except VoiceSessionError as error:
             self.finish(refused(error))
 
@@ -195,7 +210,7 @@ class Connection:
     async def _try(self, wanted: ClientMessage) -> None:
         try:
             await self._do(wanted)
-        except InvalidState as error:
+        except _NOT_NOW as error:
             self.say(error_message(error, self._at))
 
     async def _do(self, wanted: ClientMessage) -> None:  # noqa: C901, PLR0912  # a case each

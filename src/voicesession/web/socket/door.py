@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from inspect import isawaitable
 from typing import Any, Final, cast
 
@@ -14,6 +14,7 @@ from ...core.session import Session
 from ...core.states import EndReason, SessionState
 from ...ports.clock import Clock
 from ...runtime.clock import SystemClock
+from ...runtime.live import VoiceSession
 from ...runtime.manager import SessionManager
 from ...runtime.pipeline import Pipeline
 from ...schemas.messages import ServerMessage, SessionBegin, TurnStateChanged
@@ -27,6 +28,7 @@ from .narration import Narrator
 from .opening import Opened, Opening, chosen_subprotocol
 from .options import SocketOptions
 from .outcome import error_message
+from .outlet import Outlet, TooSlow
 from .port import Handshake, Socket, SocketClosed
 from .query import Wishes
 from .silent import TRANSCRIPTION, listening_only
@@ -106,75 +108,84 @@ class Door:
             return await self._converse(socket, opened)
         except SocketClosed:
             raise
+        except TooSlow:
+            return CloseCode.TOO_SLOW, "too_slow"
         except Exception as error:  # noqa: BLE001  # whatever it is, the client is told no more of it
             status = status_of(error)
             if status.close is CloseCode.INTERNAL:
                 whose = "" if session_id is None else f" of session …{shortened(session_id)}"
                 logger.error("a connection%s failed: %s", whose, type(error).__name__)  # noqa: TRY400  # its text may hold words
             message = error_message(error, self._voice.now())
-            await socket.send(message.model_dump_json(exclude_none=True))
+            with anyio.move_on_after(self._options.sent_within.total_seconds()):
+                await socket.send(message.model_dump_json(exclude_none=True))
             return status.close, problem_of(error)["code"]
 
     async def _converse(self, socket: Socket, opened: Opened) -> tuple[CloseCode, str]:
-        session, voice = opened.session, opened.voice
-        pipeline = await self._pipeline(session)
-        comes_back = opened.attach is not None
-        async with voice.converse(session.id, pipeline, take_over=comes_back) as call:
-            meanwhile: list[object] = []
-            stop_waiting = call.subscribe(meanwhile.append)
-            past = await past_of(voice, call.session)
-            narrator = Narrator(
-                Wishes.of(opened.query),
-                told_until=past.until,
-                is_conversation=session.mode != TRANSCRIPTION,
-            )
-            line = Line(
-                socket=socket,
-                voice=voice,
-                clock=self._clock,
-                options=self._options,
-                by=opened.by,
-            )
-            connection = Connection(line, call, narrator)
-            for message in self._told(opened, call.session, past):
-                connection.say(message)
-            if narrator.is_conversation:
-                connection.say(TurnStateChanged(at=voice.now(), state=call.turn.value))
-            stop_waiting()
-            call.subscribe(connection.follow)
-            for happening in meanwhile:
-                connection.follow(happening)
-            outcome = await connection.run()
+        session_id, comes_back = opened.session.id, opened.attach is not None
+        pipeline = await self._pipeline(opened.session)
+        async with opened.voice.converse(session_id, pipeline, take_over=comes_back) as call:
+            connection, first = await self._begun(socket, opened, call)
+            outcome = await connection.run(first)
         return outcome.code, outcome.reason
 
+    async def _begun(
+        self, socket: Socket, opened: Opened, call: VoiceSession
+    ) -> tuple[Connection, Iterator[ServerMessage]]:
+        """Return the connection, and what its client is told first; it follows the session now."""
+        meanwhile: list[object] = []
+        stop_waiting = call.subscribe(meanwhile.append)
+        past = await past_of(opened.voice, call.session)
+        narrator = Narrator(
+            Wishes.of(opened.query),
+            told_until=past.until,
+            is_conversation=call.session.mode != TRANSCRIPTION,
+        )
+        line = Line(
+            socket=socket,
+            voice=opened.voice,
+            clock=self._clock,
+            options=self._options,
+            by=opened.by,
+        )
+        connection = Connection(line, call, narrator)
+        if narrator.is_conversation:
+            connection.say(TurnStateChanged(at=opened.voice.now(), state=call.turn.value))
+        stop_waiting()
+        call.subscribe(connection.follow)
+        for happening in meanwhile:
+            connection.follow(happening)
+        after = 0 if opened.attach is None else opened.attach.last_seq
+        return connection, self._told(opened, call.session, past, after=after)
+
     async def _tell_end(self, socket: Socket, opened: Opened) -> tuple[CloseCode, str]:
-        """Tell a client that came back too late all that it has missed, and how it ended."""
+        """Tell a client that comes too late how it ended, and if it comes back, what it missed."""
         session = opened.session
         past = await past_of(opened.voice, session)
-        end = session_end(session, at=self._voice.now())
-        for message in (*self._told(opened, session, past), end):
-            await socket.send(message.model_dump_json(exclude_none=True))
+        after = past.until if opened.attach is None else opened.attach.last_seq
+        outlet = Outlet(socket, self._clock, self._options, on_lag=lambda: None)
+        await outlet.deliver(self._told(opened, session, past, after=after))
+        await outlet.deliver([session_end(session, at=self._voice.now())])
         if session.end_reason is EndReason.EXPIRED:
             return CloseCode.EXPIRED, "session_expired"
         return CloseCode.ENDED, "ended"
 
-    def _told(self, opened: Opened, session: Session, past: Past) -> tuple[ServerMessage, ...]:
-        """What a client hears first: where it is, and the durable messages that it missed."""
-        attach, query = opened.attach, opened.query
+    def _told(
+        self, opened: Opened, session: Session, past: Past, *, after: int
+    ) -> Iterator[ServerMessage]:
+        """What a client hears first: where it is, and the durable messages behind *after*."""
         at = opened.voice.now()
-        wishes = Wishes.of(query)
-        begin = SessionBegin(
+        wishes = Wishes.of(opened.query)
+        yield SessionBegin(
             at=at,
             session_id=session.id,
             config=_configuration(session, wishes),
             resumed_from=session.previous_session_id,
-            state_restored=attach is not None
+            state_restored=opened.attach is not None
             and is_restored(past.moments, is_conversation=session.mode != TRANSCRIPTION),
             resume_token=self._passes.issue(Kind.RESUME, session),
             last_seq=past.until,
         )
-        after = 0 if attach is None else attach.last_seq
-        return begin, *past.told(after=after, at=at, words=wishes.word_timestamps)
+        yield from past.told(after=after, at=at, words=wishes.word_timestamps)
 
     async def _pipeline(self, session: Session) -> Pipeline:
         made = self._make_pipeline(session)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import anyio
 from attrs import frozen
 
-from ...core.errors import DeadlineExceeded, SessionNotFound
+from ...core.errors import SessionNotFound
 from ...core.session import Session
 from ...core.states import SessionState
 from ...runtime.manager import SessionManager
@@ -67,13 +67,14 @@ class Opening:
     async def existing(self, socket: Socket, handshake: Handshake, session_id: str) -> Opened:
         """Return the connection to a session that is there.
 
-        A session that was LIVE before wants ``attach``, whose token is enough to come in.
+        A session that was LIVE before wants ``attach``, whose token is enough to come in. Of
+        one that is over its end is told without it, too.
 
         Raises:
             Unauthenticated: Nobody, or nobody of this session, is at the door.
             SessionNotFound: There is none, or none that they may know of.
-            BadRequest: A parameter is not allowed, or the first message is not.
-            DeadlineExceeded: There was none in time.
+            BadRequest: A parameter is not allowed, or the first message is not, or there was
+                none in time.
         """
         query = query_as(StreamQuery, handshake.query)
         session_id = session_id or query.session_id or ""
@@ -83,15 +84,20 @@ class Opening:
             principal = await self._principal(handshake, query, session_id)
         except Unauthenticated:
             attach = await self._attach(socket)
+            if attach is None:
+                raise
             return await self._come_back(attach, session_id, query, by=None)
         call = self._call(handshake, principal, query)
         session = await visible(call, Permission.WRITE, session_id=session_id)
         query.agree(session)
-        if session.state is SessionState.CONNECTING:
-            by = principal.user_id
-            return Opened(voice=call.voice, session=session, query=query, by=by)
-        attach = await self._attach(socket)
-        return await self._come_back(attach, session_id, query, by=principal.user_id)
+        by = principal.user_id
+        if session.state is not SessionState.CONNECTING:
+            attach = await self._attach(socket)
+            if attach is not None:
+                return await self._come_back(attach, session_id, query, by=by)
+            if session.state is not SessionState.ENDED:
+                raise BadRequest("type", "attach: the session has begun before")
+        return Opened(voice=call.voice, session=session, query=query, by=by)
 
     async def new(self, handshake: Handshake) -> Opened:
         """Return the connection to a session that is created for it.
@@ -164,13 +170,12 @@ class Opening:
 
     # --- coming back ---------------------------------------------------------------------------
 
-    async def _attach(self, socket: Socket) -> Attach:
+    async def _attach(self, socket: Socket) -> Attach | None:
+        """The first message, if it brings a client back and comes in time."""
         with anyio.move_on_after(self._options.opening.total_seconds()):
             first = Intake(self._options, 0).read(await socket.receive())
-            if not isinstance(first, Attach):
-                raise BadRequest("type", "attach: the session has begun before")
-            return first
-        raise DeadlineExceeded("no attach came in time")
+            return first if isinstance(first, Attach) else None
+        return None
 
     async def _come_back(
         self, attach: Attach, session_id: str, query: StreamQuery, *, by: str | None

@@ -8,7 +8,7 @@ does not read at all is left, before what waits for it fills the memory.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import anyio
 
@@ -49,7 +49,7 @@ class Outlet:
         self._waiting: deque[tuple[int, str | bytes]] = deque()
         self._waiting_bytes = 0
         self._sending: anyio.CancelScope | None = None
-        self._is_sending = False
+        self._is_sending = True
         self._has_warned = False
         self._changed = Bell()
 
@@ -78,13 +78,26 @@ class Outlet:
         self._waiting = deque(kept)
         self._waiting_bytes = sum(len(frame) for _, frame in kept)
 
-    async def run(self) -> None:
-        """Send, until cancelled.
+    async def deliver(self, messages: Iterable[ServerMessage]) -> None:
+        """Send *messages* before all that waits, as fast as the client takes them.
+
+        Each is made only when the one before is gone: there may be more than may wait.
 
         Raises:
             SocketClosed: The client is gone.
             TooSlow: It does not read.
         """
+        for message in messages:
+            await self._send(message.model_dump_json(exclude_none=True))
+
+    async def run(self, first: Iterable[ServerMessage] = ()) -> None:
+        """Deliver *first*, then send whatever is queued, until cancelled.
+
+        Raises:
+            SocketClosed: The client is gone.
+            TooSlow: It does not read.
+        """
+        await self.deliver(first)
         while True:
             while not self._waiting:
                 self._is_sending = False
@@ -94,7 +107,11 @@ class Outlet:
             if self.is_overfull:
                 raise TooSlow
             self._is_sending = True
-            await self._send(*self._next())
+            at_us, frame = self._next()
+            await self._send(frame)
+            if not self._has_warned and self._clock.monotonic_us() - at_us > self._lag_us:
+                self._has_warned = True
+                self._on_lag()
 
     async def emptied(self) -> None:
         """Return once everything is sent."""
@@ -106,13 +123,10 @@ class Outlet:
         self._waiting_bytes -= len(frame)
         return at_us, frame
 
-    async def _send(self, at_us: int, frame: str | bytes) -> None:
+    async def _send(self, frame: str | bytes) -> None:
         within_s = self._options.sent_within.total_seconds()
         with anyio.move_on_after(within_s) as self._sending:
             await self._socket.send(frame)
         sending, self._sending = self._sending, None
         if sending.cancelled_caught:
             raise TooSlow
-        if not self._has_warned and self._clock.monotonic_us() - at_us > self._lag_us:
-            self._has_warned = True
-            self._on_lag()
