@@ -14,7 +14,7 @@ from voicesession.core.deadlines import (
     next_look,
     retention_ends,
 )
-from voicesession.core.errors import InvalidConfig
+from voicesession.core.errors import InvalidConfig, InvalidValue
 from voicesession.core.events import (
     BudgetSpent,
     ConnectRequested,
@@ -31,7 +31,7 @@ from voicesession.core.events import (
 )
 from voicesession.core.identity import SessionId
 from voicesession.core.life import apply, is_legal
-from voicesession.core.session import Session
+from voicesession.core.session import LONGEST_LIMIT_US, Session
 from voicesession.core.states import EndReason, SessionState
 from voicesession.testing.effort import examples
 from voicesession.testing.strategies_life import life_policies, sessions
@@ -204,6 +204,51 @@ def test_active_and_wall_clock_time_are_two_limits() -> None:
     both = policy(max_active=100, max_wall_clock=500)
     assert first(LIVE, both) == (at(120), LimitReached(at=at(120)))
     assert first(PAUSED, both) == ends(510, EndReason.LIMIT_REACHED)
+
+
+# --- Limits of its own ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("own", "of_policy"), [(100, None), (100, 400), (400, 100), (100, 100)])
+def test_of_the_limits_of_the_session_and_of_the_policy_the_stricter_holds(
+    own: int, of_policy: int | None
+) -> None:
+    limits = PATIENT if of_policy is None else policy(max_active=of_policy)
+    active = evolve(LIVE, max_active_us=own * 1_000_000)
+    assert first(active, limits) == (at(120), LimitReached(at=at(120)))
+    limits = PATIENT if of_policy is None else policy(max_wall_clock=of_policy)
+    for session in (CONNECTING, LIVE, PAUSED, DROPPED):
+        lasting = evolve(session, max_wall_clock_us=own * 1_000_000)
+        assert first(lasting, limits) == ends(110, EndReason.LIMIT_REACHED)
+
+
+@settings(max_examples=examples(40))
+@given(sessions(), life_policies())
+def test_what_the_session_says_of_itself_is_as_if_the_policy_said_it(
+    session: Session, limits: LifePolicy
+) -> None:
+    def shorter(of_policy: timedelta | None, own_us: int | None) -> timedelta | None:
+        own = None if own_us is None else timedelta(microseconds=own_us)
+        return min((limit for limit in (of_policy, own) if limit is not None), default=None)
+
+    silent = evolve(session, max_active_us=None, max_wall_clock_us=None)
+    strict = evolve(
+        limits,
+        max_active=shorter(limits.max_active, session.max_active_us),
+        max_wall_clock=shorter(limits.max_wall_clock, session.max_wall_clock_us),
+    )
+    assert next_deadline(session, limits) == next_deadline(silent, strict)
+
+
+def test_a_limit_of_its_own_may_be_anything_from_nothing_to_a_hundred_years() -> None:
+    for limit_us in (0, LONGEST_LIMIT_US):
+        limited = evolve(LIVE, max_active_us=limit_us, max_wall_clock_us=limit_us)
+        assert next_deadline(limited, PATIENT) is not None
+    for wrong in (-1, LONGEST_LIMIT_US + 1, 1.5, True, "1"):
+        for name in ("max_active_us", "max_wall_clock_us"):
+            refused: dict[str, Any] = {name: wrong}
+            with pytest.raises(InvalidValue, match=name):
+                evolve(LIVE, **refused)
 
 
 # --- All of them together ---------------------------------------------------------------

@@ -251,7 +251,8 @@ def test_only_events_that_can_be_read_back_are_journalled() -> None:
 
 PARAMETERS = (
     "tenant_id user_id created_by mode language model encoding sample_rate channels store_audio "
-    "store_transcript enhance_on_end retention_days device_type client_version key_hash "
+    "store_transcript enhance_on_end retention_days max_active_us max_wall_clock_us "
+    "device_type client_version key_hash "
     "recording_consent secrets_blurred previous_session_id session_template_id room_name "
     "modality_profile enabled_panels token_expiry client_ip metadata_json"
 )

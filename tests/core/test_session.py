@@ -148,6 +148,7 @@ def test_every_text_every_count_and_every_instant_of_a_session_is_checked_above(
     }
     assert {name for name, kind in kinds.items() if kind == "datetime"} == set(INSTANTS.split())
     parameters = {"sample_rate", "channels", "retention_days"}
+    parameters |= {"max_active_us", "max_wall_clock_us"}
     assert {name for name, kind in kinds.items() if kind == "int"} == {*COUNTS.split(), *parameters}
     assert {name for name, kind in kinds.items() if kind == "str"} == {*TEXTS.split(), "user_id"}
     assert {name for name, kind in kinds.items() if kind.endswith("Id")} == set(IDS) - {"user_id"}

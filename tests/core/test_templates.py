@@ -7,6 +7,7 @@ import pytest
 from attrs import evolve
 
 from voicesession.core.errors import InvalidValue
+from voicesession.core.session import LONGEST_LIMIT_US
 from voicesession.core.templates import SessionTemplate, TemplateId, session_defaults
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
@@ -33,6 +34,7 @@ def test_panels_are_a_tuple_of_names() -> None:
         {"enabled_panels": ["nul\0"]},
         {"language": 7},
         {"max_active_us": -1},
+        {"max_active_us": LONGEST_LIMIT_US + 1},
         {"max_wall_clock_us": 1.5},
         {"audio_budget_us": 2**63},
         {"agent_metadata_json": "[]"},
@@ -53,6 +55,8 @@ def test_a_session_takes_what_its_template_says_and_nothing_else() -> None:
         enabled_panels=("notes",),
         language="de",
         model="accurate",
+        max_active_us=60_000_000,
+        max_wall_clock_us=90_000_000,
         agent_metadata_json='{"persona":"nurse"}',
     )
     assert session_defaults(full) == {
@@ -60,5 +64,7 @@ def test_a_session_takes_what_its_template_says_and_nothing_else() -> None:
         "enabled_panels": ("notes",),
         "language": "de",
         "model": "accurate",
+        "max_active_us": 60_000_000,
+        "max_wall_clock_us": 90_000_000,
         "metadata": {"persona": "nurse"},
     }

@@ -88,6 +88,25 @@ async def test_the_stricter_of_two_limits_holds() -> None:
         assert call.session.end_reason is EndReason.LIMIT_REACHED
 
 
+async def test_a_session_keeps_to_the_limits_of_its_template(stage: Stage) -> None:
+    template = await stage.voice.templates.create(
+        "Visit", max_active_us=2 * SECOND_US, max_wall_clock_us=10 * SECOND_US
+    )
+    session = await stage.voice.create(user_id="ada", session_template_id=template.id)
+    await stage.voice.templates.delete(template.id)  # the session keeps what it took
+    async with stage.call(session_id=session.id, turns=10) as (call, phone):
+        await phone.wait(1_900_000)
+        assert call.session.state is SessionState.LIVE
+        await phone.wait(200_000)
+        assert call.session.pause_reasons == {PauseReason.LIMIT_REACHED}
+        assert 2 * SECOND_US <= call.media_us <= 2 * SECOND_US + 40_000
+        await phone.wait(9 * SECOND_US, step_us=200_000)
+    assert call.session.end_reason is EndReason.LIMIT_REACHED
+    assert call.session.started_at is not None
+    assert call.session.ended_at is not None
+    assert call.session.ended_at - call.session.started_at < seconds(10.5)
+
+
 async def test_limits_hold_while_no_audio_comes(stage: Stage) -> None:
     config = SessionConfig(floor=PATIENT, max_wall_clock=seconds(3))
     async with stage.call(config=config) as (call, _):

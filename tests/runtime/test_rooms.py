@@ -366,6 +366,23 @@ async def test_the_caller_comes_goes_and_comes_back(
     assert (over.state, over.end_reason) == (SessionState.ENDED, EndReason.COMPLETED)
 
 
+async def test_a_session_that_no_worker_runs_keeps_to_the_limits_of_its_template_too(
+    clock: SteppedClock, door: Door
+) -> None:
+    async with MemoryStorage() as storage:
+        voice = a_manager(storage, clock, door)  # not entered: it sweeps nothing by itself
+        limits = {"max_active_us": 60_000_000, "max_wall_clock_us": 90_000_000}
+        access = await voice.start(await a_template(voice, **limits), user_id="ada")
+        await voice.room_news.joined(access.room_name, "ada", joined_at=after(9))
+        clock.advance(68_900_000)
+        assert (await voice.get(access.session.id)).state is SessionState.LIVE
+        clock.advance(100_000)
+        full = await voice.get(access.session.id)
+        assert full.pause_reasons == {PauseReason.LIMIT_REACHED}
+        clock.advance(21_000_000)
+        assert (await voice.get(access.session.id)).end_reason is EndReason.LIMIT_REACHED
+
+
 async def test_others_in_the_room_move_nothing(voice: SessionManager) -> None:
     access = await in_room(voice)
     await voice.room_news.joined(access.room_name, "supervisor", joined_at=after(1))

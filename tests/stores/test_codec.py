@@ -43,6 +43,17 @@ def test_a_session_comes_back_as_it_was(
     assert parse_session(document) == session
 
 
+@settings(max_examples=20)
+@given(sessions())
+def test_a_document_from_before_sessions_had_limits_is_that_of_one_without(
+    session: Session,
+) -> None:
+    document = session_document(session)
+    del document["max_active_us"], document["max_wall_clock_us"]
+    unlimited = evolve(session, max_active_us=None, max_wall_clock_us=None)
+    assert parse_session(document) == unlimited
+
+
 @settings(max_examples=50)
 @given(utterances())
 def test_an_utterance_comes_back_as_it_was(utterance: object) -> None:

@@ -20,7 +20,13 @@ from voicesession.stores.sql.leases import renew
 from voicesession.stores.sql.lists import page
 from voicesession.stores.sql.postgres.dialect import PostgresDialect
 from voicesession.stores.sql.statement import Statement, Values
-from voicesession.testing.contracts.storage.examples import HOME, a_session, live, put
+from voicesession.testing.contracts.storage.examples import (
+    HOME,
+    a_full_session,
+    a_session,
+    live,
+    put,
+)
 
 HOUR = timedelta(hours=1)
 
@@ -98,6 +104,23 @@ def test_the_migrations_come_to_the_tables_that_are_declared(postgres: PostgresS
     assert migration.upgrade(url) == revisions.HEAD
     assert migration.current(url) == revisions.HEAD
     assert list(migration.check(url)) == []
+
+
+async def test_a_database_of_the_second_revision_keeps_its_sessions(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
+    async with PostgresStorage(postgres_url) as storage:
+        await put(storage, a_full_session())
+    older = """
+        ALTER TABLE voice_sessions DROP COLUMN max_active_us, DROP COLUMN max_wall_clock_us;
+        UPDATE voice_revision SET version_num = '0002'
+    """
+    await anyio.to_thread.run_sync(postgres.run, older, postgres_url.rpartition("/")[2])
+    assert await anyio.to_thread.run_sync(migration.upgrade, postgres_url) == revisions.HEAD
+    assert await anyio.to_thread.run_sync(migration.check, postgres_url) == []
+    async with PostgresStorage(postgres_url) as storage:
+        kept = await storage.sessions.load(a_full_session().id, HOME)
+    assert kept == a_full_session(max_active_us=None, max_wall_clock_us=None)
 
 
 def test_of_many_who_upgrade_at_once_one_does_it(postgres: PostgresServer) -> None:

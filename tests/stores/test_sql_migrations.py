@@ -3,28 +3,54 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from voicesession.core.accounts import Account, Scope as Payer
 from voicesession.core.errors import InvalidConfig, StoreError
 from voicesession.core.identity import SessionId
+from voicesession.core.meters import Meter
+from voicesession.core.templates import TemplateId
 from voicesession.stores.sql import SqliteStorage, migration, revisions
 from voicesession.testing.contracts.storage.examples import (
     HOME,
+    START,
     a_full_session,
     a_session,
+    a_task,
+    a_tombstone,
     an_utterance,
+    tombstones_of,
 )
 
-FIRST = Path(__file__).with_name("test_sql_revision_0001.sql")
+PAST = revisions.REVISIONS[:-1]
+UNLIMITED: dict[str, Any] = {"max_active_us": None, "max_wall_clock_us": None}
+
+
+def as_left_by(revision: str, path: Path) -> Path:
+    """Return a file as that revision left it, with something in each of its tables."""
+    script = Path(__file__).with_name(f"test_sql_revision_{revision}.sql")
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(script.read_text())
+    return path
 
 
 @pytest.fixture
-def old(path: Path) -> Path:
-    """A file as the first revision left it: two sessions, and words."""
-    with closing(sqlite3.connect(path)) as database:
-        database.executescript(FIRST.read_text())
-    return path
+def first(path: Path) -> Path:
+    """Two sessions, and words."""
+    return as_left_by("0001", path)
+
+
+@pytest.fixture
+def second(path: Path) -> Path:
+    """Three sessions with a template, a task, words, a journal and a budget; one was deleted."""
+    return as_left_by("0002", path)
+
+
+@pytest.fixture(params=PAST)
+def old(request: pytest.FixtureRequest, path: Path) -> Path:
+    return as_left_by(request.param, path)
 
 
 @pytest.fixture
@@ -37,19 +63,41 @@ def tables_of(path: Path) -> dict[str, str]:
         return dict(database.execute("SELECT name, sql FROM sqlite_schema WHERE sql > ''"))
 
 
-async def test_an_old_file_is_brought_up_to_date_when_it_is_opened_and_loses_nothing(
-    old: Path, url: str
+async def test_a_file_of_the_first_revision_is_brought_up_to_date_when_it_is_opened(
+    first: Path, url: str
 ) -> None:
     assert migration.current(url) == "0001"
-    async with SqliteStorage(old) as storage:
+    async with SqliteStorage(first) as storage:
         session = await storage.sessions.load(SessionId("s1"), HOME)
         # What no table kept until then cannot be referred to any more.
         assert session == a_full_session(
-            session_template_id=None, enhancement_job_id=None, legal_hold=False
+            session_template_id=None, enhancement_job_id=None, legal_hold=False, **UNLIMITED
         )
         later = a_session("s2", previous_session_id=session.id)
         assert await storage.sessions.load(later.id, HOME) == later
         assert await storage.transcripts.utterances(session.id, HOME) == (an_utterance(),)
+    assert migration.current(url) == revisions.HEAD
+    assert migration.check(url) == []
+
+
+async def test_a_file_of_the_second_revision_is_brought_up_to_date_when_it_is_opened(
+    second: Path, url: str
+) -> None:
+    assert migration.current(url) == "0002"
+    async with SqliteStorage(second) as storage:
+        session = await storage.sessions.load(SessionId("s1"), HOME)
+        assert session == a_full_session(**UNLIMITED)  # it began when nothing limited it
+        (task,) = await storage.tasks.of_session(session.id, HOME)
+        assert task == a_task("job_1", session=session)
+        template = await storage.templates.get(TemplateId("tmpl_1"), HOME)
+        assert (template.max_active_us, template.max_wall_clock_us) == (60_000_000, 90_000_000)
+        live = await storage.sessions.load(SessionId("s3"), HOME)
+        assert [entry.seq for entry in await storage.sessions.journal(live.id, HOME)] == [1, 2, 3]
+        assert await storage.transcripts.utterances(live.id, HOME) == (an_utterance(),)
+        assert list(await tombstones_of(storage, HOME)) == [a_tombstone("s4")]
+        user = Account(Payer.USER, "ada")
+        today, _month = await storage.ledger.standings((user,), (Meter.AUDIO_US,), at=START)
+        assert (today.spent, today.held, today.remaining) == (7, 1_000, 3_600_000_000 - 1_007)
     assert migration.current(url) == revisions.HEAD
     assert migration.check(url) == []
 

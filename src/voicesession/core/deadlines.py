@@ -15,7 +15,8 @@ active time         being LIVE; pauses free     pauses, ``limit_reached``
 wall-clock time     entering CONNECTING         ends, ``limit_reached``
 ==================  ==========================  ================================
 
-The connect window of a session that was promised with a token lasts as long as the token does.
+Of the last two the session may have limits of its own, beside those of the policy: the stricter
+holds. The connect window of a session that was promised with a token lasts as long as the token does.
 Being *away* is a matter of the floor and of media time: see `voicesession.core.floor`.
 """
 
@@ -30,14 +31,13 @@ from attrs import field, frozen
 
 from .errors import InvalidConfig
 from .events import EndRequested, LimitReached, SessionEvent
-from .session import Session
+from .session import LONGEST_LIMIT_US, Session
 from .states import EndReason, PauseReason, SessionState
 
 __all__ = ("LifePolicy", "due", "next_deadline", "next_look", "retention_ends")
 
 _ZERO: Final = timedelta()
-# Far enough for anybody, and near enough for every sum with an instant to be a datetime.
-_LONGEST: Final = timedelta(days=36_500)
+_LONGEST: Final = timedelta(microseconds=LONGEST_LIMIT_US)
 _ALLOWED: Final = f"a timedelta from 0 to {_LONGEST.days} days"
 
 
@@ -132,22 +132,31 @@ _END_OF_PAUSE: Final[Mapping[PauseReason, EndReason]] = MappingProxyType(
 )
 
 
+def _stricter(of_policy: timedelta | None, of_session_us: int | None) -> timedelta | None:
+    if of_session_us is None:
+        return of_policy
+    of_session = timedelta(microseconds=of_session_us)
+    return of_session if of_policy is None else min(of_policy, of_session)
+
+
 def _limits(session: Session, policy: LifePolicy) -> Iterator[tuple[datetime, _EventAt]]:
     """Every limit that is running, with what becomes due when it passes."""
     if session.state is SessionState.ENDED:
         return
     if policy.time_to_live is not None:
         yield session.created_at + policy.time_to_live, _end(EndReason.EXPIRED)
-    if session.started_at is not None and policy.max_wall_clock is not None:
-        yield session.started_at + policy.max_wall_clock, _end(EndReason.LIMIT_REACHED)
+    wall_clock = _stricter(policy.max_wall_clock, session.max_wall_clock_us)
+    if session.started_at is not None and wall_clock is not None:
+        yield session.started_at + wall_clock, _end(EndReason.LIMIT_REACHED)
     if session.state is SessionState.CONNECTING:
         window_ends = session.token_expiry or session.state_since + policy.connect_window
         yield window_ends, _end(EndReason.CONNECT_TIMEOUT)
     if session.live_at is not None and policy.idle_time is not None:
         yield session.last_activity_at + policy.idle_time, _end(EndReason.EXPIRED)
-    if session.state is SessionState.LIVE and policy.max_active is not None:
+    active = _stricter(policy.max_active, session.max_active_us)
+    if session.state is SessionState.LIVE and active is not None:
         used = timedelta(microseconds=session.active_us)
-        yield session.state_since + policy.max_active - used, lambda at: LimitReached(at=at)
+        yield session.state_since + active - used, lambda at: LimitReached(at=at)
     for pause in session.pauses:
         if pause.reason in _END_OF_PAUSE:
             limited = pause.reason is PauseReason.LIMIT_REACHED

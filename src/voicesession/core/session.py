@@ -20,14 +20,19 @@ from .states import STATUS_OF_END, EndReason, PauseReason, SessionState, Session
 from .transitions import LIFTED_BY, may_follow
 
 __all__ = (
+    "LONGEST_LIMIT_US",
     "DailyRemaining",
     "Pause",
     "Session",
+    "is_time_limit",
 )
 
 _LONGEST_USER: Final = 256
 _US_PER_S: Final = 1_000_000
 _US_PER_MINUTE: Final = 60 * _US_PER_S
+
+LONGEST_LIMIT_US: Final = 36_500 * 24 * 60 * _US_PER_MINUTE
+"""Far enough for anybody, and near enough for every sum with an instant to be a datetime."""
 
 
 def _is_user(session: object, attribute: Any, value: Any) -> None:
@@ -67,6 +72,16 @@ def _is_retention(_session: object, attribute: Any, value: Any) -> None:
         raise InvalidValue(attribute.name, value, "whole days, or -1 for good")
 
 
+def is_time_limit(_instance: object, attribute: Any, value: Any) -> None:
+    """Attrs validator: whole microseconds from 0 to a hundred years, or None for no limit.
+
+    Raises:
+        InvalidValue: It is something else.
+    """
+    if value is not None and (type(value) is not int or not 0 <= value <= LONGEST_LIMIT_US):
+        raise InvalidValue(attribute.name, value, f"0 to {LONGEST_LIMIT_US} us, or None")
+
+
 _ID_OR_NONE: Final = optional(is_id)
 _TEXT_OR_NONE: Final = optional(is_text)
 
@@ -104,6 +119,9 @@ class Session:
         seq: Counts the events of the journal; stores use it to refuse stale writes.
         deadline_at: When the session must be looked at although nothing happens.
         retention_days: 0 keeps nothing, -1 keeps for good.
+        max_active_us: How long it may be LIVE, pauses not counted; None leaves that to the
+            policy of whoever runs it. Of the two, the stricter holds.
+        max_wall_clock_us: The same for how long it may last with its pauses.
         legal_hold: Nothing of it may be deleted, however old it is or whoever asks.
         audio_duration_us: Media time: the caller's samples accepted, in microseconds.
         utterance_count: Utterances of the user; ``word_count`` counts their words.
@@ -147,6 +165,8 @@ class Session:
     store_transcript: bool = False
     enhance_on_end: bool = False
     retention_days: int = field(default=30, validator=_is_retention)
+    max_active_us: int | None = field(default=None, validator=is_time_limit)
+    max_wall_clock_us: int | None = field(default=None, validator=is_time_limit)
     device_type: str | None = field(default=None, validator=_TEXT_OR_NONE)
     client_version: str | None = field(default=None, validator=_TEXT_OR_NONE)
     key_hash: str | None = field(default=None, validator=_TEXT_OR_NONE, repr=False)

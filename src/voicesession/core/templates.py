@@ -15,6 +15,7 @@ from .fields import is_count, is_text, naming_fields
 from .identity import DEFAULT_TENANT, TenantId, is_id
 from .instants import as_utc
 from .metadata import is_metadata_json
+from .session import is_time_limit
 
 __all__ = ("SessionTemplate", "TemplateId", "session_defaults")
 
@@ -40,8 +41,9 @@ class SessionTemplate:
         name: For people; need not be unique.
         modality_profile: Such as ``audio`` or ``audio+camera``.
         enabled_panels: What the front end shows beside the call.
-        max_active_us: How long a session may be LIVE, in microseconds.
-        max_wall_clock_us: How long it may last with its pauses.
+        max_active_us: How long a session may be LIVE, pauses not counted: 0 to a hundred
+            years, in microseconds. Then it pauses, as ``limit_reached``.
+        max_wall_clock_us: How long it may last with its pauses. Then it ends.
         audio_budget_us: How much audio a session may use.
         agent_metadata_json: What the agent is told, at most 16 KiB: `metadata.metadata_json`.
     """
@@ -57,8 +59,8 @@ class SessionTemplate:
     )
     language: str | None = field(default=None, validator=optional(is_text))
     model: str | None = field(default=None, validator=optional(is_text))
-    max_active_us: int | None = field(default=None, validator=optional(is_count))
-    max_wall_clock_us: int | None = field(default=None, validator=optional(is_count))
+    max_active_us: int | None = field(default=None, validator=is_time_limit)
+    max_wall_clock_us: int | None = field(default=None, validator=is_time_limit)
     audio_budget_us: int | None = field(default=None, validator=optional(is_count))
     agent_metadata_json: str = field(default="{}", validator=is_metadata_json, repr=False)
 
@@ -73,6 +75,8 @@ def session_defaults(template: SessionTemplate) -> dict[str, Any]:
         "model": template.model,
         "modality_profile": template.modality_profile,
         "enabled_panels": template.enabled_panels,
+        "max_active_us": template.max_active_us,
+        "max_wall_clock_us": template.max_wall_clock_us,
         "metadata": json.loads(template.agent_metadata_json) or None,
     }
     return {name: value for name, value in defaults.items() if value is not None}

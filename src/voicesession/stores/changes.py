@@ -44,6 +44,7 @@ FIXED: Final = frozenset(
         *("id", "tenant_id", "user_id", "created_by", "created_at"),
         *("mode", "language", "model", "encoding", "sample_rate", "channels"),
         *("store_audio", "store_transcript", "enhance_on_end", "retention_days"),
+        *("max_active_us", "max_wall_clock_us"),
         *("device_type", "client_version", "key_hash", "previous_session_id"),
         # Not even by an owner who has not heard that the template is gone.
         "session_template_id",

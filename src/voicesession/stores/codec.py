@@ -82,6 +82,8 @@ _AS_THEY_ARE: Final = tuple(
     for name in _NAMES
     if name not in _INSTANTS and name not in _RENAMED and name not in _AS_JSON
 )
+_ADDED: Final = frozenset({"max_active_us", "max_wall_clock_us"})
+"""What documents do not have that were stored before there was such a field: then it is None."""
 # A session is written down with every commit: its fields are read in one go.
 _plain_values: Final = attrgetter(*_AS_THEY_ARE)
 _instants: Final = attrgetter(*_INSTANTS)
@@ -134,7 +136,10 @@ def parse_session(document: Stored) -> Session:
         StoreError: It cannot be read; nothing is skipped in silence.
     """
     with readable("session"):
-        values: Document = {name: document[name] for name in _AS_THEY_ARE}
+        values: Document = {
+            name: _added(document, name) if name in _ADDED else document[name]
+            for name in _AS_THEY_ARE
+        }
         for name in _FLAGS:
             values[name] = None if values[name] is None else bool(values[name])
         for name in _INSTANTS:
@@ -264,6 +269,14 @@ def _parse_remaining(text: str | None) -> DailyRemaining | None:
         video_tokens=stored["videoTokens"],
         screen_tokens=stored["screenTokens"],
     )
+
+
+def _added(document: Stored, name: str) -> Any:
+    # A table has been migrated; a document is as it was when it was stored.
+    try:
+        return document[name]
+    except KeyError:
+        return None
 
 
 def _json_list(values: Sequence[object]) -> str:

@@ -192,6 +192,7 @@ class History:
         return History(self.start, (*self.events, event), (*self.snapshots, snapshot))
 
 
+_LIMITS_US: Final = st.sampled_from((0, 30_000_000)) | st.integers(0, 86_400_000_000)
 _PARAMETERS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "tenant_id": host_ids().map(TenantId),
     "user_id": host_ids(),
@@ -206,6 +207,8 @@ _PARAMETERS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "store_transcript": st.booleans(),
     "enhance_on_end": st.booleans(),
     "retention_days": st.integers(-1, 4000),
+    "max_active_us": _LIMITS_US,
+    "max_wall_clock_us": _LIMITS_US,
     "device_type": storable_texts(),
     "client_version": storable_texts(),
     "key_hash": storable_texts(),

@@ -107,6 +107,8 @@ SESSIONS: Final = Table(
     needed("enhance_on_end", Boolean),
     needed("retention_days", Integer),
     Column("legal_hold", Boolean, nullable=False, server_default=false()),
+    Column("max_active_us", BigInteger),
+    Column("max_wall_clock_us", BigInteger),
     Column("device_type", Text),
     Column("client_version", Text),
     Column("key_hash", Text),

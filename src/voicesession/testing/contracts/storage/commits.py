@@ -88,6 +88,7 @@ class CommitContract(OnStorage):
                 for name in (
                     *("mode", "language", "model", "encoding", "sample_rate", "channels"),
                     *("store_audio", "store_transcript", "enhance_on_end", "retention_days"),
+                    *("max_active_us", "max_wall_clock_us"),
                     *("device_type", "client_version", "key_hash", "session_template_id"),
                 )
             }
