@@ -36,6 +36,13 @@ from voicesession.testing.stage import PATIENT, Stage, echo
 SECOND_US = 1_000_000
 
 
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """Both loops: what is heard here takes all of the runtime."""
+    loop: str = request.param
+    return loop
+
+
 @pytest.fixture
 async def stage() -> AsyncGenerator[Stage]:
     async with Stage() as stage:
