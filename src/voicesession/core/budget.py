@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from attrs import evolve, field, frozen
@@ -40,6 +41,8 @@ __all__ = (
     "charge",
     "drop_limit",
     "expire",
+    "limited",
+    "lines_at",
     "raise_limit",
     "release",
     "reserve",
@@ -111,10 +114,34 @@ def standings(
     Raises:
         InvalidValue: *at* is naive.
     """
+    return tuple(_standing(books, line) for line in lines_at(books, accounts, meter, at))
+
+
+def limited(
+    books: Books, accounts: Iterable[Account], meter: Meter, at: datetime
+) -> tuple[Standing, ...]:
+    """Return those of `standings` that have a limit.
+
+    Raises:
+        InvalidValue: *at* is naive.
+    """
+    return _limited(books, lines_at(books, accounts, meter, at))
+
+
+def lines_at(
+    books: Books, accounts: Iterable[Account], meter: Meter, at: datetime
+) -> tuple[Line, ...]:
+    """Return the lines in which *accounts* count *meter* at *at*, given their zones in *books*.
+
+    Raises:
+        InvalidValue: *at* is naive.
+    """
+    at = as_utc(at)
+    zones = books.zones
     return tuple(
-        _standing(books, _line(books, account, meter, window, at))
+        line
         for account in dict.fromkeys(accounts)
-        for window in windows_of(account, meter)
+        for line in _lines(account, meter, zones.get(account, UTC), at)
     )
 
 
@@ -141,16 +168,14 @@ def reserve(
     quantity(meter, amount, at_least=1)
     if hold_id in books.holds:
         raise InvalidValue("hold_id", hold_id, "one that is not held")
-    found = standings(books, accounts, meter, at)
-    lines = tuple(standing.line for standing in found)
-    granted = min([amount, *(s.remaining for s in found if s.remaining is not None)])
+    lines = lines_at(books, accounts, meter, at)
+    left = _tightest(_limited(books, lines))
+    granted = amount if left is None else min(amount, left.remaining or 0)
     hold = None
-    if granted > 0:
+    if granted:
         hold = Hold(id=hold_id, meter=meter, amount=granted, lines=lines, expires_at=expires_at)
         books = evolve(_booked(books, lines, held=granted), holds={**books.holds, hold_id: hold})
-    return Reservation(
-        books=books, hold=hold, tightest=_tightest(_standing(books, line) for line in lines)
-    )
+    return Reservation(books=books, hold=hold, tightest=_tightest(_limited(books, lines)))
 
 
 def settle(books: Books, hold_id: HoldId, used: int, *, at: datetime) -> Posting:
@@ -221,7 +246,9 @@ def charge(
         InvalidValue: *used* is no whole number, or a slot; or *at* is naive.
     """
     _spendable(meter, used)
-    lines = tuple(standing.line for standing in standings(books, accounts, meter, at) if used)
+    lines = lines_at(books, accounts, meter, at)
+    if not used:
+        return Posting(books=books)
     charged = _booked(books, lines, spent=used)
     return Posting(books=charged, risen=_risen(books, charged, lines, at))
 
@@ -239,8 +266,9 @@ def set_limit(books: Books, limit: Limit, *, at: datetime) -> Posting:
     if books.limits.get(key) == limit:
         return Posting(books=books)
     armed = evolve(books, limits={**books.limits, key: limit})
-    standing = _standing(armed, _line(armed, *key, at))
-    return Posting(books=armed, risen=() if standing.level is Level.OK else (standing,))
+    found = limited(armed, [limit.account], limit.meter, at)
+    risen = (each for each in found if each.limit is limit and each.level is not Level.OK)
+    return Posting(books=armed, risen=tuple(risen))
 
 
 def raise_limit(
@@ -295,7 +323,7 @@ def budget_status(found: Iterable[Standing]) -> dict[str, dict[str, float | None
         by_meter.setdefault(standing.line.meter, []).append(standing)
     return {
         "audio_minutes" if meter is Meter.AUDIO_US else meter.value: _shown(
-            _tightest(of_meter) or of_meter[0]
+            _tightest(each for each in of_meter if each.limit is not None) or of_meter[0]
         )
         for meter, of_meter in by_meter.items()
     }
@@ -319,9 +347,14 @@ def _shown(standing: Standing) -> dict[str, float | None]:
     }
 
 
-def _line(books: Books, account: Account, meter: Meter, window: Window, at: datetime) -> Line:
-    zone = books.zones.get(account, UTC)
-    return Line(account, meter, window, period_at(window, at, zone).name)
+# One entry asks for the same few lines again and again: for the rows that it needs, when it
+# books and when it tells of limits.
+@lru_cache(maxsize=256)
+def _lines(account: Account, meter: Meter, zone: tzinfo, at: datetime) -> tuple[Line, ...]:
+    return tuple(
+        Line(account, meter, window, period_at(window, at, zone).name)
+        for window in windows_of(account, meter)
+    )
 
 
 def _standing(books: Books, line: Line) -> Standing:
@@ -334,8 +367,16 @@ def _standing(books: Books, line: Line) -> Standing:
     )
 
 
-def _tightest(found: Iterable[Standing]) -> Standing | None:
-    limited = [standing for standing in found if standing.limit is not None]
+def _limited(books: Books, lines: Iterable[Line]) -> tuple[Standing, ...]:
+    limits = books.limits
+    return tuple(
+        _standing(books, line)
+        for line in lines
+        if (line.account, line.meter, line.window) in limits
+    )
+
+
+def _tightest(limited: Iterable[Standing]) -> Standing | None:
     return min(limited, key=lambda standing: standing.remaining or 0, default=None)
 
 
@@ -371,8 +412,8 @@ def _risen(
     """Return where the level has changed; it can only have risen, as spending never shrinks."""
     return tuple(
         standing
-        for line in lines
-        if (standing := _standing(after, line)).level is not _standing(before, line).level
+        for standing in _limited(after, lines)
+        if standing.level is not _standing(before, standing.line).level
         # What is settled in a window that has passed stops nobody now.
-        and line == _line(after, line.account, line.meter, line.window, at)
+        and standing.line in lines_at(after, [standing.line.account], standing.line.meter, at)
     )

@@ -18,7 +18,7 @@ from typing import Any
 from attrs import field, frozen
 
 from .accounts import Account, Hold, HoldId, Line, Scope, Standing
-from .budget import Books, Reservation, charge, release, reserve, settle, standings
+from .budget import Books, Reservation, charge, limited, lines_at, release, reserve, settle
 from .errors import InvalidValue
 from .identity import TenantId
 from .instants import as_utc
@@ -185,11 +185,7 @@ def lines_of(entry: LedgerEntry, books: Books) -> frozenset[Line]:
         books: With the zones of its accounts and the holds that it names; no balances yet.
     """
     meters = {*entry.charge, *(want.meter for want in entry.reserve)}
-    now = (
-        standing.line
-        for meter in meters
-        for standing in standings(books, entry.accounts, meter, entry.at)
-    )
+    now = (line for meter in meters for line in lines_at(books, entry.accounts, meter, entry.at))
     return frozenset([*now, *(line for hold in books.holds.values() for line in hold.lines)])
 
 
@@ -214,8 +210,7 @@ def _limited(books: Books, entry: LedgerEntry) -> tuple[Standing, ...]:
     return tuple(
         standing
         for meter in entry.charge
-        for standing in standings(books, entry.accounts, meter, entry.at)
-        if standing.limit is not None
+        for standing in limited(books, entry.accounts, meter, entry.at)
     )
 
 
