@@ -137,10 +137,10 @@ def test_a_table_that_is_none_is_refused(text: str, told: str) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidConfig, match=r"none\.toml"):
+    with pytest.raises(InvalidConfig, match=r"^prices is .* a file that can be read"):
         prices(tmp_path / "none.toml")
     (tmp_path / "latin.toml").write_bytes(b"\xff")
-    with pytest.raises(InvalidConfig, match=r"latin\.toml"):
+    with pytest.raises(InvalidConfig, match=r"^prices is .* a file that can be read"):
         PriceTable.read(tmp_path / "latin.toml")
 
 

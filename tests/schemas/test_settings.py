@@ -47,6 +47,7 @@ def test_the_environment_goes_before_the_file(
         ("VOICESESSION_LEASE_SECONDS", "soon"),
         ("VOICESESSION_CHECKPOINT_SECONDS", "1"),
         ("VOICESESSION_RETENTION_DAYS", "-2"),
+        ("VOICESESSION_ALLOW_UNPRICED", "cheap"),
         ("VOICESESSION_AUTH", "trust me"),
         ("LIVEKIT_TOKEN_TTL_SECONDS", "0"),
     ],

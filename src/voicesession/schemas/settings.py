@@ -99,6 +99,13 @@ class Settings(BaseSettings):
     retention_days: int = Field(
         30, ge=-1, description="For new sessions: 0 keeps nothing, -1 keeps it for good."
     )
+    prices: Path | None = Field(
+        None, description="A TOML file with prices of your own, which come before the package's."
+    )
+    allow_unpriced: bool = Field(
+        default=False,
+        description="Let engines be used whose price nobody knows, although money is limited.",
+    )
     encryption_enabled: bool = Field(
         default=False, description="Whether a session must name the hash of its namespace's key."
     )
