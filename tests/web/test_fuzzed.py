@@ -57,6 +57,7 @@ def served(keys: ApiKeys | None) -> Generator[str]:
         thread.join()
 
 
+@pytest.mark.timeout(1_800)  # in proof
 @pytest.mark.parametrize("headers", [{"x-api-key": "boss"}, {}], ids=["auth on", "auth off"])
 def test_no_call_that_the_document_allows_or_forbids_breaks_the_server(
     headers: dict[str, str], caplog: pytest.LogCaptureFixture

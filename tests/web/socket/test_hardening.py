@@ -96,6 +96,7 @@ async def send_all(talker: Any, frames: list[Any]) -> int:
     return sent
 
 
+@pytest.mark.timeout(1_800)  # in proof
 async def test_no_message_draws_a_traceback_or_leaves_a_task_behind(
     open_house: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
