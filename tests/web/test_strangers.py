@@ -9,9 +9,10 @@ from starlette.types import ASGIApp
 
 from voicesession import SessionManager
 from voicesession.core.meters import Meter
+from voicesession.schemas.requests import Nothing
 from voicesession.web.options import WebOptions
 from voicesession.web.principal import Authenticator, Permission, Principal
-from voicesession.web.routes import ROUTES
+from voicesession.web.routes import ROUTES, SESSION_ROUTES
 from voicesession.web.routing import Route
 from voicesession.web.starlette import voice_app
 
@@ -19,6 +20,7 @@ Clients = Callable[..., httpx2.AsyncClient]
 
 PREFIX = "/v1/sessions"
 GUARDED = [(route, method) for route in ROUTES if route.permissions for method in route.methods]
+OF_A_TENANT = [(route, method) for route, method in GUARDED if route.query is not Nothing]
 OF_A_SESSION = [(route, method) for route, method in GUARDED if "{session_id}" in route.path]
 NAMING_NOTHING = [(route, method) for route, method in GUARDED if "{" not in route.path]
 
@@ -44,7 +46,7 @@ class House:
         self.session_id = session_id
 
     def path(self, route: Route, account: tuple[str, str]) -> str:
-        prefix = "" if route.path.startswith(("/v1", "/healthz", "/readyz")) else PREFIX
+        prefix = PREFIX if route in SESSION_ROUTES else ""
         scope, account_id = account
         return (prefix + route.path).format(
             session_id=self.session_id,
@@ -137,7 +139,7 @@ async def test_to_name_another_tenant_does_not_help(
     house: House, as_person: Clients, name: str
 ) -> None:
     eve = as_person("eve")
-    assert refused(await tried(eve, house, GUARDED, params={name: "acme"}), 404)
+    assert refused(await tried(eve, house, OF_A_TENANT, params={name: "acme"}), 404)
     telling = [call for call in NAMING_NOTHING if call[0].takes_body]
     assert refused(await tried(eve, house, telling, body={name: "acme"}), 404)
 

@@ -13,7 +13,7 @@ from .forwarding import Network, networks
 from .rates import Rate
 from .socket.options import SocketOptions
 
-__all__ = ("KeyHashCheck", "WebOptions", "WebhookTaker")
+__all__ = ("KeyHashCheck", "MetricsSource", "WebOptions", "WebhookTaker")
 
 KeyHashCheck: TypeAlias = Callable[[str, str], Awaitable[bool]]
 """``verify_key_hash(namespace_id, key_hash)``: whether it is the hash of the namespace's key."""
@@ -21,6 +21,8 @@ KeyHashCheck: TypeAlias = Callable[[str, str], Awaitable[bool]]
 WebhookTaker: TypeAlias = Callable[[bytes, str | None], Awaitable[object]]
 """Takes a body, as it came, and the header ``Authorization``; AccessDenied if it is not signed."""
 
+MetricsSource: TypeAlias = Callable[[], bytes]
+"""Returns the metrics of this process as Prometheus reads them; it is called in a thread."""
 
 _SECRET_BYTES: Final = 32
 
@@ -42,6 +44,7 @@ class WebOptions:
         verify_key_hash: Where it is set, each new session must name the hash of its
             namespace's key, and this must agree.
         livekit_webhook: Takes LiveKit's events, such as ``LiveKitWebhooks(…).receive``.
+        metrics: What ``/metrics`` answers, to those with the scope admin; without it, a 404.
         heartbeat: A stream of events says something at least so often.
         look_again: How often a stream of events looks for new ones.
         signed_urls_for: How long a URL that a recording is fetched from holds.
@@ -63,6 +66,7 @@ class WebOptions:
     reveal_foreign: bool = False
     verify_key_hash: KeyHashCheck | None = None
     livekit_webhook: WebhookTaker | None = None
+    metrics: MetricsSource | None = None
     heartbeat: timedelta = timedelta(seconds=15)
     look_again: timedelta = timedelta(milliseconds=500)
     signed_urls_for: timedelta = timedelta(minutes=5)

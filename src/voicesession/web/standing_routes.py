@@ -142,4 +142,15 @@ STANDING_ROUTES: Final[tuple[Route, ...]] = (
         errors=(503, 504),
         tag="health",
     ),
+    Route(
+        name="metrics",
+        methods=("GET",),
+        path="/metrics",
+        endpoint=health.metrics,
+        permissions=ADMIN,
+        query=requests.Nothing,
+        media_types=(health.PROMETHEUS_TEXT.partition(";")[0],),
+        errors=(404,),
+        tag="health",
+    ),
 )

@@ -1,16 +1,21 @@
-"""``/healthz`` and ``/readyz``: for whoever keeps the process running."""
+"""``/healthz``, ``/readyz`` and ``/metrics``: for whoever keeps the process running."""
 
 from __future__ import annotations
 
 from typing import Final
 
 import anyio
+from anyio import to_thread
 
 from ...core.errors import DeadlineExceeded, Draining
 from ...schemas.requests import Nothing
 from ..call import Answer, Call, json_answer
+from ..refusals import NotFound
 
-__all__ = ("healthz", "readyz")
+__all__ = ("PROMETHEUS_TEXT", "healthz", "metrics", "readyz")
+
+PROMETHEUS_TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+"""The exposition format of Prometheus, as ``prometheus_client.generate_latest`` writes it."""
 
 _TAKES_AT_MOST_S: Final = 2.0
 
@@ -28,3 +33,12 @@ async def readyz(call: Call[Nothing, Nothing]) -> Answer:
         await call.voice.find(limit=1)
         return json_answer({"status": "ready"})
     raise DeadlineExceeded("the store did not answer in time")
+
+
+async def metrics(call: Call[Nothing, Nothing]) -> Answer:
+    """Return what this worker has measured, over all tenants, as Prometheus reads it."""
+    gather = call.options.metrics
+    if gather is None:
+        raise NotFound("no metrics are kept here")
+    # It may collect for a while, or read files of other processes; the audio goes on.
+    return Answer(content=await to_thread.run_sync(gather), media_type=PROMETHEUS_TEXT)
