@@ -12,6 +12,9 @@ LiveKit keeps leading the conversation. Of an interrupted reply it tells what wa
 what had been generated, so ``generated_text`` is empty there.
 """
 
+# LiveKit leaves some of its own signatures without types.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from collections import Counter
@@ -74,8 +77,7 @@ async def followed(
     scribe = Scribe(handle)
     call = FollowedCall(agent_session, handle, scribe)
     async with scribe.writing():
-        if not handle.is_live:
-            await handle.live()
+        await handle.live()
         with call.listening():
             yield call
             await scribe.written()

@@ -13,6 +13,9 @@ paused, the budget is used up) nobody hears, and no recogniser is paid for. Ever
 is observed. Usage is charged where Pipecat reports it: ``enable_usage_metrics=True``.
 """
 
+# Pipecat leaves some of its own signatures without types.
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from collections import Counter
@@ -72,8 +75,7 @@ async def kept(handle: SessionHandle) -> AsyncGenerator[KeptCall]:
     scribe = Scribe(handle)
     gate = _Gate(handle, scribe)
     async with scribe.writing():
-        if not handle.is_live:
-            await handle.live()
+        await handle.live()
         unsubscribe = handle.subscribe(gate.session_changed)
         try:
             yield KeptCall(gate, _Observer(handle, scribe))

@@ -78,8 +78,8 @@ def open(  # noqa: A001 - `voicesession.open` reads like what it does
     Raises:
         InvalidConfig: A URL names no part that there is, or an extra is not installed.
     """
-    options.setdefault("clock", SystemClock())
-    kept = recording_at(recordings, options["clock"], checkpoint=checkpoint)
+    clock = options.setdefault("clock", SystemClock())
+    kept = recording_at(recordings, clock, checkpoint=checkpoint)
     return SessionManager(
         Services(
             storage=storage_at(store),
