@@ -28,7 +28,7 @@ from ..ports.speech import Final as FinalWords, Flushed, Interim, Recognition
 from .crew import Crew
 from .ears import Ears
 from .handle import SessionHandle
-from .happenings import Failed, SessionChanged
+from .happenings import Failed, LiveAlready, SessionChanged
 from .history import History
 from .mouth import Mouth
 from .outbox import Outbox
@@ -166,6 +166,8 @@ class Conductor:
                 first = self.floor.state is TurnState.INITIAL
                 step = self.floor.start if first else self.floor.resume
                 self.carry_out(step(self._handle.media_us))
+        elif isinstance(happening, LiveAlready) and self.floor.state is TurnState.INITIAL:
+            self.carry_out(self.floor.start(self._handle.media_us))
 
     @property
     def is_idle(self) -> bool:

@@ -40,7 +40,7 @@ from ..core.timeline import Span, Track
 from ..core.utterance import Speaker, Utterance, storable_utterance
 from ..ports.prices import HOST, EngineModel
 from .budgets import currency_of
-from .happenings import Listener, UtteranceStored
+from .happenings import Listener, LiveAlready, UtteranceStored
 from .jobs import new_task
 from .ownership import Ownership
 from .redacting import RedactionHook, Redactor
@@ -68,6 +68,7 @@ class SessionHandle:
         self._clock = services.clock
         self._redactor = Redactor(Redaction(ownership.session.secrets_blurred), redaction_hook)
         self._format = ownership.session.audio_format
+        self._has_begun = False
         self.ownership = ownership
         """For the runtime: the lease, the record and the tape behind this handle."""
 
@@ -109,15 +110,24 @@ class SessionHandle:
     async def live(self) -> Session:
         """Say that audio can flow: for the first time, or again.
 
+        Where somebody else has made it LIVE (a webhook that was faster), its budget and its
+        recording begin now, and nothing more has happened to it. Twice is harmless.
+
         Raises:
-            InvalidState: It is LIVE already, paused for another reason, or over.
+            InvalidState: It is paused for another reason, or over.
             RecordingFailed: Audio is to be kept and there is no place for it; the session
                 stays as it was.
             BudgetExhausted: Nothing is left to spend; it stays as it was.
             QuotaExceeded: Too many sessions of one account run at once; it stays as it was.
         """
+        if self.is_live and self._has_begun:
+            return self.session
         await self.ownership.spending.open()
         self._record()
+        self._has_begun = True
+        if self.is_live:
+            self.tell(LiveAlready())
+            return self.session
         return await self.ownership.apply(*_opened(self.session, self._clock.now()))
 
     async def pause(self) -> Session:

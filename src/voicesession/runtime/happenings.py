@@ -43,6 +43,7 @@ __all__ = (
     "KeepAlive",
     "Listener",
     "Listeners",
+    "LiveAlready",
     "RecorderDegraded",
     "ReplyCleared",
     "ReplyStarted",
@@ -242,6 +243,11 @@ class RecorderDegraded:
     """Something is missing from the recording, for a reason that is new; it goes on."""
 
     problem: RecordingProblem
+
+
+@frozen
+class LiveAlready:
+    """The owner has begun with a session that was LIVE before: nothing of it has changed."""
 
 
 @frozen
