@@ -250,7 +250,7 @@ async def test_where_money_runs_out_the_session_pauses_one_reply_over_at_most(
     a_reply = priced({Meter.TTS_CHARACTERS: 21, Meter.LLM_INPUT_TOKENS: 1_000})
     a_reply += priced({Meter.LLM_OUTPUT_TOKENS: 50, Meter.AUDIO_US: 10 * SECOND_US})
     assert made.amount <= cost.units <= made.amount + Money(a_reply, "USD").units
-    (ran_out, *_) = stage.happenings(BudgetRanOut)
+    (ran_out,) = stage.happenings(BudgetRanOut)
     assert [standing.line.meter for standing in ran_out.exhausted] == [Meter.MONEY_USD]
 
 

@@ -29,7 +29,7 @@ class Stopping:
         has_room: Asks the ledger whether there is room again by then.
 
     Attributes:
-        is_under_way: The agent is saying them; nobody else is heard.
+        is_under_way: The agent is saying them, or the pause is being stored; nobody else is heard.
     """
 
     def __init__(
@@ -55,11 +55,14 @@ class Stopping:
 
     async def begin(self, spawn: Spawn | None) -> None:
         """Pause at once, or in the background where the agent has to finish: nobody waits for that."""
+        self.is_under_way = True
         if self._is_speaking and self._longest and spawn is not None:
-            self.is_under_way = True
             spawn(self._pause_after_last_words)
-        else:
+            return
+        try:
             await self._pause()
+        finally:
+            self.is_under_way = False
 
     # --- inside --------------------------------------------------------------------------------
 
