@@ -206,10 +206,14 @@ class ReplyClear(_FromServer):
     reply_id: int
 
 
-class BudgetWarning(_Durable):
-    """A limit that the session spends from has come to a higher level."""
+class BudgetWarning(_FromServer):
+    """A limit that the session spends from has come to a higher level, or has nothing left."""
 
     type: Literal["budget.warning"] = "budget.warning"
+    seq: Seq | None = Field(
+        default=None,
+        description="Its place in the journal of the session, if it was this one that used it up.",
+    )
     meter: str
     scope: str
     utilization: float | None = Field(default=None, description="Of the limit, 1.0 is all of it.")

@@ -7,6 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from ...core.accounts import Level, Line, Standing
 from ...core.events import BudgetLevelReached
 from ...core.floor import effects as floor
 from ...core.floor.effects import ReplyId
@@ -15,6 +16,7 @@ from ...core.utterance import UtteranceId
 from ...runtime.happenings import (
     AudioUnheard,
     BudgetLevelPassed,
+    BudgetRanOut,
     EngineSlow,
     Failed,
     RecorderDegraded,
@@ -51,6 +53,7 @@ class Narrator:
         self.is_conversation = is_conversation
         self._seq_of: dict[UtteranceId, int] = {}
         self._budget_seqs: list[int] = []
+        self._used_up: set[Line] = set()
         self._begun: ReplyId | None = None
 
     def tell(self, happening: object, *, at: datetime) -> Iterator[ServerMessage]:
@@ -94,17 +97,19 @@ class Narrator:
         if not self._budget_seqs:
             return
         standing = passed.standing
-        share, scope = standing.utilization, standing.line.account.scope
-        meter = standing.line.meter
-        yield messages.BudgetWarning(
-            at=at,
-            seq=self._budget_seqs.pop(0),
-            meter=meter,
-            scope=scope,
-            utilization=None if share is None else float(share),
-            remaining=standing.remaining,
-            message=f"the limit of the {scope} for {meter} is {standing.level}",
-        )
+        if standing.level is Level.EXHAUSTED:
+            self._used_up.add(standing.line)
+        yield _budget_warning(standing, at, str(standing.level), seq=self._budget_seqs.pop(0))
+
+    def ran_out(self, ran_out: BudgetRanOut, at: datetime) -> Iterator[ServerMessage]:
+        """Say why it will pause, where others have used the limit up: only they journal that."""
+        for standing in ran_out.exhausted:
+            if standing.line not in self._used_up:
+                yield _budget_warning(standing, at, "used up")
+        if not ran_out.exhausted:
+            why = "money is limited, and nobody knows what an engine costs"
+            yield messages.Warned(at=at, code="price_unknown", message=why)
+        self._used_up.clear()
 
     # --- of the moment -----------------------------------------------------------------------
 
@@ -141,6 +146,21 @@ class Narrator:
 
 
 _Teller = Callable[[Narrator, Any, datetime], Iterator[ServerMessage]]
+
+
+def _budget_warning(
+    standing: Standing, at: datetime, level: str, *, seq: int | None = None
+) -> messages.BudgetWarning:
+    share, line = standing.utilization, standing.line
+    return messages.BudgetWarning(
+        at=at,
+        seq=seq,
+        meter=line.meter,
+        scope=line.account.scope,
+        utilization=None if share is None else float(share),
+        remaining=standing.remaining,
+        message=f"the limit of the {line.account.scope} for {line.meter} is {level}",
+    )
 
 
 def _speech_start(
@@ -180,6 +200,7 @@ _TELLERS: Final[Mapping[type[object], _Teller]] = MappingProxyType(
         SessionChanged: Narrator.session_changed,
         UtteranceStored: Narrator.utterance_stored,
         BudgetLevelPassed: Narrator.budget,
+        BudgetRanOut: Narrator.ran_out,
         floor.PartialHeard: Narrator.partial,
         floor.SpeechStarted: _speech_start,
         floor.SpeechEnded: _speech_end,
