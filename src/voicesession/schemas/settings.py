@@ -54,6 +54,14 @@ class LiveKitSettings(BaseSettings):
     token_ttl_seconds: int = Field(
         3600, ge=30, le=86_400, description="How long a token opens the door of its room."
     )
+    agent_name: str | None = Field(
+        None, description="The agent that LiveKit calls into each room; without it, none by name."
+    )
+    api_url: str | None = Field(
+        None,
+        description="Where rooms are made in advance: https://…; without it the first who comes "
+        "makes one.",
+    )
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

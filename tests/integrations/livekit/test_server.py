@@ -13,7 +13,7 @@ from tests.servers.livekit_server import KEY, SECRET
 
 from voicesession.core.errors import InvalidConfig
 from voicesession.integrations.livekit import LiveKitServer
-from voicesession.schemas.settings import load
+from voicesession.schemas.settings import load, variables
 
 GOOD = {"url": "wss://livekit.example", "api_key": KEY, "api_secret": SECRET}
 
@@ -21,8 +21,8 @@ GOOD = {"url": "wss://livekit.example", "api_key": KEY, "api_secret": SECRET}
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
     monkeypatch.chdir(tmp_path)
-    for name in ("URL", "API_KEY", "API_SECRET", "TOKEN_TTL_SECONDS"):
-        monkeypatch.delenv(f"LIVEKIT_{name}", raising=False)
+    for variable in variables():
+        monkeypatch.delenv(variable.name, raising=False)
     return monkeypatch
 
 
@@ -62,11 +62,19 @@ def test_the_environment_names_the_server(environment: pytest.MonkeyPatch) -> No
     environment.setenv("LIVEKIT_URL", "wss://livekit.example")
     environment.setenv("LIVEKIT_API_KEY", KEY)
     environment.setenv("LIVEKIT_API_SECRET", SECRET)
-    environment.setenv("LIVEKIT_TOKEN_TTL_SECONDS", "600")
     _, settings = load()
-    server = LiveKitServer.of(settings, agent_name="nurse")
-    assert (server.url, server.api_key, server.api_secret) == tuple(GOOD.values())
+    assert LiveKitServer.of(settings) == LiveKitServer(**GOOD)  # type: ignore[arg-type]  # texts
+    environment.setenv("LIVEKIT_TOKEN_TTL_SECONDS", "600")
+    environment.setenv("LIVEKIT_AGENT_NAME", "nurse")
+    environment.setenv("LIVEKIT_API_URL", "https://livekit.inside")
+    _, settings = load()
+    server = LiveKitServer.of(settings)
     assert (server.token_life, server.agent_name) == (timedelta(minutes=10), "nurse")
+    assert (server.url, server.api_url) == ("wss://livekit.example", "https://livekit.inside")
+    environment.setenv("LIVEKIT_API_URL", "livekit")
+    _, settings = load()
+    with pytest.raises(InvalidConfig, match="api_url"):
+        LiveKitServer.of(settings)
 
 
 def test_an_environment_without_livekit_is_told_what_it_lacks(

@@ -76,17 +76,11 @@ class LiveKitServer:
     api_url: str | None = field(default=None, validator=optional(_is_url))
 
     @classmethod
-    def of(
-        cls,
-        settings: LiveKitSettings,
-        *,
-        agent_name: str | None = None,
-        api_url: str | None = None,
-    ) -> Self:
+    def of(cls, settings: LiveKitSettings) -> Self:
         """Return the server that the environment names: ``LIVEKIT_URL`` and what goes with it.
 
         Raises:
-            InvalidConfig: It names none, or only a part of one.
+            InvalidConfig: It names none, or only a part of one, or a URL is none.
         """
         url, key, secret = settings.url, settings.api_key, settings.api_secret
         if url is None or key is None or secret is None:
@@ -98,6 +92,6 @@ class LiveKitServer:
             api_key=key,
             api_secret=secret.get_secret_value(),
             token_life=timedelta(seconds=settings.token_ttl_seconds),
-            agent_name=agent_name,
-            api_url=api_url,
+            agent_name=settings.agent_name,
+            api_url=settings.api_url,
         )
