@@ -58,6 +58,34 @@ def test_a_template_is_created_shown_changed_and_deleted(command: Command, store
     assert told(command, "list") == {"templates": []}
 
 
+EVERYTHING = {
+    "language": "de",
+    "model": "accurate",
+    "modality-profile": "audio+camera",
+    "panel": "notes",
+    "max-active-seconds": "600",
+    "max-wall-clock-seconds": "900",
+    "audio-budget-minutes": "4.5",
+    "agent-metadata": '{"persona": "nurse"}',
+}
+
+
+def test_what_a_template_says_is_taken_back_field_by_field(command: Command, store: Path) -> None:
+    plain = told(command, "create", "Visit", "--id", "tmpl_plain")["template"]
+    said = [word for name, value in EVERYTHING.items() for word in (f"--{name}", value)]
+    full = told(command, "create", "Visit", "--id", "tmpl_full", *said)["template"]
+    own = {"id", "name", "tenant_id", "created_at", "updated_at"}
+    assert all(full[field] != plain[field] for field in full.keys() - own)
+
+    told(command, "update", "tmpl_full", "--unset", "language", "--model", "fast")
+    assert told(command, "get", "tmpl_full")["template"]["language"] is None
+    unset = [word for name in EVERYTHING for word in ("--unset", name)]
+    emptied = told(command, "update", "tmpl_full", *unset)["template"]
+    assert {field: emptied[field] for field in emptied.keys() - own} == {
+        field: plain[field] for field in plain.keys() - own
+    }
+
+
 def test_a_list_goes_on_behind_an_id(command: Command, store: Path) -> None:
     for name in ("a", "b", "c"):
         told(command, "create", name, "--id", f"tmpl_{name}")
@@ -93,6 +121,8 @@ def test_a_template_is_deleted_only_by_one_who_means_it(command: Command, store:
         (("create", "x", "--audio-budget-minutes", "much"), 2, "audio_minutes"),
         (("create", "x", "--max-active-seconds", "-1"), 2, "max-active-seconds"),
         (("list", "--limit", "0"), 2, "limit"),
+        (("update", "tmpl_9", "--unset", "name"), 2, "unset"),
+        (("update", "tmpl_9", "--unset", "model", "--model", "fast"), 2, "contradict"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(

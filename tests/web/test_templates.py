@@ -37,6 +37,16 @@ async def test_a_template_is_made_shown_replaced_and_deleted(
         assert (answer.status_code, answer.json()["code"]) == (404, "template_not_found")
 
 
+async def test_what_is_null_is_left_to_the_session_again(boss: httpx2.AsyncClient) -> None:
+    plain = (await boss.post(TEMPLATES, json={"name": "Talk"})).json()["template"]
+    full = (await boss.post(TEMPLATES, json=WISH)).json()["template"]
+    nothing = {"language": None, "enabled_panels": None, "max_active_seconds": None}
+    wish = {"name": "Talk", "audio_budget_minutes": None} | nothing
+    emptied = (await boss.put(f"{TEMPLATES}/{full['id']}", json=wish)).json()["template"]
+    of_its_own = ("id", "created_at", "updated_at")
+    assert emptied == plain | {name: emptied[name] for name in of_its_own}
+
+
 async def test_a_session_begins_with_what_its_template_says(
     boss: httpx2.AsyncClient, ada: httpx2.AsyncClient
 ) -> None:

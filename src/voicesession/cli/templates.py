@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, cast
 
 import typer
@@ -50,6 +52,34 @@ _Agent: TypeAlias = Annotated[
 ]
 
 _US_PER_S: Final = 1_000_000
+
+
+class _Unset(StrEnum):
+    """What a template can leave to its sessions again, by the name of its option."""
+
+    MODALITY_PROFILE = "modality-profile"
+    PANEL = "panel"
+    LANGUAGE = "language"
+    MODEL = "model"
+    MAX_ACTIVE = "max-active-seconds"
+    MAX_WALL_CLOCK = "max-wall-clock-seconds"
+    AUDIO_BUDGET = "audio-budget-minutes"
+    AGENT_METADATA = "agent-metadata"
+
+
+_LEFT_OPEN: Final[Mapping[_Unset, tuple[str, Any]]] = MappingProxyType(
+    {
+        _Unset.MODALITY_PROFILE: ("modality_profile", "audio"),
+        _Unset.PANEL: ("enabled_panels", None),
+        _Unset.LANGUAGE: ("language", None),
+        _Unset.MODEL: ("model", None),
+        _Unset.MAX_ACTIVE: ("max_active_us", None),
+        _Unset.MAX_WALL_CLOCK: ("max_wall_clock_us", None),
+        _Unset.AUDIO_BUDGET: ("audio_budget", None),
+        _Unset.AGENT_METADATA: ("agent_metadata", {}),
+    }
+)
+"""The field of each, and what it holds in a template that does not say it."""
 
 
 @templates.command("list")
@@ -146,6 +176,10 @@ def update_template(  # noqa: PLR0913  # one parameter for each option, as typer
     max_wall_clock: _WallClock = None,
     audio_budget: _Budget = None,
     agent_metadata: _Agent = None,
+    unset: Annotated[
+        list[_Unset] | None,
+        typer.Option(help="Leave this to the session again; may be repeated."),
+    ] = None,
     tenant: Tenant = DEFAULT_TENANT,
     as_json: Json = False,
     debug: Debug = False,
@@ -162,6 +196,8 @@ def update_template(  # noqa: PLR0913  # one parameter for each option, as typer
             audio_budget=audio_budget,
             agent_metadata=agent_metadata,
         )
+
+        fields = _with_left_open(fields, unset or ())
 
         async def update(voice: SessionManager) -> SessionTemplate:
             return await voice.templates.update(template_id, name=name, **fields)
@@ -221,6 +257,14 @@ def _fields(
     if agent_metadata is not None:
         given["agent_metadata"] = _object(agent_metadata)
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _with_left_open(given: Mapping[str, Any], unset: Sequence[_Unset]) -> dict[str, Any]:
+    left_open = dict(_LEFT_OPEN[name] for name in unset)
+    for name in unset:
+        if _LEFT_OPEN[name][0] in given:
+            raise WrongUse(f"--{name} and --unset {name} contradict each other")
+    return {**given, **left_open}
 
 
 def _object(text: str) -> dict[str, Any]:
