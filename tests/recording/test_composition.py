@@ -36,7 +36,8 @@ def counting(first: int, end: int) -> bytes:
     return pack(f"<{end - first}h", *range(first, end))
 
 
-@settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.timeout(1_200)  # in proof
+@settings(max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.integers(0, 8_000),
     st.lists(spans(max_us=900_000), max_size=3).map(tuple),

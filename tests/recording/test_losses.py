@@ -8,12 +8,13 @@ from hypothesis import given, settings, strategies as st
 from voicesession.core.timeline import Span, Track
 from voicesession.ports.recording import Gap, ProblemKind, RecordingProblem
 from voicesession.recording.losses import Losses, kind_of
+from voicesession.testing.effort import examples
 from voicesession.testing.strategies_audio import spans
 
 USER, AGENT = Track
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(40))
 @given(st.lists(st.tuples(st.sampled_from(Track), spans(max_us=200)), max_size=30))
 def test_gaps_cover_what_is_missing_and_nothing_else(missing: list[tuple[Track, Span]]) -> None:
     losses = Losses()

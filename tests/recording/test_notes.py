@@ -9,6 +9,7 @@ from voicesession.core.results import SessionFolder
 from voicesession.core.timeline import Span, Track
 from voicesession.ports.recording import Gap, ProblemKind, RecordingProblem
 from voicesession.recording.notes import Notes, line, lost, read_notes
+from voicesession.testing.effort import examples
 from voicesession.testing.strategies_audio import spans
 
 SPANS = spans(max_us=1_000_000)
@@ -51,7 +52,7 @@ ENTRIES = st.one_of(
 )
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(40))
 @given(st.lists(ENTRIES, max_size=8), st.data())
 def test_whole_lines_say_what_was_noted_and_a_torn_one_says_nothing(
     entries: list[tuple[str, object]], data: st.DataObject
@@ -64,7 +65,7 @@ def test_whole_lines_say_what_was_noted_and_a_torn_one_says_nothing(
     assert read_notes(content + torn) == (notes, len(content))
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(40))
 @given(st.lists(ENTRIES, max_size=8))
 def test_the_log_for_others_says_all_but_what_concerns_this_spool(
     entries: list[tuple[str, object]],

@@ -90,7 +90,7 @@ async def said(store: ObjectStore, step: Step) -> object:
 
 
 @settings(
-    max_examples=examples(8),
+    max_examples=examples(5),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(STEPS, max_size=15))

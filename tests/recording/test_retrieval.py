@@ -187,7 +187,7 @@ class Recorded:
         self.shipped.write_out()  # what the shipment has it note
 
 
-@pytest.mark.timeout(3_600)  # in proof
+@pytest.mark.timeout(1_200)  # in proof
 @settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ACTIONS)
 async def test_what_was_shipped_comes_back_as_it_stood_in_the_spool(

@@ -31,7 +31,6 @@ IMPATIENT = S3Limits(
 SMALL = bytes(range(256)) * 800
 LARGE = SMALL * (MIN_PART_BYTES // len(SMALL) + 1)
 
-
 HASTY = S3Limits(request_us=400_000, backoff=Backoff(retries=1, first_us=1_000, longest_us=1_000))
 
 
@@ -155,6 +154,7 @@ HARMS = st.builds(
 )
 
 
+@pytest.mark.timeout(1_200)  # in proof
 @settings(
     max_examples=examples(3),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

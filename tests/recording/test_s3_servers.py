@@ -52,6 +52,7 @@ async def versions(client: Any, place: str) -> str:
     return name
 
 
+@pytest.mark.timeout(600)  # the strict server deletes one after the other
 @pytest.mark.parametrize("count", [0, 1, 1_001])
 async def test_of_what_is_deleted_together_nothing_is_left_and_all_else_stays(
     client: Any, bucket: str, place: str, count: int

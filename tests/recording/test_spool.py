@@ -30,7 +30,7 @@ def spool(root: Path) -> Spool:
     return open_spool(root, SessionFolder("s1"), 8_000)
 
 
-@settings(max_examples=examples(50), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.sampled_from(Track), st.integers(0, 300), samples_s16(max_samples=60)))
 )
