@@ -1,0 +1,178 @@
+"""
+The server's no, as the errors that the library raises everywhere.
+
+What the server tells is a code and a sentence. The code names the class. Some classes keep
+values besides; those are read back from the sentence, and where another version of the server
+has worded it differently, the class is still the right one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from ..core import errors
+from ..core.errors import VoiceSessionError
+from ..schemas.problems import Problem
+
+__all__ = (
+    "CODES",
+    "IdempotencyConflict",
+    "MethodNotAllowed",
+    "NotFound",
+    "RangeNotSatisfiable",
+    "RateLimited",
+    "TooLarge",
+    "Unauthenticated",
+    "Unreachable",
+    "error_of",
+    "error_of_problem",
+)
+
+
+class Unreachable(VoiceSessionError):
+    """The server was not reached, fell silent, or broke off; what was asked may have happened."""
+
+    code = "unreachable"
+    retryable = True
+
+
+class Unauthenticated(VoiceSessionError):
+    """There are no credentials, or they are not good."""
+
+    code = "unauthenticated"
+
+
+class NotFound(VoiceSessionError):
+    """There is nothing at this address, or nothing that the caller may know of."""
+
+    code = "not_found"
+
+
+class MethodNotAllowed(VoiceSessionError):
+    """There is something at this address, and it cannot be treated so."""
+
+    code = "method_not_allowed"
+
+
+class IdempotencyConflict(VoiceSessionError):
+    """The idempotency key was used before, for something else."""
+
+    code = "idempotency_conflict"
+
+
+class TooLarge(VoiceSessionError):
+    """What was sent is larger than anything that makes sense there."""
+
+    code = "too_large"
+
+
+class RangeNotSatisfiable(VoiceSessionError):
+    """The file has no such bytes."""
+
+    code = "range_not_satisfiable"
+
+
+class RateLimited(VoiceSessionError):
+    """The caller calls more often than it may."""
+
+    code = "rate_limited"
+    retryable = True
+
+
+_Reader: TypeAlias = Callable[[str], VoiceSessionError]
+
+_STATE: Final = re.compile(r"(?P<event>.+) is not allowed when (?P<state>\S+) \(allowed: (.*)\)")
+_CONFLICT: Final = re.compile(r"session (.+) is no longer at seq (\d+)")
+_LAST_WORD: Final = re.compile(r"(\S+)(?: is taken)?$")
+_ALLOWED: Final = re.compile(r"(.*?) is not allowed; allowed: (.*)", re.DOTALL)
+_NOTHING: Final = "nothing: the state is terminal"
+
+
+def _value(kind: type[errors.InvalidValue]) -> _Reader:
+    def read(told: str) -> VoiceSessionError:
+        found = _ALLOWED.fullmatch(told)
+        field, allowed = found.groups() if found else ("request", told)
+        return kind(field, "what was sent", allowed)
+
+    return read
+
+
+def _state(told: str) -> VoiceSessionError:
+    found = _STATE.fullmatch(told)
+    if found is None:
+        return errors.InvalidState("its present state", told, ())
+    allowed = () if found[3] == _NOTHING else tuple(found[3].split(", "))
+    return errors.InvalidState(found["state"], found["event"], allowed)
+
+
+def _named(kind: Callable[[str], VoiceSessionError]) -> _Reader:
+    def read(told: str) -> VoiceSessionError:
+        found = _LAST_WORD.search(told)
+        return kind(found[1] if found else told)
+
+    return read
+
+
+def _conflict(told: str) -> VoiceSessionError:
+    found = _CONFLICT.fullmatch(told)
+    return errors.VersionConflict(*((found[1], int(found[2])) if found else (told, 0)))
+
+
+def _provider(kind: type[errors.ProviderError]) -> _Reader:
+    # Which one, and how, is kept by the server: it names machines and accounts.
+    return lambda told: kind("server", told)
+
+
+CODES: Final[Mapping[str, _Reader]] = MappingProxyType(
+    {
+        kind.code: kind
+        for kind in (
+            VoiceSessionError,
+            errors.AccessDenied,
+            errors.BudgetExhausted,
+            errors.DeadlineExceeded,
+            errors.Draining,
+            errors.QuotaExceeded,
+            errors.SessionAlreadyActive,
+            errors.SessionExpired,
+            errors.SessionNotActive,
+            errors.StoreTimeout,
+            errors.StoreUnavailable,
+            IdempotencyConflict,
+            MethodNotAllowed,
+            NotFound,
+            RangeNotSatisfiable,
+            RateLimited,
+            TooLarge,
+            Unauthenticated,
+        )
+    }
+    | {
+        "invalid_value": _value(errors.InvalidValue),
+        "invalid_config": _value(errors.InvalidConfig),
+        "invalid_state": _state,
+        "session_not_found": _named(errors.SessionNotFound),
+        "session_exists": _named(errors.SessionExists),
+        "template_not_found": _named(errors.TemplateNotFound),
+        "version_conflict": _conflict,
+        # The session runs elsewhere: for a client that is all there is to a lease.
+        "lease_lost": errors.SessionAlreadyActive,
+        "provider_failed": _provider(errors.ProviderError),
+        "provider_unavailable": _provider(errors.ProviderUnavailable),
+        "provider_busy": _provider(errors.ProviderBusy),
+    }
+)
+"""From a code that a server tells to the error."""
+
+
+def error_of(code: str, told: str) -> VoiceSessionError:
+    """Return the error that a server means by *code*, in its own words."""
+    return CODES.get(code, VoiceSessionError)(told)
+
+
+def error_of_problem(problem: Problem) -> VoiceSessionError:
+    """Return the error that an HTTP answer tells of."""
+    return error_of(problem.code, problem.detail)
