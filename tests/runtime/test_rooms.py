@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
+from tests.servers.redis_server import RedisServer
 
 from voicesession.core.accounts import Scope as Payer
 from voicesession.core.admission import AdmissionPolicy
@@ -38,9 +39,11 @@ from voicesession.runtime.rooms import RoomAccess
 from voicesession.runtime.services import Services
 from voicesession.stores.documents import DocumentStorage
 from voicesession.stores.documents.memory import MemoryDocumentDriver
+from voicesession.stores.documents.redis import RedisDocumentDriver
 from voicesession.stores.memory import MemoryStorage
 from voicesession.stores.memory.sessions import MemorySessions
 from voicesession.stores.memory.shelves import Shelves
+from voicesession.stores.sql import PostgresStorage
 from voicesession.stores.sql.sqlite import SqliteStorage
 
 START = datetime(2026, 11, 21, 7, 5, 9, 250_000, tzinfo=UTC)
@@ -225,13 +228,25 @@ def test_a_process_repeats_no_name_within_a_second() -> None:
     assert names.draw(START + timedelta(seconds=1)) == "session_20261121_070510_ffffff"
 
 
-@pytest.fixture(params=["memory", "documents", "sqlite"])
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Generator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", "documents", "sqlite", "postgres", "redis"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path, anyio_backend_name: str) -> Storage:
-    if request.param == "sqlite" and anyio_backend_name == "asyncio":
-        return SqliteStorage(tmp_path / "voice.db")
-    if request.param == "documents":
+    medium = request.param
+    if medium == "documents":
         return DocumentStorage(MemoryDocumentDriver())
-    return MemoryStorage()
+    if medium == "memory" or anyio_backend_name != "asyncio":  # the others need it
+        return MemoryStorage()
+    if medium == "sqlite":
+        return SqliteStorage(tmp_path / "voice.db")
+    if medium == "postgres":
+        return PostgresStorage(request.getfixturevalue("postgres_url"))
+    server: RedisServer = request.getfixturevalue("redis")
+    return DocumentStorage(RedisDocumentDriver(server.url, prefix=server.new_prefix()))
 
 
 async def test_a_name_that_another_process_has_taken_is_drawn_again(
