@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import anyio
@@ -11,7 +12,7 @@ from starlette.types import ASGIApp
 
 from voicesession import SessionManager
 from voicesession.core import errors
-from voicesession.core.errors import StoreTimeout, StoreUnavailable
+from voicesession.core.errors import InvalidConfig, StoreTimeout, StoreUnavailable
 from voicesession.web.gate import SECURITY_HEADERS
 from voicesession.web.options import WebOptions
 from voicesession.web.principal import Authenticator
@@ -69,6 +70,29 @@ async def test_a_body_that_is_too_large_is_not_read(
     assert taken <= 20
     fits = {"metadata": {"a": "x" * 900}}
     assert (await ada.post(SESSIONS, json=fits)).status_code == 201
+
+
+async def test_a_body_that_comes_in_drops_is_not_waited_for(
+    voice: SessionManager, keys: Authenticator, as_person: Clients
+) -> None:
+    options = WebOptions(body_within=timedelta(milliseconds=50))
+    ada = as_person("ada", of=voice_app(voice, authenticator=keys, options=options))
+
+    async def drops() -> Any:
+        yield b"{"
+        await anyio.sleep_forever()
+
+    headers = {"content-type": "application/json"}
+    answer = await ada.post(SESSIONS, content=drops(), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (408, "request_timeout")
+
+
+async def test_a_secret_that_could_be_guessed_is_refused_before_anything_is_served(
+    voice: SessionManager,
+) -> None:
+    with pytest.raises(InvalidConfig) as caught:
+        voice_app(voice, options=WebOptions(secret=b"hunter2"))
+    assert "hunter2" not in str(caught.value)
 
 
 async def test_who_calls_too_often_waits_and_the_others_do_not(

@@ -13,6 +13,7 @@ HTTP = """
 403 access_denied
 404 not_found session_not_found template_not_found
 405 method_not_allowed
+408 request_timeout
 409 invalid_state session_already_active session_not_active version_conflict
 409 session_exists lease_lost idempotency_conflict
 410 session_expired

@@ -18,6 +18,7 @@ from .forwarding import Origin
 from .options import WebOptions
 from .principal import Permission, Principal, Reach
 from .streams import Streams
+from .tickets import Passes
 
 __all__ = ("JSON", "Answer", "Call", "Request", "json_answer")
 
@@ -58,6 +59,8 @@ class Call(Generic[Q, B]):
         voice: The sessions of the tenant that is meant.
         principal: Who calls; somebody without any scope, where nobody is asked.
         permissions: Which of them the call needs; any one is enough to be let in.
+        streams: Counts those that are open, of all callers.
+        passes: Signs what lets a WebSocket in.
     """
 
     voice: SessionManager
@@ -66,6 +69,7 @@ class Call(Generic[Q, B]):
     request: Request
     options: WebOptions
     streams: Streams
+    passes: Passes
     query: Q
     body: B
 

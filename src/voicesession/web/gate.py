@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Generator
+from contextlib import contextmanager
 from typing import Any, Final
 
+import anyio
 from attrs import evolve
 from pydantic import BaseModel
 
@@ -33,10 +35,11 @@ from .principal import (
     Unauthenticated,
 )
 from .rates import RateLimiter
-from .refusals import NotFound, RangeNotSatisfiable, RateLimited, TooLarge
+from .refusals import NotFound, RangeNotSatisfiable, RateLimited, TooLarge, TooLate
 from .routing import Route
 from .statuses import PROBLEM_TYPE, problem_of, retry_after_s, status_of
 from .streams import Streams
+from .tickets import Passes
 
 __all__ = ("Gate",)
 
@@ -57,9 +60,16 @@ _NOBODY: Final = Principal(tenant_id="nobody")
 class Gate:
     """One for all calls of an application; adapters bring them here.
 
+    Attributes:
+        streams: Counts those that are open.
+        passes: Signs what lets a client in without a header, and lets it come back.
+
     Args:
         authenticator: Knows the callers.
         clock: Tells how much time lies between two calls.
+
+    Raises:
+        InvalidConfig: The secret of *options* is too short.
     """
 
     def __init__(
@@ -69,7 +79,8 @@ class Gate:
         self._authenticator = authenticator
         self._clock = clock or SystemClock()
         self._limiter = None if options.rate is None else RateLimiter(options.rate)
-        self._streams = Streams(options.max_streams)
+        self.streams = Streams(options.max_streams, options.max_streams_each)
+        self.passes = Passes(options.secret, clock=self._clock)
 
     # --- who calls ---------------------------------------------------------------------------
 
@@ -84,14 +95,24 @@ class Gate:
             AccessDenied: Somebody is, and may not come in.
             RateLimited: They call too often, or have tried too often.
         """
-        try:
+        with self.attempt(caller):
             principal = await self._authenticator.authenticate(credentials)
+        if not principal.any_tenant:
+            self._count(principal.caller)
+        return principal
+
+    @contextmanager
+    def attempt(self, caller: str | None) -> Generator[None]:
+        """Count for the address *caller* what is refused in the block.
+
+        Raises:
+            RateLimited: It was refused too often.
+        """
+        try:
+            yield
         except (Unauthenticated, AccessDenied):
             self._count(f"at {caller}")
             raise
-        if not principal.any_tenant:
-            self._count(f"{principal.tenant_id}/{principal.user_id or ''}")
-        return principal
 
     async def principal_of(self, request: Request) -> Principal:
         """Return who has sent *request*; see `admit`."""
@@ -102,6 +123,28 @@ class Gate:
         if self._limiter is not None:
             self._limiter.take(caller, at_us=self._clock.monotonic_us())
 
+    def sessions_of(
+        self, voice: SessionManager, principal: Principal, *said: BaseModel
+    ) -> SessionManager:
+        """Return the sessions of the tenant that is meant: the caller's own, if they may not choose.
+
+        Args:
+            voice: The manager of any tenant.
+            said: By the caller; some of it may name a tenant.
+
+        Raises:
+            NotFound: They name another one.
+            AccessDenied: The same, where the host wants it told.
+        """
+        named = {one.tenant for one in said if isinstance(one, Whose)} - {None}
+        own = voice.tenant_id if principal.any_tenant else principal.tenant_id
+        if len(named) <= 1 and (principal.any_tenant or named <= {own}):
+            meant = next(filter(None, named), own)
+            return voice if meant == voice.tenant_id else voice.for_tenant(meant)
+        if self.options.reveal_foreign:
+            raise AccessDenied(FOREIGN)
+        raise NotFound("there is nothing of that tenant here")
+
     # --- what they want ------------------------------------------------------------------------
 
     async def read(self, request: Request, body: AsyncIterable[bytes]) -> Request:
@@ -109,19 +152,21 @@ class Gate:
 
         Raises:
             TooLarge: The body is; what comes behind the limit is not read.
+            TooLate: It is not here in time.
         """
         most = self.options.max_body_bytes
         announced = request.headers.get("content-length", "")
         if announced.isdecimal() and int(announced[:19]) > most:
             raise TooLarge(f"a body has at most {most} bytes")
-        pieces: list[bytes] = []
-        size = 0
-        async for piece in body:
-            size += len(piece)
-            if size > most:
-                raise TooLarge(f"a body has at most {most} bytes")
-            pieces.append(piece)
-        return evolve(request, body=b"".join(pieces))
+        within_s = self.options.body_within.total_seconds()
+        whole = bytearray()
+        with anyio.move_on_after(within_s):
+            async for piece in body:
+                whole += piece
+                if len(whole) > most:
+                    raise TooLarge(f"a body has at most {most} bytes")
+            return evolve(request, body=bytes(whole))
+        raise TooLate(f"a body comes within {within_s:g} s")
 
     async def serve(
         self, route: Route, request: Request, voice: SessionManager, principal: Principal | None
@@ -170,12 +215,13 @@ class Gate:
         said = b"" if route.reads_raw else request.body
         body = body_as(route.body, said, request.headers.get("content-type", ""))
         return Call(
-            voice=self._of_tenant(voice, principal, query, body) if route.permissions else voice,
+            voice=self.sessions_of(voice, principal, query, body) if route.permissions else voice,
             principal=principal,
             permissions=route.permissions,
             request=request,
             options=self.options,
-            streams=self._streams,
+            streams=self.streams,
+            passes=self.passes,
             query=query,
             body=body,
         )
@@ -189,19 +235,6 @@ class Gate:
             elif isinstance(error, TemplateNotFound):
                 is_hidden = await voice.templates.is_known(error.template_id)
         return AccessDenied(FOREIGN) if is_hidden else error
-
-    def _of_tenant(
-        self, voice: SessionManager, principal: Principal, *said: BaseModel
-    ) -> SessionManager:
-        """The manager of the tenant that is meant: the caller's own, unless they may choose."""
-        tenants = {one.tenant for one in said if isinstance(one, Whose)} - {None}
-        if not principal.any_tenant and tenants <= {principal.tenant_id}:
-            return voice.for_tenant(principal.tenant_id)
-        if principal.any_tenant and len(tenants) <= 1:
-            return voice.for_tenant(next(filter(None, tenants), voice.tenant_id))
-        if self.options.reveal_foreign:
-            raise AccessDenied(FOREIGN)
-        raise NotFound("there is nothing of that tenant here")
 
 
 def _require_any(principal: Principal, permissions: frozenset[Permission]) -> None:

@@ -18,7 +18,7 @@ _A_PLACE: Final = re.compile(r"\{(\w+)\}")
 _REF: Final = "#/$defs/"
 _ALWAYS: Final = (400, 429, 500)
 _OF_THE_KNOWN: Final = (401, 403, 503, 504)
-_TOO_LARGE: Final = 413
+_OF_A_BODY: Final = (408, 413)
 _PROBLEM: Final = Problem.model_json_schema()
 _FURTHER: Final[dict[str, dict[int, str]]] = {
     "audio/wav": {206: "A part of it", 307: "Where to fetch it"},
@@ -63,7 +63,7 @@ def _problems(route: Route) -> set[int]:
     if route.permissions:
         statuses |= {*_OF_THE_KNOWN}
     if route.takes_body:
-        statuses.add(_TOO_LARGE)
+        statuses |= {*_OF_A_BODY}
     return statuses
 
 

@@ -39,6 +39,7 @@ class WebOptions:
         trusted_proxies: Addresses and networks whose ``X-Forwarded-…`` headers are believed.
         port: Of ``localhost`` in URLs, where a call does not say how it names us.
         max_body_bytes: A larger body is a 413.
+        body_within: One that takes longer to come is a 408.
         rate: How often one caller may call; None is without limit.
         reveal_foreign: Answer 403, and not 404, for another user's session.
         verify_key_hash: Where it is set, each new session must name the hash of its
@@ -50,10 +51,11 @@ class WebOptions:
         signed_urls_for: How long a URL that a recording is fetched from holds.
         streams_for: A stream is ended after so long; a client comes back, and is asked again
             who it is.
+        max_streams: So many streams of events may be open at once; the next one is a 429.
+        max_streams_each: So many of them for one caller.
         secret: Signs tickets and resume tokens: 32 random bytes or more, the same on every
             worker. Without one they are good for this process alone.
         socket: The bounds of a WebSocket.
-        max_streams: So many streams of events may be open at once; the next one is a 429.
 
     Raises:
         InvalidConfig: An address names no network.
@@ -62,6 +64,7 @@ class WebOptions:
     trusted_proxies: tuple[Network, ...] = field(default=(), converter=networks)
     port: int = 8000
     max_body_bytes: int = 128 * 1024
+    body_within: timedelta = timedelta(seconds=30)
     rate: Rate | None = field(factory=Rate)
     reveal_foreign: bool = False
     verify_key_hash: KeyHashCheck | None = None
@@ -72,5 +75,6 @@ class WebOptions:
     signed_urls_for: timedelta = timedelta(minutes=5)
     streams_for: timedelta = timedelta(hours=1)
     max_streams: int = 1_000
+    max_streams_each: int = 100
     secret: bytes = field(factory=_some_secret, repr=False)
     socket: SocketOptions = field(factory=SocketOptions)

@@ -113,6 +113,11 @@ class Principal:
     )
     any_tenant: bool = False
 
+    @property
+    def caller(self) -> str:
+        """Whom calls and streams are counted for."""
+        return f"{self.tenant_id}/{self.user_id or ''}"
+
     def reach(self, permission: Permission) -> Reach:
         """Return for whose sessions of the tenant they may do it."""
         if {Permission.ADMIN, f"{Permission.ADMIN}:all", f"{permission}:all"} & self.scopes:

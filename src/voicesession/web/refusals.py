@@ -12,6 +12,7 @@ __all__ = (
     "RangeNotSatisfiable",
     "RateLimited",
     "TooLarge",
+    "TooLate",
 )
 
 
@@ -45,6 +46,13 @@ class TooLarge(VoiceSessionError):
     """The body is larger than any body that makes sense here."""
 
     code = "too_large"
+
+
+class TooLate(VoiceSessionError):
+    """The body does not come, or only in drops."""
+
+    code = "request_timeout"
+    retryable = True
 
 
 class RangeNotSatisfiable(VoiceSessionError):

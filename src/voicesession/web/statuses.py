@@ -79,6 +79,7 @@ STATUSES: Final[Mapping[str, Status]] = MappingProxyType(
         "session_not_found": Status(404, _C.REFUSED, "There is no such session"),
         "template_not_found": Status(404, _C.REFUSED, "There is no such template"),
         "method_not_allowed": Status(405, _C.BAD_MESSAGE, "This cannot be done here"),
+        "request_timeout": Status(408, _C.TOO_SLOW, "The request did not come in time"),
         "idempotency_conflict": Status(409, _C.BAD_MESSAGE, "The key was used for something else"),
         "invalid_state": Status(409, _C.BAD_MESSAGE, "Not in the session's present state"),
         "session_already_active": Status(409, _C.TAKEN_OVER, "The session runs already"),

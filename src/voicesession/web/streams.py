@@ -8,6 +8,7 @@ with a colon is a comment: it keeps the connection open through proxies.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -23,33 +24,37 @@ _RETRY_AFTER_S: Final = 10
 
 
 class Streams:
-    """Counts the streams that are open.
+    """Counts the streams that are open, for each caller and all together.
 
     Args:
         most: How many may be.
+        most_each: How many of one caller, so that nobody takes them all.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, most_each: int) -> None:
         self._most = most
-        self.count = 0
+        self._most_each = most_each
+        self._open: Counter[str] = Counter()
 
-    def check(self) -> None:
-        """Do nothing, if one more may be opened.
+    def check(self, caller: str) -> None:
+        """Do nothing, if *caller* may open one more.
 
         Raises:
             RateLimited: There are too many.
         """
-        if self.count >= self._most:
+        if self._open.total() >= self._most or self._open[caller] >= self._most_each:
             raise RateLimited(_RETRY_AFTER_S)
 
     @contextmanager
-    def one_more(self) -> Generator[None]:
+    def one_more(self, caller: str) -> Generator[None]:
         """Count one for the length of the block."""
-        self.count += 1
+        self._open[caller] += 1
         try:
             yield
         finally:
-            self.count -= 1
+            self._open[caller] -= 1
+            if not self._open[caller]:
+                del self._open[caller]
 
 
 def event_bytes(name: str, data: Any, *, event_id: int | None = None) -> bytes:

@@ -6,16 +6,20 @@ from typing import Any
 import httpx2
 import pytest
 from hypothesis import given, strategies as st
+from websockets.asyncio.client import connect
 
-from voicesession import AdmissionPolicy, EndReason, Limit
+from voicesession import AdmissionPolicy, EndReason, Limit, Pipeline
 from voicesession.core.accounts import Account, Scope
 from voicesession.core.errors import InvalidConfig
 from voicesession.core.meters import Meter
 from voicesession.core.windows import Window
 from voicesession.runtime.clock import SteppedClock
 from voicesession.testing.strategies_life import sessions
+from voicesession.web.options import WebOptions
 from voicesession.web.principal import Unauthenticated
+from voicesession.web.rates import Rate
 from voicesession.web.socket.options import SocketOptions
+from voicesession.web.starlette import voice_app
 from voicesession.web.tickets import Kind, Passes
 
 STREAM = "/v1/audio/transcriptions/stream"
@@ -247,6 +251,23 @@ async def closed_without_attach(house: Any, path: str) -> int:
         await talker.send("end")
         code: int = await talker.closed()
         return code
+
+
+async def test_who_guesses_tickets_is_soon_not_listened_to_any_more(
+    house: Any, keys: Any, serve: Any
+) -> None:
+    options = WebOptions(
+        rate=Rate(per_second=1, burst=3), socket=SocketOptions(opening=timedelta(milliseconds=1))
+    )
+    app = voice_app(house.voice, pipeline=Pipeline, authenticator=keys, options=options)  # type: ignore[arg-type]  # nobody comes so far
+    codes: list[int] = []
+    async with serve(app) as url:
+        for number in range(5):
+            path = f"{url}/v1/sessions/sess_a/stream?ticket=v1.guess.{number}"
+            async with connect(path, compression=None) as socket:
+                await socket.wait_closed()
+                codes.append(socket.close_code or 0)
+    assert codes == [1008, 1008, 1008, 4429, 4429]
 
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

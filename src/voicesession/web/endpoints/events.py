@@ -41,7 +41,7 @@ async def _stream(call: Call[EventsQuery, Nothing], session: Session) -> Answer:
     is_over = session.state is SessionState.ENDED
     if came_back and is_over and after >= session.seq:
         return Answer(status=204, media_type="")
-    call.streams.check()
+    call.streams.check(call.principal.caller)
     return Answer(content=_told(call, session.id, after), media_type=EVENT_STREAM)
 
 

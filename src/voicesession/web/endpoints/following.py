@@ -32,7 +32,7 @@ async def follow(
     options = call.options
     pause_s = max(_S_PER_BEAT_AT_LEAST, options.look_again.total_seconds())
     silent_s = 0.0
-    with call.streams.one_more():
+    with call.streams.one_more(call.principal.caller):
         deadline = anyio.current_time() + options.streams_for.total_seconds()
         yield HEARTBEAT  # the headers go out at once
         while anyio.current_time() < deadline:

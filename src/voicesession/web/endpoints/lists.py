@@ -24,7 +24,7 @@ async def find(call: Call[ListQuery, Nothing]) -> Answer:
     filters = _filters(call)
     page = await call.voice.find(**filters)
     if wants_stream(call):
-        call.streams.check()
+        call.streams.check(call.principal.caller)
         return Answer(content=_look_again(call, filters), media_type=EVENT_STREAM)
     return json_answer(
         {

@@ -10,7 +10,7 @@ from ...core.states import EndReason, SessionState
 from ...schemas.requests import Query
 from ..access import visible
 from ..call import Answer, Call, json_answer
-from ..tickets import Kind, Passes
+from ..tickets import Kind
 
 __all__ = ("ticket",)
 
@@ -22,7 +22,6 @@ async def ticket(call: Call[Query, Any]) -> Answer:
         told = f"session …{shortened(session.id)} is over"
         expired = session.end_reason is EndReason.EXPIRED
         raise SessionExpired(told) if expired else SessionNotActive(told)
-    passes = Passes(call.options.secret)
     url = f"{call.request.origin.websocket_url}{call.request.mount}/{session.id}/stream"
-    issued = passes.issue(Kind.TICKET, session)
+    issued = call.passes.issue(Kind.TICKET, session)
     return json_answer({"ticket": issued, "websocket_url": f"{url}?ticket={issued}"}, status=200)

@@ -21,12 +21,11 @@ from ...schemas.messages import ServerMessage, SessionBegin, TurnStateChanged
 from ...schemas.parts import SessionConfiguration
 from ..gate import Gate
 from ..statuses import CloseCode, problem_of, status_of
-from ..tickets import Kind, Passes
+from ..tickets import Kind
 from .connection import Connection, Line
 from .history import Past, past_of
 from .narration import Narrator
 from .opening import Opened, Opening, chosen_subprotocol
-from .options import SocketOptions
 from .outcome import error_message
 from .outlet import Outlet, TooSlow
 from .port import Handshake, Socket, SocketClosed
@@ -51,7 +50,6 @@ class Door:
         voice: The manager of any tenant; not closed here.
         gate: Knows who calls.
         pipeline: Makes the engines and the agent of one conversation.
-        passes: Signs what lets a client in without a header, and lets it come back.
     """
 
     def __init__(
@@ -59,17 +57,15 @@ class Door:
         voice: SessionManager,
         gate: Gate,
         pipeline: Callable[[Session], Pipeline | Awaitable[Pipeline]],
-        passes: Passes,
         *,
-        options: SocketOptions | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._voice = voice
         self._make_pipeline = pipeline
-        self._passes = passes
-        self._options = options or SocketOptions()
+        self._passes = gate.passes
+        self._options = gate.options.socket
         self._clock = clock or SystemClock()
-        self._opening = Opening(voice, gate, passes, self._options)
+        self._opening = Opening(voice, gate)
 
     async def stream(self, socket: Socket, handshake: Handshake, session_id: str = "") -> None:
         """Serve a session that is there, until its client or the session is gone.

@@ -17,7 +17,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from ..exchange import headers_of, origin_of_connection, peer_of
 from ..face import Face
 from ..options import WebOptions
-from ..tickets import Passes
 from .door import Door
 from .port import Handshake, Socket, SocketClosed
 
@@ -32,9 +31,7 @@ def socket_routes(face: Face) -> list[WebSocketRoute]:
     if face.pipeline is None:
         return []
     options = face.gate.options
-    door = Door(
-        face.voice, face.gate, face.pipeline, Passes(options.secret), options=options.socket
-    )
+    door = Door(face.voice, face.gate, face.pipeline)
 
     async def stream(websocket: WebSocket) -> None:
         session_id = websocket.path_params.get("session_id", "")

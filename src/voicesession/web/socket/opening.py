@@ -19,11 +19,9 @@ from ..call import Call, Request
 from ..gate import Gate
 from ..parsing import query_as
 from ..principal import Credentials, Permission, Principal, Unauthenticated
-from ..refusals import BadRequest, NotFound
-from ..streams import Streams
-from ..tickets import Kind, Passes
+from ..refusals import BadRequest
+from ..tickets import Kind
 from .intake import Intake
-from .options import SocketOptions
 from .port import Handshake, Socket
 from .query import StreamQuery
 from .silent import TRANSCRIPTION
@@ -56,13 +54,10 @@ class Opened:
 class Opening:
     """The way in."""
 
-    def __init__(
-        self, voice: SessionManager, gate: Gate, passes: Passes, options: SocketOptions
-    ) -> None:
+    def __init__(self, voice: SessionManager, gate: Gate) -> None:
         self._voice = voice
         self._gate = gate
-        self._passes = passes
-        self._options = options
+        self._options = gate.options.socket
 
     async def existing(self, socket: Socket, handshake: Handshake, session_id: str) -> Opened:
         """Return the connection to a session that is there.
@@ -86,7 +81,7 @@ class Opening:
             attach = await self._attach(socket)
             if attach is None:
                 raise
-            return await self._come_back(attach, session_id, query, by=None)
+            return await self._come_back(handshake, attach, session_id, query)
         call = self._call(handshake, principal, query)
         session = await visible(call, Permission.WRITE, session_id=session_id)
         query.agree(session)
@@ -94,7 +89,7 @@ class Opening:
         if session.state is not SessionState.CONNECTING:
             attach = await self._attach(socket)
             if attach is not None:
-                return await self._come_back(attach, session_id, query, by=by)
+                return await self._come_back(handshake, attach, session_id, query, by=by)
             if session.state is not SessionState.ENDED:
                 raise BadRequest("type", "attach: the session has begun before")
         return Opened(voice=call.voice, session=session, query=query, by=by)
@@ -130,14 +125,16 @@ class Opening:
     async def _principal(
         self, handshake: Handshake, query: StreamQuery, session_id: str | None
     ) -> Principal:
+        caller = handshake.origin.client_host
         if query.ticket is not None and session_id is not None:
-            return self._passes.check(Kind.TICKET, query.ticket, session_id).principal
+            with self._gate.attempt(caller):
+                return self._gate.passes.check(Kind.TICKET, query.ticket, session_id).principal
         headers = dict(handshake.headers)
         for offered in handshake.subprotocols:
             if offered.startswith(_BEARER):
                 headers["authorization"] = f"Bearer {offered.removeprefix(_BEARER)}"
         credentials = Credentials(headers=headers, client_host=handshake.peer)
-        return await self._gate.admit(credentials, caller=handshake.origin.client_host)
+        return await self._gate.admit(credentials, caller=caller)
 
     def _call(
         self, handshake: Handshake, principal: Principal, query: StreamQuery
@@ -151,22 +148,16 @@ class Opening:
             peer=handshake.peer,
         )
         return Call(
-            voice=self._of_tenant(principal, query),
+            voice=self._gate.sessions_of(self._voice, principal, query),
             principal=principal,
             permissions=frozenset({Permission.WRITE}),
             request=request,
             options=self._gate.options,
-            streams=Streams(0),
+            streams=self._gate.streams,
+            passes=self._gate.passes,
             query=query,
             body=Nothing(),
         )
-
-    def _of_tenant(self, principal: Principal, query: StreamQuery) -> SessionManager:
-        if principal.any_tenant:
-            return self._voice.for_tenant(query.tenant or self._voice.tenant_id)
-        if query.tenant not in {None, principal.tenant_id}:
-            raise NotFound("there is nothing of that tenant here")
-        return self._voice.for_tenant(principal.tenant_id)
 
     # --- coming back ---------------------------------------------------------------------------
 
@@ -178,11 +169,18 @@ class Opening:
         return None
 
     async def _come_back(
-        self, attach: Attach, session_id: str, query: StreamQuery, *, by: str | None
+        self,
+        handshake: Handshake,
+        attach: Attach,
+        session_id: str,
+        query: StreamQuery,
+        *,
+        by: str | None = None,
     ) -> Opened:
         if attach.session_id != session_id:
             raise SessionNotFound(session_id)
-        held = self._passes.check(Kind.RESUME, attach.resume_token, session_id)
+        with self._gate.attempt(handshake.origin.client_host):
+            held = self._gate.passes.check(Kind.RESUME, attach.resume_token, session_id)
         voice = self._voice.for_tenant(held.tenant_id)
         session = await voice.get(session_id)
         if session.user_id != held.user_id:
