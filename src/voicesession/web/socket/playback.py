@@ -44,11 +44,6 @@ class Playback:
             if piece.reply_id == reply_id:
                 yield piece
 
-    def all_played(self) -> Iterator[AgentAudio]:
-        """Yield everything."""
-        while self._sent:
-            yield self._next()
-
     def clear(self, reply_id: int) -> None:
         """Forget a reply that nobody hears any more of."""
         kept = [piece for piece in self._sent if piece.reply_id != reply_id]
