@@ -55,3 +55,25 @@ def test_each_part_that_is_not_well_is_named_beside_those_that_are(
     findings = json.loads(ran.stdout)["findings"]
     assert [one["part"] for one in findings if not one["is_well"]] == [part]
     assert "hush" not in ran.stdout + ran.stderr
+
+
+def test_keys_that_cannot_be_read_are_found_before_a_caller_finds_them(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICESESSION_AUTH", "api_keys")
+    monkeypatch.setenv("VOICESESSION_API_KEYS", "keys.toml")
+    ran = command("doctor")
+    assert ran.code == 1
+    assert "NOT OK  auth        api_keys is 'keys.toml'" in ran.stdout
+
+
+def test_several_workers_are_told_what_they_have_to_share(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICESESSION_AUTH", "jwt")
+    monkeypatch.setenv("VOICESESSION_JWT_SECRET", "hush, this is long enough for HS256")
+    ran = command("doctor")
+    assert "jwt; for several workers set VOICESESSION_SIGNING_SECRET" in ran.stdout
+    assert "hush" not in ran.stdout
+    monkeypatch.setenv("VOICESESSION_SIGNING_SECRET", "the same 32 bytes for all of the workers")
+    assert "SIGNING_SECRET" not in command("doctor").stdout

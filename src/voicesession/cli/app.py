@@ -28,12 +28,12 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(demo)
-app.command()(states)
-app.command()(recover)
-app.command()(doctor)
-app.command()(serve)
-app.command()(token)
+app.command(short_help="Hold a spoken conversation on this machine, offline.")(demo)
+app.command(short_help="Draw the states of a session.")(states)
+app.command(short_help="Take care of what a crash has left.")(recover)
+app.command(short_help="Try every part that the settings name.")(doctor)
+app.command(short_help="Serve sessions over HTTP and WebSocket.")(serve)
+app.command(short_help="Make a token or a key for a caller of the server.")(token)
 app.add_typer(sessions, name="sessions")
 app.add_typer(budget, name="budget")
 app.add_typer(templates, name="templates")

@@ -13,8 +13,11 @@ from attrs import asdict, frozen
 from ..core.errors import InvalidConfig, VoiceSessionError
 from .failures import FAILURE, Debug, WrongUse, reported
 from .opening import Json, print_json, require_file
+from .settings import EnvFile, server_settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..schemas.settings import LiveKitSettings, Settings
 
 __all__ = ("doctor",)
@@ -35,7 +38,7 @@ class Finding:
     detail: str
 
 
-def doctor(*, as_json: Json = False, debug: Debug = False) -> None:
+def doctor(*, env_file: EnvFile = None, as_json: Json = False, debug: Debug = False) -> None:
     """Try every part that the settings name: the store, the recordings, the engines.
 
     Nothing that is there is changed: a store is asked for one session, and one small file is
@@ -44,7 +47,7 @@ def doctor(*, as_json: Json = False, debug: Debug = False) -> None:
     with reported(debug=debug):
         import anyio
 
-        findings = anyio.run(_look)
+        findings = anyio.run(_look, env_file)
         if as_json:
             print_json({"findings": [asdict(finding) for finding in findings]})
         else:
@@ -56,12 +59,10 @@ def doctor(*, as_json: Json = False, debug: Debug = False) -> None:
             raise typer.Exit(FAILURE)
 
 
-async def _look() -> list[Finding]:
-    from ..schemas.settings import load
-
+async def _look(env_file: Path | None) -> list[Finding]:
     findings = [Finding(part="python", is_well=True, detail=platform.python_version())]
     try:
-        settings, livekit = load()
+        settings, livekit = server_settings(env_file)
     except InvalidConfig as error:
         return [*findings, Finding(part="settings", is_well=False, detail=str(error))]
     looks: tuple[tuple[str, Callable[[], Awaitable[str]]], ...] = (
@@ -126,10 +127,12 @@ async def _engines(settings: Settings) -> str:
 
 
 async def _auth(settings: Settings) -> str:
-    from ..schemas.settings import AuthKind
+    from ..web.configured import authenticator_of
 
-    if settings.auth is AuthKind.NONE:
+    if authenticator_of(settings) is None:
         return "none: callers on this machine only"
+    if settings.signing_secret is None:
+        return f"{settings.auth}; for several workers set VOICESESSION_SIGNING_SECRET as well"
     return str(settings.auth)
 
 

@@ -8,8 +8,6 @@ import socket
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from datetime import timedelta
-from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -17,6 +15,7 @@ from attrs import frozen
 
 from ..core.errors import InvalidConfig
 from .failures import Debug, WrongUse, reported
+from .settings import EnvFile, server_settings
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ("serve",)
 
-_EXTRA: Final = 'the server needs its extra: pip install "voicesession[web]"'
 _LARGEST_MESSAGE_BYTES: Final = 1024 * 1024
 _CONNECTIONS_CLOSE_WITHIN_S: Final = 5
 
@@ -45,9 +43,7 @@ def serve(
     *,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes any free one.")] = 8000,
-    env_file: Annotated[
-        Path | None, typer.Option(help="Settings beside those of the environment; .env if there.")
-    ] = None,
+    env_file: EnvFile = None,
     drain: Annotated[
         float, typer.Option(min=0, help="Seconds that live sessions have to end at a shutdown.")
     ] = 10,
@@ -60,16 +56,11 @@ def serve(
     lets live sessions end, the second one does not wait.
     """
     with reported(debug=debug):
-        try:
-            import_module("uvicorn")
-            from ..schemas.settings import AuthKind, load
-        except ModuleNotFoundError as error:
-            raise WrongUse(f"{_EXTRA} ({error.name} is not there)") from error
+        settings, livekit = server_settings(env_file)
         import anyio
 
-        if env_file is not None and not env_file.is_file():
-            raise WrongUse(f"{env_file}: there is no such file")
-        settings, livekit = load(env_file)
+        from ..schemas.settings import AuthKind
+
         if settings.auth is AuthKind.NONE and not _is_loopback(host):
             raise InvalidConfig(
                 "host", host, "127.0.0.1, or any address together with VOICESESSION_AUTH"

@@ -10,8 +10,9 @@ import typer
 
 from ..core.errors import InvalidConfig, InvalidValue
 from ..core.identity import DEFAULT_TENANT
-from .failures import Debug, WrongUse, reported
+from .failures import Debug, reported
 from .opening import Json, print_json
+from .settings import server_settings
 
 if TYPE_CHECKING:
     from ..web.principal import Principal
@@ -40,10 +41,8 @@ def token(
     Of a key only its hash is kept: the lines for the server's file are printed below it.
     """
     with reported(debug=debug):
-        try:
-            from ..web.principal import Principal
-        except ModuleNotFoundError as error:
-            raise WrongUse('this needs an extra: pip install "voicesession[web]"') from error
+        from ..web.principal import Principal
+
         principal = Principal(tenant_id=tenant, user_id=user, scopes=scope or ["read", "write"])
         made = _api_key(principal) if api_key else _token(principal, timedelta(hours=hours))
         if as_json:
@@ -71,12 +70,11 @@ def _api_key(principal: Principal) -> dict[str, str]:
 
 
 def _token(principal: Principal, life: timedelta) -> dict[str, str]:
+    settings, _ = server_settings()
     import jwt
 
     from ..runtime.clock import SystemClock
-    from ..schemas.settings import load
 
-    settings, _ = load()
     if principal.user_id is None:
         raise InvalidValue("user", None, "a user; a backend of the tenant takes --api-key")
     if settings.jwt_secret is None:
