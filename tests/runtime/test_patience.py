@@ -8,8 +8,9 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from voicesession.core.errors import ProviderUnavailable
+from voicesession.runtime.alarms import Alarms
 from voicesession.runtime.clock import SteppedClock
-from voicesession.runtime.patience import Alarms, Patience
+from voicesession.runtime.patience import Patience
 
 LIMIT_US = 1_000_000
 

@@ -10,11 +10,11 @@ from attrs import frozen
 from ..core.instants import duration_us
 from ..ports.agent import Agent
 from ..ports.speech import SpeechToText, TextToSpeech, TurnDetector
+from .alarms import Alarms
 from .ears import Ears
 from .engines import Engines, Terms
 from .handle import SessionHandle
 from .happenings import Stage
-from .patience import Alarms
 from .pipeline import Pipeline, SessionConfig
 from .recogniser import Recogniser
 from .services import Services

@@ -27,6 +27,7 @@ from ..core.errors import (
 from ..core.meters import Meter
 from ..ports.clock import Clock
 from ..ports.prices import engine_model
+from .alarms import Alarms
 from .busy import Busy
 from .chain import Chain, Engine, Link
 from .happenings import (
@@ -38,7 +39,7 @@ from .happenings import (
     EngineUsed,
     Stage,
 )
-from .patience import Alarms, Patience
+from .patience import Patience
 
 __all__ = ("Attempts", "Engines", "Terms", "as_provider_error")
 
@@ -162,12 +163,10 @@ class Attempts(Generic[E]):
         self._engines = engines
         self._busy = busy
         self._left = list(engines.chain.links)
-        self._useless: set[Link[E]] = set()
+        self._useless = frozenset[Link[E]]()
         self._busy_until_us: dict[Link[E], int] = {}
         self._rounds = 0
-        self._error: VoiceSessionError = ProviderUnavailable(
-            engines.chain.name, "it has failed too often, and is left alone for a while"
-        )
+        self._error: VoiceSessionError | None = None
 
     async def next(self) -> Link[E]:
         """Return whom to ask, after the wait for a new round where all have been asked.
@@ -194,12 +193,12 @@ class Attempts(Generic[E]):
         """Take that *link*, which was asked, has failed."""
         if isinstance(error, InvalidValue):
             # Nothing is wrong with the engine: this session is not for it.
-            self._useless.add(link)
+            self._useless |= {link}
             self._error = error
             return
         self._error = failure = as_provider_error(link.name, error)
         if not failure.retryable:
-            self._useless.add(link)
+            self._useless |= {link}
         if isinstance(failure, ProviderBusy) and failure.retry_after_us is not None:
             self._busy_until_us[link] = self._engines.now_us + failure.retry_after_us
         self._engines.failed(link, failure)
@@ -213,11 +212,15 @@ class Attempts(Generic[E]):
         backoff, now_us = self._engines.terms.backoff, self._engines.now_us
         useful = [link for link in self._engines.chain.links if link not in self._useless]
         if not useful or self._rounds == backoff.retries:
-            raise self._error
+            raise self._error or self._barred()
         busy_us = min(self._busy_until_us.get(link, now_us) for link in useful) - now_us
         if busy_us > backoff.longest_us:
-            raise self._error
+            raise self._error or self._barred()
         return max(busy_us, backoff.delay_us(self._rounds, self._engines.terms.draw()))
+
+    def _barred(self) -> ProviderUnavailable:
+        name = self._engines.chain.name
+        return ProviderUnavailable(name, "it has failed too often, and is left alone for a while")
 
     async def _wait(self, delay_us: int) -> None:
         clock = self._engines.terms.clock

@@ -19,8 +19,8 @@ class History:
     def __init__(self, size: int) -> None:
         self._size = size
         self._said: list[Utterance] = []
-        self._present: set[UtteranceId] = set()
-        self._asked: set[UtteranceId] = set()
+        self._present = frozenset[UtteranceId]()
+        self._asked = frozenset[UtteranceId]()
 
     def add(self, utterances: Iterable[Utterance]) -> None:
         """Remember utterances that belong to no turn that waits for an answer."""
@@ -30,16 +30,16 @@ class History:
     def heard(self, utterance: Utterance) -> None:
         """Remember what the user has just said: a part of their present turn."""
         self.add([utterance])
-        self._present.add(utterance.id)
+        self._present |= {utterance.id}
 
     def turn_committed(self) -> None:
         """Note that the present turn is over, and the next one has no words yet."""
-        self._asked, self._present = self._present, set()
+        self._asked, self._present = self._present, frozenset()
 
     def turn_reopened(self) -> None:
         """Note that the turn which was over goes on."""
         self._present |= self._asked
-        self._asked = set()
+        self._asked = frozenset()
 
     @property
     def present_text(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
@@ -59,9 +60,11 @@ class HookRunner:
         self._tasks = tasks
         self._tell = tell
 
-    def say_goodbye(self) -> None:
-        """Take that the session ends soon."""
-        self._start("goodbye", self._hooks.goodbye)
+    @property
+    def goodbye(self) -> Callable[[], None] | None:
+        """What to call when the session ends soon; None where nobody wants to know."""
+        hook = self._hooks.goodbye
+        return None if hook is None else partial(self._start, "goodbye", hook)
 
     def follow(self, happening: object) -> None:
         """Take whatever happens."""

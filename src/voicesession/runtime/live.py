@@ -11,26 +11,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Final, Self
 
 import anyio
-from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from ..core.errors import SessionAlreadyActive, SessionNotActive, WrongThread
 from ..core.session import Session
 from ..core.states import EndReason, SessionState, TurnState
 from ..core.timeline import Track
+from .alarms import Alarms
 from .commands import over
 from .conductor import Conductor
 from .event_stream import EventStream
 from .framing import Framing
 from .handle import SessionHandle
 from .happenings import Listener, new_states
-from .opening import open_conversation
-from .patience import Alarms
+from .opening import Opened, open_conversation
 from .pipeline import Pipeline, SessionConfig
 from .playout import AgentAudio
 from .recorder_watch import RecorderWatch
@@ -72,8 +70,8 @@ class VoiceSession:
         self._piece_us = audio.duration_us(self._framing.piece_bytes) + 1
         self._watch = RecorderWatch(handle.ownership.tape, handle.tell)
         self._thread: int | None = None
-        self._stack: AsyncExitStack | None = None
-        self._tasks: TaskGroup
+        self._opened: Opened | None = None
+        self._streams: list[EventStream] = []
         self._conductor: Conductor
 
     # --- what it is ---------------------------------------------------------------------
@@ -86,7 +84,7 @@ class VoiceSession:
     @property
     def turn(self) -> TurnState:
         """Who has the floor."""
-        return TurnState.INITIAL if self._stack is None else self._conductor.floor.state
+        return TurnState.INITIAL if self._opened is None else self._conductor.floor.state
 
     @property
     def media_us(self) -> int:
@@ -117,8 +115,9 @@ class VoiceSession:
         Args:
             most: How many may wait; then the oldest are dropped, and an `EventsMissed` says so.
         """
+        self._check_open()
         stream = EventStream(most)
-        self._open_stack().callback(stream.close)
+        self._streams.append(stream)
         self._handle.subscribe(stream.tell)
         return stream
 
@@ -136,16 +135,16 @@ class VoiceSession:
     ) -> bool | None:
         if exc is None:
             await self.stop()
-        if self._stack is None:
+        if self._opened is None:
             return None
         if isinstance(exc, Exception) and not self.is_over:
             # The host failed, not the caller: what they said is kept before all else ends.
             with anyio.move_on_after(_LAST_WORDS_TAKE_AT_MOST_S, shield=True):
                 await self._conductor.drain()
         self._handle.ownership.before_end(None)
-        self._tasks.cancel_scope.cancel()
+        self._close_streams()
         with unwrapped(exc):
-            return await self._stack.__aexit__(exc_type, exc, traceback)
+            return await self._opened.close(exc_type, exc, traceback)
 
     async def start(self) -> None:
         """Open the engines and bring the session to LIVE.
@@ -162,14 +161,13 @@ class VoiceSession:
             raise SessionAlreadyActive(f"session {self.session.id} is started already")
         self._thread = threading.get_ident()
         try:
-            opened = await open_conversation(
+            self._opened = await open_conversation(
                 self, self._handle, self._pipeline, self._services, self._alarms, self._config
             )
         except BaseException:
             self._thread = None
             raise
-        self._stack, self._tasks = opened.stack, opened.tasks
-        self._conductor = opened.conductor
+        self._conductor = self._opened.conductor
 
     async def stop(self, reason: EndReason = EndReason.COMPLETED) -> Session:
         """End the session: silence first, then every word stored, then the files.
@@ -238,11 +236,11 @@ class VoiceSession:
 
     def take_audio(self) -> list[AgentAudio]:
         """Return the agent's audio that is due by now; report it with ``played``."""
-        return [] if self._stack is None else list(iter(self._conductor.mouth.take, None))
+        return [] if self._opened is None else list(iter(self._conductor.mouth.take, None))
 
     def audio(self) -> AsyncGenerator[AgentAudio]:
         """Yield the agent's audio when it is due, until the session is over."""
-        self._open_stack()
+        self._check_open()
         return self._conductor.mouth.audio()
 
     def played(self, piece: AgentAudio) -> None:
@@ -273,21 +271,24 @@ class VoiceSession:
         Who feeds a session faster than real time waits for this between frames.
         """
         await checkpoint()
-        if self._stack is not None:
+        if self._opened is not None:
             await self._conductor.idle()
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _open_stack(self) -> AsyncExitStack:
-        if self._stack is None:
+    def _check_open(self) -> None:
+        if self._opened is None:
             raise self._not_started()
-        return self._stack
 
     def _not_started(self) -> SessionNotActive:
         return SessionNotActive(f"session {self.session.id} is not started")
 
+    def _close_streams(self) -> None:
+        for stream in self._streams:
+            stream.close()
+
     def _check(self) -> None:
-        if self._stack is None:
+        if self._opened is None:
             raise self._not_started()
         if self._thread != threading.get_ident():
             raise WrongThread(f"session {self.session.id} belongs to another thread")

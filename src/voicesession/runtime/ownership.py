@@ -11,7 +11,6 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-import anyio
 from attrs import asdict
 
 from ..core.deadlines import due
@@ -36,6 +35,7 @@ from ..core.snapshots import changed
 from ..core.states import EndReason, PauseReason, SessionState
 from ..ports.storage import Lease, RunningStats, Scope
 from .ending import Ending
+from .gate import Gate
 from .happenings import Failed, Listeners, SessionChanged
 from .jobs import enhancement_of
 from .record import Running, SessionRecord
@@ -62,7 +62,7 @@ class Ownership:
         self._services = services
         self._lease = lease
         self._owed: list[Reaction] = []
-        self._finishing = anyio.Lock()
+        self._finishing = Gate()
         self._finished = False
         self._drain: Callable[[], Awaitable[None]] | None = None
         self._thread = threading.get_ident()

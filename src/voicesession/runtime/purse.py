@@ -15,11 +15,10 @@ next slice; the ledger answers with where its limits stand, also when others hav
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final
 
-import anyio
 from attrs import define
 
 from ..core.accounts import Account, HoldId, Standing
@@ -35,6 +34,7 @@ from ..core.meters import Meter
 from ..ports.clock import Clock
 from ..ports.ledger import BudgetLedger
 from .afterwards import Afterwards
+from .gate import Gate
 
 __all__ = ("FIRST_SLICE_US", "LARGEST_SLICE_US", "Purse")
 
@@ -75,7 +75,7 @@ class Purse:
         self._clock = clock
         self._accounts = accounts
         self._new_hold_id = new_hold_id
-        self._slices: deque[_Slice] = deque()
+        self._slices: list[_Slice] = []
         self.left_us = 0
         """How much audio may be processed without asking."""
         self.besides = Afterwards()
@@ -83,7 +83,7 @@ class Purse:
         self._used_up: Counter[HoldId] = Counter()
         self._seat: HoldId | None = None
         self._unanswered: LedgerEntry | None = None
-        self._turn = anyio.Lock()
+        self._turn = Gate()
         self._is_asking = False
         self._was_refused = False
         self._was_granted = False
@@ -121,7 +121,7 @@ class Purse:
                 first.left_us -= audio_us
                 return True
             audio_us -= first.left_us
-            self._slices.popleft()
+            del self._slices[0]
             self._used_up[first.hold_id] = first.amount_us
         return True
 

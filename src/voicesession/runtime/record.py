@@ -8,11 +8,9 @@ store, and when somebody else was faster, asks the core again on what is there n
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
-import anyio
 from attrs import asdict, define, evolve
 
 from ..core.deadlines import LifePolicy, next_look
@@ -25,6 +23,7 @@ from ..core.snapshots import changed
 from ..core.tasks import Task
 from ..core.utterance import Utterance
 from ..ports.storage import MAX_PAGE, Change, Scope, SessionStore
+from .gate import Gate
 
 __all__ = ("Running", "SessionRecord")
 
@@ -82,8 +81,8 @@ class SessionRecord:
         self._running = running
         self._on_change = on_change
         self._scope = Scope(session.tenant_id)
-        self._turn = anyio.Lock()
-        self._unknown: deque[_Entries] = deque(maxlen=_MOST_UNKNOWN)
+        self._turn = Gate()
+        self._unknown: list[_Entries] = []
         self.session = session
         """As this writer stored or loaded it last."""
 
@@ -129,6 +128,7 @@ class SessionRecord:
                 except StoreTimeout:
                     if change.entries:
                         self._unknown.append(change.entries)
+                        del self._unknown[:-_MOST_UNKNOWN]
                     raise
                 else:
                     self._adopt(change.session, tuple(change.entries))

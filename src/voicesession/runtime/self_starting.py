@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from ..core.errors import VoiceSessionError, WrongThread
+from .gate import Gate
 from .happenings import Failed
 from .live import VoiceSession
 from .playout import AgentAudio
@@ -30,10 +31,9 @@ class SelfStartingSession(VoiceSession):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._block: AsyncExitStack | None = None
+        self._host: TaskGroup | None = None
         self._block_thread = 0
-        self._host: TaskGroup
-        self._starting = anyio.Lock()
+        self._starting = Gate()
         self._is_started = False
         self._decided = anyio.Event()
         self._left = anyio.Event()
@@ -42,8 +42,7 @@ class SelfStartingSession(VoiceSession):
 
     async def __aenter__(self) -> Self:
         self._block_thread = threading.get_ident()
-        self._block = AsyncExitStack()
-        self._host = await self._block.enter_async_context(anyio.create_task_group())
+        self._host = await anyio.create_task_group().__aenter__()
         return self
 
     async def __aexit__(
@@ -57,11 +56,13 @@ class SelfStartingSession(VoiceSession):
         self._decided.set()
         if exc is None:
             await self.stop()
+        host = self._in_block()
         if not self._is_started:
-            self._host.cancel_scope.cancel()
+            host.cancel_scope.cancel()
         self._break_promises()
+        self._close_streams()
         with unwrapped(exc):
-            await self._open_stack().__aexit__(None, None, None)
+            await host.__aexit__(None, None, None)
 
     async def process_audio(self, frame: bytes) -> None:
         """Take audio of the caller; the first of it starts the session.
@@ -81,10 +82,10 @@ class SelfStartingSession(VoiceSession):
         """
         if self._is_started or self.is_over:
             return super().say(text, interruptible=interruptible)
-        self._check_block()
+        host = self._in_block()
         speech = SpeechHandle()
         self._promised.append((speech, text, interruptible))
-        self._host.start_soon(self._start_to_speak)
+        host.start_soon(self._start_to_speak)
         return speech
 
     async def audio(self) -> AsyncGenerator[AgentAudio]:
@@ -97,19 +98,21 @@ class SelfStartingSession(VoiceSession):
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _open_stack(self) -> AsyncExitStack:
-        return super()._open_stack() if self._block is None else self._block
+    def _check_open(self) -> None:
+        self._in_block()
 
-    def _check_block(self) -> None:
-        self._open_stack()
+    def _in_block(self) -> TaskGroup:
+        if self._host is None:
+            raise self._not_started()
         if self._block_thread != threading.get_ident():
             raise WrongThread(f"session {self.session.id} belongs to another thread")
+        return self._host
 
     async def _start_once(self) -> None:
-        self._check_block()
+        host = self._in_block()
         async with self._starting:
             if not self._is_started and not self.is_over:
-                await self._host.start(self._run)
+                await host.start(self._run)
                 self._is_started = True
                 self._decided.set()
                 for speech, text, interruptible in self._promised:

@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-import anyio
+from anyio.abc import TaskGroup
 from attrs import evolve
 
 from ..core.deadlines import LifePolicy, due, next_deadline
 from ..core.errors import StoreError
-from ..core.events import EndRequested
+from ..core.events import EndRequested, SessionEvent
 from ..core.instants import duration_us
 from ..core.states import SessionState
+from .alarms import Alarm, Alarms
 from .handle import SessionHandle
 from .happenings import Failed, KeepAlive, SessionChanged
 from .pipeline import SessionConfig
@@ -27,14 +28,16 @@ from .services import Services
 __all__ = ("Timekeeper",)
 
 _RETRY_US: Final = 500_000
-_NEVER: Final = 1 << 62
+_NEVER_US: Final = 1 << 62
 
 
 class Timekeeper:
     """Ends, pauses and wakes up one session when it is time.
 
     Args:
-        say_goodbye: Called once, some time before the session may last no longer.
+        tasks: Where it moves the session, should that be due.
+        say_goodbye: Called once, some time before the session may last no longer; None where
+            nobody wants to.
     """
 
     def __init__(
@@ -42,63 +45,80 @@ class Timekeeper:
         handle: SessionHandle,
         services: Services,
         config: SessionConfig,
-        say_goodbye: Callable[[], None],
+        tasks: TaskGroup,
+        alarms: Alarms,
+        say_goodbye: Callable[[], None] | None,
     ) -> None:
         self._handle = handle
         self._clock = services.clock
+        self._tasks = tasks
+        self._alarm = Alarm(alarms, self._look_at_the_time)
         self._policy = _stricter(services.life, config)
+        self._unasked = evolve(self._policy, idle_time=None)
         self._goodbye_before = config.goodbye_before
         self._say_goodbye = say_goodbye
-        self._has_said_goodbye = False
         self._alive_every_us = (
             duration_us(config.keep_alive_interval) if config.enable_keep_alive else None
         )
         self._alive_us = self._clock.monotonic_us()
-        self._look_us = 0
-        self._sleep: anyio.CancelScope | None = None
+        self._is_at_work = False
+
+    def begin(self) -> None:
+        """Keep the time from now on."""
+        self._alarm.set(self._next_look_us())
+
+    def end(self) -> None:
+        """Keep it no more."""
+        self._alarm.cancel()
 
     def follow(self, happening: object) -> None:
-        """Look at the time sooner, where the session has changed so that something is due."""
-        if self._sleep is None or not isinstance(happening, SessionChanged):
+        """Look at the time when the session, as it is now, wants it."""
+        if not isinstance(happening, SessionChanged) or self._is_at_work:
             return
-        if self._next_look_us() < self._look_us:
-            self._sleep.cancel()
+        if self._handle.is_over:
+            self._alarm.cancel()
+        elif self._alarm.due_us is not None:
+            self._alarm.set(self._next_look_us())
 
-    async def run(self) -> None:
-        """Keep the time until the session is over, or cancelled."""
-        while not self._handle.is_over:
-            try:
-                await self._pass_time()
-            except StoreError as error:
-                self._handle.tell(Failed(error))
-                self._look_us = self._clock.monotonic_us() + _RETRY_US
-            else:
-                self._look_us = self._next_look_us()
-            with anyio.CancelScope() as self._sleep:
-                await self._clock.sleep_until(self._look_us)
-
-    async def _pass_time(self) -> None:
-        now, session = self._clock.now(), self._handle.session
-        goodbye_at = self._goodbye_at
-        if goodbye_at is not None and goodbye_at <= now:
-            self._has_said_goodbye = True
-            self._say_goodbye()
-        alive_us = self._next_alive_us
-        if alive_us is not None and alive_us <= self._clock.monotonic_us():
+    def _look_at_the_time(self) -> None:
+        if self._handle.is_over:
+            return
+        now, now_us = self._clock.now(), self._clock.monotonic_us()
+        goodbye_at, alive_us = self._goodbye_at, self._next_alive_us
+        if self._say_goodbye is not None and goodbye_at is not None and goodbye_at <= now:
+            say_goodbye, self._say_goodbye = self._say_goodbye, None
+            say_goodbye()
+        if alive_us is not None and alive_us <= now_us:
             self._alive_us = alive_us
             self._handle.tell(KeepAlive())
-        event = due(session, self._policy, now)
-        if isinstance(event, EndRequested):
-            await self._handle.end(event.reason, error=event.error)
-        elif event is not None:
-            await self._handle.ownership.apply(event)
+        event = due(self._handle.session, self._policy, now)
+        if event is None:
+            self._alarm.set(self._next_look_us())
+        else:
+            self._is_at_work = True
+            self._tasks.start_soon(self._bring_about, event)
+
+    async def _bring_about(self, event: SessionEvent) -> None:
+        try:
+            if isinstance(event, EndRequested):
+                await self._handle.end(event.reason, error=event.error)
+            else:
+                await self._handle.ownership.apply(event)
+        except StoreError as error:
+            self._handle.tell(Failed(error))
+            self._alarm.set(self._clock.monotonic_us() + _RETRY_US)
+        else:
+            if not self._handle.is_over:
+                self._alarm.set(self._next_look_us())
+        finally:
+            self._is_at_work = False
 
     def _next_look_us(self) -> int:
         now, now_us = self._clock.now(), self._clock.monotonic_us()
         looks = [now_us + duration_us(at - now) for at in self._instants()]
         if self._next_alive_us is not None:
             looks.append(self._next_alive_us)
-        return min(looks, default=_NEVER)
+        return min(looks, default=_NEVER_US)
 
     def _instants(self) -> Iterator[datetime]:
         deadline = next_deadline(self._handle.session, self._policy)
@@ -110,9 +130,9 @@ class Timekeeper:
     def _goodbye_at(self) -> datetime | None:
         """When to say goodbye; None where that was said, or nothing ends the session."""
         session = self._handle.session
-        if self._has_said_goodbye or session.state is not SessionState.LIVE:
+        if self._say_goodbye is None or session.state is not SessionState.LIVE:
             return None
-        end_at = next_deadline(session, evolve(self._policy, idle_time=None))
+        end_at = next_deadline(session, self._unasked)
         return None if end_at is None else end_at - self._goodbye_before
 
     @property

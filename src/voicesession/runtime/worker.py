@@ -14,12 +14,12 @@ from anyio.abc import TaskGroup
 from ..core.errors import Draining, InvalidState, LeaseLost, VoiceSessionError
 from ..core.identity import SessionId, shortened
 from ..core.states import EndReason
+from .alarms import Alarms
 from .draining import Drain
 from .home import Home
 from .jobs import JobRunner
 from .orphans import Orphans
 from .ownership import Ownership
-from .patience import Alarms
 from .redacting import RedactionHook
 from .room_names import RoomNames
 from .services import Services
