@@ -1,35 +1,47 @@
-"""``voicesession sessions``: look at what a store keeps, and remove it."""
+"""``voicesession sessions``: look at what a store or a server keeps, and remove it."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import typer
 
 from ..core.identity import DEFAULT_TENANT
-from .failures import Debug, reported
-from .opening import Json, Store, Tenant, ask, print_json
+from .failures import Debug, WrongUse, reported
+from .opening import Json, Tenant, ask, print_json
+from .remote import Server, Token, ask_server, page_of_server, session_of_server
 
 if TYPE_CHECKING:
+    from ..client import VoiceClient
     from ..core.session import Session
     from ..core.transcript import Transcript
     from ..ports.storage import Page
     from ..runtime.manager import SessionManager
+    from ..schemas.records import Deleted, SessionRecord
 
 __all__ = ("sessions",)
 
+_US_PER_S: Final = 1_000_000
+
 sessions: Final = typer.Typer(
-    help="List, show and delete the sessions of a store.", no_args_is_help=True
+    help="List, show and delete the sessions of a store, or of a server.", no_args_is_help=True
 )
 
+_Store: TypeAlias = Annotated[
+    str | None,
+    typer.Option(envvar="VOICESESSION_STORE", help="Where sessions live: sqlite:///file.db"),
+]
 _SessionId: TypeAlias = Annotated[str, typer.Argument(metavar="ID", show_default=False)]
 
 
 @sessions.command("list")
 def list_sessions(  # noqa: PLR0913  # one parameter for each option, as typer wants them
     *,
-    store: Store,
+    store: _Store = None,
+    server: Server = None,
+    token: Token = None,
     tenant: Tenant = DEFAULT_TENANT,
     state: Annotated[
         str | None, typer.Option(help="IDLE, CONNECTING, LIVE, PAUSED or ENDED.")
@@ -48,13 +60,19 @@ def list_sessions(  # noqa: PLR0913  # one parameter for each option, as typer w
     """List sessions, the newest first."""
     filters: dict[str, Any] = {"state": state, "status": status, "user_id": user, "cursor": cursor}
 
-    async def find(voice: SessionManager) -> Page:
-        return await voice.find(limit=limit, **filters)
+    async def find(voice: SessionManager) -> dict[str, Any]:
+        return _page_document(await voice.find(limit=limit, **filters), limit)
+
+    async def find_at_server(client: VoiceClient) -> dict[str, Any]:
+        return await page_of_server(client, filters | {"limit": limit})
 
     with reported(debug=debug):
-        page = ask(store, tenant, None, find)
+        if server is not None:
+            page = ask_server(server, token, tenant, find_at_server)
+        else:
+            page = ask(_named(store), tenant, None, find)
         if as_json:
-            print_json(_page_document(page, limit))
+            print_json(page)
         else:
             _print_page(page)
 
@@ -63,29 +81,40 @@ def list_sessions(  # noqa: PLR0913  # one parameter for each option, as typer w
 def get_session(
     session_id: _SessionId,
     *,
-    store: Store,
+    store: _Store = None,
+    server: Server = None,
+    token: Token = None,
     tenant: Tenant = DEFAULT_TENANT,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Show one session and what was said in it."""
 
-    async def get(voice: SessionManager) -> tuple[Session, Transcript]:
-        return await voice.get(session_id), await voice.transcript(session_id)
+    async def get(voice: SessionManager) -> dict[str, Any]:
+        session = await voice.get(session_id)
+        return _session_and_words(session, await voice.transcript(session_id))
+
+    async def get_at_server(client: VoiceClient) -> dict[str, Any]:
+        return await session_of_server(client, session_id)
 
     with reported(debug=debug):
-        session, transcript = ask(store, tenant, None, get)
-        if as_json:
-            print_json(_session_and_words(session, transcript))
+        if server is not None:
+            found = ask_server(server, token, tenant, get_at_server)
         else:
-            _print_session(session, transcript)
+            found = ask(_named(store), tenant, None, get)
+        if as_json:
+            print_json(found)
+        else:
+            _print_session(found)
 
 
 @sessions.command("delete")
 def delete_session(  # noqa: PLR0913  # one parameter for each option, as typer wants them
     session_id: _SessionId,
     *,
-    store: Store,
+    store: _Store = None,
+    server: Server = None,
+    token: Token = None,
     recordings: Annotated[
         str | None,
         typer.Option(
@@ -107,15 +136,36 @@ def delete_session(  # noqa: PLR0913  # one parameter for each option, as typer 
     async def delete(voice: SessionManager) -> None:
         await voice.delete(session_id, end=end, reason="cli")
 
+    async def get_at_server(client: VoiceClient) -> SessionRecord:
+        return await client.get(session_id)
+
+    async def delete_at_server(client: VoiceClient) -> Deleted:
+        return await client.delete(session_id, end=end)
+
     with reported(debug=debug):
-        session = ask(store, tenant, None, get)
-        if not yes:
-            typer.confirm(f"Delete {session.id} ({session.status})?", abort=True, err=True)
-        ask(store, tenant, recordings or _recordings_of(session), delete)
-        if as_json:
-            print_json({"deleted": True, "session_id": session.id})
+        if server is not None:
+            _confirm(ask_server(server, token, tenant, get_at_server), yes=yes)
+            ask_server(server, token, tenant, delete_at_server)
         else:
-            print(f"deleted {session.id}")
+            place = _named(store)
+            session = ask(place, tenant, None, get)
+            _confirm(session, yes=yes)
+            ask(place, tenant, recordings or _recordings_of(session), delete)
+        if as_json:
+            print_json({"deleted": True, "session_id": session_id})
+        else:
+            print(f"deleted {session_id}")
+
+
+def _named(store: str | None) -> str:
+    if store is None:
+        raise WrongUse("name a store, by --store or VOICESESSION_STORE, or a --server")
+    return store
+
+
+def _confirm(session: Session | SessionRecord, *, yes: bool) -> None:
+    if not yes:
+        typer.confirm(f"Delete {session.id} ({session.status})?", abort=True, err=True)
 
 
 def _recordings_of(session: Session) -> str | None:
@@ -156,28 +206,27 @@ def _session_and_words(session: Session, transcript: Transcript) -> dict[str, An
     return {"session": session_document(session), "transcript": transcript_document(words)}
 
 
-def _print_page(page: Page) -> None:
-    for session in page.sessions:
-        started = session.started_at or session.created_at
+def _print_page(page: dict[str, Any]) -> None:
+    for session in page["sessions"]:
+        started = datetime.fromisoformat(session["started_at"] or session["created_at"])
         print(
-            f"{session.id:<37}  {session.state:<10}  {session.status:<11}"
-            f"  {started:%Y-%m-%d %H:%M:%S}Z  {session.audio_duration_seconds:8.2f} s"
-            f"  {session.word_count:5} words  {session.user_id or '-'}"
+            f"{session['id']:<37}  {session['state']:<10}  {session['status']:<11}"
+            f"  {started:%Y-%m-%d %H:%M:%S}Z  {session['audio_duration_seconds']:8.2f} s"
+            f"  {session['word_count']:5} words  {session['user_id'] or '-'}"
         )
-    if not page.sessions:
+    if not page["sessions"]:
         print("no sessions")
-    if page.next_cursor:
-        print(f"more: --cursor {page.next_cursor}")
+    if cursor := page["pagination"]["next_cursor"]:
+        print(f"more: --cursor {cursor}")
 
 
-def _print_session(session: Session, transcript: Transcript) -> None:
-    from .records import session_document
+def _print_session(found: dict[str, Any]) -> None:
     from .timeline import clock_face
 
-    for name, value in session_document(session).items():
+    for name, value in found["session"].items():
         if value not in (None, "", [], {}):
             print(f"{name:<24}{value}")
-    for utterance in transcript.utterances:
-        cut = "  (interrupted)" if utterance.interrupted else ""
-        at = clock_face(utterance.start_us)
-        print(f"{at}  {utterance.speaker:<6}{utterance.text}{cut}")
+    for utterance in (found["transcript"] or {"utterances": ()})["utterances"]:
+        cut = "  (interrupted)" if utterance.get("interrupted") else ""
+        at = clock_face(round(utterance["start"] * _US_PER_S))
+        print(f"{at}  {utterance['speaker']:<6}{utterance['text']}{cut}")
