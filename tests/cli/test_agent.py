@@ -6,12 +6,9 @@ import pytest
 
 from voicesession.cli.agent import STORY, DemoAgent, EchoAgent
 from voicesession.cli.desk import Desk
-from voicesession.core.accounts import Account, Limit, Line, Scope, Standing
 from voicesession.core.identity import SessionId
-from voicesession.core.meters import Meter
 from voicesession.core.session import Session
 from voicesession.core.utterance import Speaker, Utterance, UtteranceId
-from voicesession.core.windows import Window
 from voicesession.ports.agent import Agent, HangUp, Prompt, ReplyPart, ToolCall
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -109,12 +106,9 @@ async def test_what_is_left_of_the_budget_is_what_the_books_say() -> None:
     assert await answer(DemoAgent(), "how much budget is left") == [
         "There is no limit to this call."
     ]
-    account = Account(Scope.SESSION, "s1")
-    limit = Limit(account=account, meter=Meter.AUDIO_US, window=Window.SESSION, amount=90_000_000)
-    line = Line(account, Meter.AUDIO_US, Window.SESSION, "")
 
-    async def look() -> Standing:
-        return Standing(line=line, limit=limit, spent=20_000_000, held=9_000_000)
+    async def look() -> int:
+        return 61_000_000
 
     desk = Desk()
     desk._look = look

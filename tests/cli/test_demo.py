@@ -32,10 +32,20 @@ def test_the_outcome_is_one_line_and_has_every_field(
     assert len(performed.ran.stdout.splitlines()) == 1
     assert set(outcome) == {
         *("session_id", "state", "status", "end_reason", "turns"),
-        *("recording", "transcript", "duration_s"),
+        *("recording", "transcript", "duration_s", "cost"),
     }
     for turn in outcome["turns"]:
         assert set(turn) == {"heard", "generated", "spoken", "interrupted", "latency_ms"}
+
+
+def test_what_runs_on_this_machine_costs_nothing_by_the_table(
+    performed: Performed, outcome: dict[str, Any]
+) -> None:
+    cost = outcome["cost"]
+    assert (cost["amount"], cost["currency"], cost["unpriced"]) == ("0.000000", "USD", 0)
+    assert cost["used"]["audio_us"] == pytest.approx(outcome["duration_s"] * 1e6, abs=20_000)
+    assert cost["used"]["tts_characters"] > 100
+    assert "0.0000 USD for" in performed.ran.stderr
 
 
 def test_every_sentence_is_heard_as_it_was_said(outcome: dict[str, Any]) -> None:

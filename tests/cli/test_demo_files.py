@@ -1,6 +1,7 @@
 """The demo with a caller, a grammar and a folder of one's own, good and bad."""
 
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -244,6 +245,20 @@ def test_what_is_said_while_the_recording_is_paused_is_not_in_it(
     assert recorded_s < ran.document["duration_s"] - 3
 
 
+def test_who_asks_what_is_left_of_the_budget_is_told_to_the_second(
+    command: Command, speech: Speech, tmp_path: Path
+) -> None:
+    audio = speech("how much budget is left", 16_000) + speech("goodbye", 16_000)
+    wav = write_wav(tmp_path / "call.wav", audio)
+    ran = command("demo", "--wav", wav, "--out", "out", "--budget", "55", "--json")
+    assert ran.code == 0
+    (seconds,) = re.findall(
+        r"^(\d+) seconds of this call are left", ran.document["turns"][0]["spoken"]
+    )
+    # What it has set aside for the next seconds is still its own.
+    assert 55 - ran.document["duration_s"] < int(seconds) < 55
+
+
 def test_a_call_whose_budget_is_spent_pauses_is_given_more_and_goes_on(
     command: Command, speech: Speech, tmp_path: Path
 ) -> None:
@@ -256,3 +271,5 @@ def test_a_call_whose_budget_is_spent_pauses_is_given_more_and_goes_on(
     assert "is spent" in ran.stderr
     assert ran.document["end_reason"] == "completed"
     assert ran.document["turns"][0]["heard"] == "what time is it"
+    # The pause lasts as long as somebody thinks, and until the worker looks again.
+    assert all((turn["latency_ms"] or 0) < 10_000 for turn in ran.document["turns"])

@@ -7,7 +7,7 @@ from typing import Final
 
 import anyio
 
-from ..core.accounts import Limit, Scope, Standing
+from ..core.accounts import Limit, Scope
 from ..core.meters import Meter
 from ..core.states import PauseReason
 from ..core.windows import Window
@@ -29,16 +29,16 @@ class Desk:
         self.call: VoiceSession | None = None
         self.left_us: int | None = None
         """Audio that may still be used, when the agent last looked; None without a limit."""
-        self._look: Callable[[], Awaitable[Standing]] | None = None
+        self._look: Callable[[], Awaitable[int | None]] | None = None
 
-    def take(self, call: VoiceSession, look: Callable[[], Awaitable[Standing]]) -> None:
-        """Work on *call*; *look* says where its budget stands."""
+    def take(self, call: VoiceSession, look: Callable[[], Awaitable[int | None]]) -> None:
+        """Work on *call*; *look* says what is left of its budget, None without one."""
         self.call = call
         self._look = look
 
     async def look(self) -> None:
         """Find out what is left of the budget."""
-        self.left_us = None if self._look is None else (await self._look()).remaining
+        self.left_us = None if self._look is None else await self._look()
 
     def pause_recording(self) -> bool:
         """Keep no audio from here on; say whether there is a call to do that for."""
@@ -62,9 +62,16 @@ class Sponsor:
         self._account = voice.budgets.account(Scope.SESSION, session_id)
         self._was_spent = anyio.Event()
 
-    async def standing(self) -> Standing:
-        """Return where the call stands."""
-        return (await self._voice.budgets.standings(self._account, [Meter.AUDIO_US]))[0]
+    async def left_us(self, call: VoiceSession) -> int | None:
+        """Return what *call* may still use, to this moment; None where nobody limits it.
+
+        What it has set aside for its next seconds is its own, and still to be used.
+        """
+        (standing,) = await self._voice.budgets.standings(self._account, [Meter.AUDIO_US])
+        if standing.limit is None:
+            return None
+        used = (await call.handle.cost()).used
+        return max(0, standing.limit.amount - used.get(Meter.AUDIO_US, 0))
 
     async def run(self, amount_us: int) -> None:
         """Pay until cancelled: a moment after the call has paused, it is given more."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
+from anyio import sleep
 from anyio.lowlevel import checkpoint
 
 from ..core.states import EndReason, SessionState, TurnState
@@ -20,6 +21,7 @@ from ..runtime.live import VoiceSession
 __all__ = ("STEP_US", "AsFastAsItComputes", "Caller", "Line", "Pace", "RealTime")
 
 STEP_US: Final = 20_000
+_REST_S: Final = 0.001
 _CLOSED: Final = frozenset({TurnState.INITIAL, TurnState.ENDED})
 """Of a call that has begun: the agent has hung up, or the session is no longer ours."""
 
@@ -55,6 +57,10 @@ class Pace(Protocol):
         """Let 20 ms pass."""
         ...
 
+    async def rest(self) -> None:
+        """Let 20 ms pass in which nobody is heard."""
+        ...
+
 
 class RealTime:
     """Time passes by itself; the engines work meanwhile."""
@@ -74,6 +80,9 @@ class RealTime:
         self._next_us += STEP_US
         await self._clock.sleep_until(self._next_us)
 
+    async def rest(self) -> None:
+        await self.step()
+
 
 class AsFastAsItComputes:
     """Time passes only when every engine has answered."""
@@ -89,6 +98,12 @@ class AsFastAsItComputes:
 
     async def step(self) -> None:
         await checkpoint()
+        self._clock.advance(STEP_US)
+
+    async def rest(self) -> None:
+        # Whoever lifts the pause asks a store, which takes its time on the wall: without some
+        # of that here, minutes would pass on the session's clock.
+        await sleep(_REST_S)
         self._clock.advance(STEP_US)
 
 
@@ -112,7 +127,7 @@ class Line:
         self._pace.begin()
         while not self._is_over(call):
             if call.session.state is SessionState.PAUSED:
-                await self._pace.step()
+                await self._pace.rest()
                 self._caller.wait()
                 continue
             pcm = self._caller.speak(call.turn)

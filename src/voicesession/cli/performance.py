@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -12,12 +13,14 @@ from anyio.abc import TaskStatus
 from attrs import frozen
 from rich.console import Console
 
+from ..core.price import SessionCost
 from ..core.session import Session
 from ..ports.clock import Clock
+from ..pricing import vendors
 from ..runtime.clock import SteppedClock, SystemClock
 from ..runtime.pipeline import Pipeline
 from ..wiring import open as open_voice
-from .caller import SCRIPT, FileCaller, ScriptedCaller, rehearsed
+from .caller import SCRIPT, FileCaller, ScriptedCaller, ScriptLine, rehearsed
 from .desk import Desk, Sponsor
 from .engines import callers_voice, offline_pipeline
 from .line import AsFastAsItComputes, Line, Pace, RealTime
@@ -31,6 +34,7 @@ __all__ = ("Performance", "Request", "perform")
 _US_PER_S = 1_000_000
 _SAMPLE_RATE_HZ = 16_000
 """Of a caller without a file: what the engines take as it is."""
+_ASKS_WHAT_IS_LEFT = ScriptLine(text="how much budget is left")
 
 
 @frozen
@@ -56,12 +60,14 @@ class Performance:
     """What came of it.
 
     Attributes:
+        cost: Of all that was used: nothing, where every engine is on this machine.
         store_url: Of the store that keeps the session.
         signal: What interrupted it; None where nothing did.
     """
 
     session: Session
     turns: Sequence[Turn]
+    cost: SessionCost
     store_url: str
     signal: signal.Signals | None
 
@@ -102,13 +108,14 @@ async def perform(request: Request, console: Console) -> Performance:
         desk = Desk()
         async with offline_pipeline(request.grammar, desk) as pipeline:
             with claimed(request.out) as folder:
-                caller = FileCaller(file) if file else await _scripted_caller()
+                caller = FileCaller(file) if file else await _scripted_caller(request.budget_s)
                 call = _Call(caller, pipeline, desk, request.budget_s)
                 return await _hold(call, folder, _time(request), console)
 
 
-async def _scripted_caller() -> ScriptedCaller:
-    return await rehearsed(SCRIPT, callers_voice(), sample_rate=_SAMPLE_RATE_HZ)
+async def _scripted_caller(budget_s: float | None) -> ScriptedCaller:
+    script = SCRIPT if budget_s is None else (*SCRIPT[:-1], _ASKS_WHAT_IS_LEFT, SCRIPT[-1])
+    return await rehearsed(script, callers_voice(), sample_rate=_SAMPLE_RATE_HZ)
 
 
 def _time(request: Request) -> _Time:
@@ -125,7 +132,9 @@ async def _hold(planned: _Call, folder: OutFolder, time: _Time, console: Console
     turns = TurnLog(None if time.wall is None else time.wall.monotonic_us)
     async with (
         _cut_by_signals(line) as caught,
-        open_voice(folder.store_url, recordings=folder.recordings, clock=time.clock) as voice,
+        open_voice(
+            folder.store_url, recordings=folder.recordings, clock=time.clock, prices=vendors()
+        ) as voice,
     ):
         session = await voice.create(
             language="en",
@@ -142,7 +151,7 @@ async def _hold(planned: _Call, folder: OutFolder, time: _Time, console: Console
             voice.converse(session.id, planned.pipeline) as call,
             _sponsored(planned, sponsor),
         ):
-            planned.desk.take(call, sponsor.standing)
+            planned.desk.take(call, partial(sponsor.left_us, call))
             call.subscribe(sponsor)
             timeline = Timeline(console, lambda: call.media_us)
             call.subscribe(turns)
@@ -152,6 +161,7 @@ async def _hold(planned: _Call, folder: OutFolder, time: _Time, console: Console
         return Performance(
             session=await voice.get(session.id),
             turns=turns.turns,
+            cost=await voice.budgets.cost(session.id),
             store_url=folder.store_url,
             signal=next(iter(caught), None),
         )

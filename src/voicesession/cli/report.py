@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ..core.meters import Meter
+from ..core.price import SessionCost
 from .performance import Performance
 from .timeline import clock_face
 from .turns import Turn
@@ -30,6 +32,7 @@ def as_document(performance: Performance) -> dict[str, Any]:
         "recording": _path(session.audio_uri),
         "transcript": _path(session.transcript_uri),
         "duration_s": session.audio_duration_seconds,
+        "cost": _cost_document(performance.cost),
     }
 
 
@@ -67,11 +70,31 @@ def _facts(performance: Performance) -> list[tuple[str, str]]:
         ("session", session.id),
         ("ended", f"{session.status} ({session.end_reason})"),
         ("duration", clock_face(session.audio_duration_us)),
+        ("cost", _cost(performance.cost)),
         ("recording", _path(session.audio_uri) or "none"),
         ("transcript", _path(session.transcript_uri) or "none"),
         ("store", performance.store_url),
         ("look again", f"voicesession sessions list --store {performance.store_url}"),
     ]
+
+
+def _cost(cost: SessionCost) -> str:
+    used = {meter.value: amount for meter, amount in cost.used.items()}
+    heard = clock_face(used.pop(Meter.AUDIO_US, 0))
+    besides = "".join(f", {amount} {name.replace('_', ' ')}" for name, amount in used.items())
+    unknown = f", and {cost.unpriced} charges that nobody knows the price of" * bool(cost.unpriced)
+    money = f"{cost.known.rounded(4)} {cost.known.currency}"
+    return f"{money} for {heard} of audio{besides}{unknown}"
+
+
+def _cost_document(cost: SessionCost) -> dict[str, Any]:
+    return {
+        "amount": str(cost.known.rounded(6)),
+        "currency": cost.known.currency,
+        "unpriced": cost.unpriced,
+        "used": dict(cost.used),
+        "wasted": dict(cost.wasted),
+    }
 
 
 def _path(uri: str | None) -> str | None:

@@ -117,8 +117,8 @@ class Timeline:
     def budget_passed(self, passed: BudgetLevelPassed) -> None:
         standing = passed.standing
         share = standing.utilization or 0
-        left = clock_face(standing.remaining or 0)
-        self._print("budget", f"[yellow]{float(share):.0%} is spent, {left} is left[/]")
+        limit = "" if standing.limit is None else f" of {clock_face(standing.limit.amount)}"
+        self._print("budget", f"[yellow]{float(share):.0%}{limit} is spent[/]")
 
     def tool_called(self, call: ToolCalled) -> None:
         changes = ", which changes something" if call.side_effects else ""
