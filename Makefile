@@ -30,6 +30,7 @@ cover: $(VENV)/.dev
 	$(BIN)/coverage report --include "src/voicesession/core/*" --fail-under 100
 
 bench: $(VENV)/.dev $(VENV)/.bench
+	$(BIN)/python benchmarks/budgets.py
 	$(BIN)/python benchmarks/floor_step.py
 	$(BIN)/python benchmarks/recorder.py
 	$(BIN)/python benchmarks/runtime.py
