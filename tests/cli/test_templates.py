@@ -1,5 +1,7 @@
 """``voicesession templates``, as people call it."""
 
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from tests.cli.stage import Command
 import voicesession
 
 STORE = "sqlite:///voice.db"
+PAGE = (Path(__file__).parents[2] / "docs" / "api" / "session-initiation.md").read_text()
 
 
 @pytest.fixture
@@ -84,6 +87,18 @@ def test_what_a_template_says_is_taken_back_field_by_field(command: Command, sto
     assert {field: emptied[field] for field in emptied.keys() - own} == {
         field: plain[field] for field in plain.keys() - own
     }
+
+
+def test_the_commands_of_the_page_run_in_an_empty_folder_as_they_stand(command: Command) -> None:
+    shown = re.findall(r"^\$ voicesession ((?:.*\\\n)*.*)$", PAGE, re.MULTILINE)
+    assert len(shown) == 5
+    for line in shown:
+        ran = command(*shlex.split(line.replace("\\\n", "")))
+        assert ran.code == 0, ran.complaint
+    listed = command("templates", "get", "tmpl_visit", "--store", "sqlite:///voicesession.db")
+    said = dict(line.split(maxsplit=1) for line in listed.stdout.splitlines())
+    assert (said["max_active_seconds"], said["audio_budget_minutes"]) == ("1800.0", "30.0")
+    assert "model" not in said
 
 
 def test_a_list_goes_on_behind_an_id(command: Command, store: Path) -> None:
