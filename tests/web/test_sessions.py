@@ -323,6 +323,24 @@ async def test_a_bad_parameter_is_a_400(ada: httpx2.AsyncClient, params: Any) ->
     assert await code_of(await ada.get(SESSIONS, params=params)) == (400, "invalid_value")
 
 
+@pytest.mark.parametrize("name", ["since", "until"])
+async def test_an_instant_without_a_time_zone_is_refused_by_its_name(
+    ada: httpx2.AsyncClient, name: str
+) -> None:
+    answer = await ada.get(SESSIONS, params={name: "2026-01-01T00:00:00"})
+    assert (answer.status_code, answer.json()["field"]) == (400, name)
+
+
+async def test_what_may_be_read_may_be_asked_about_on_either_framework(
+    voice: SessionManager, make_app: Callable[..., ASGIApp], keys: Any, as_person: Any
+) -> None:
+    ada = as_person("ada", of=make_app(voice, authenticator=keys))
+    session = (await ada.post(SESSIONS, json={})).json()["session"]
+    answer = await ada.head(f"{SESSIONS}/{session['id']}")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["etag"] == '"1"'
+
+
 async def test_stats_tell_how_a_session_does_and_not_whose_it_is(
     ada: httpx2.AsyncClient, finished: Finisher
 ) -> None:

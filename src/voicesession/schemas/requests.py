@@ -7,10 +7,9 @@ granted, and an attempt to change what cannot be changed is told.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from ..core.audio import MAX_RATE_HZ, MIN_RATE_HZ, Encoding
 from ..core.meters import Meter
@@ -92,8 +91,8 @@ class ListQuery(Query):
     state: SessionState | None = None
     status: SessionStatus | None = None
     mode: _Name | None = None
-    since: datetime | None = Field(None, description="Started at this instant, or later.")
-    until: datetime | None = Field(None, description="Started before this instant.")
+    since: AwareDatetime | None = Field(None, description="Started at this instant, or later.")
+    until: AwareDatetime | None = Field(None, description="Started before this instant.")
     limit: _Limit = 50
     cursor: str | None = Field(None, max_length=1024, description="`next_cursor` of a page.")
     offset: int = Field(0, ge=0, le=MAX_OFFSET, description="Not together with a cursor.")

@@ -118,7 +118,9 @@ def _add(router: APIRouter, face: Face, mounted: Mounted) -> None:
     is_shown = mounted.is_documented
     responses = responses_of(route) if is_shown else None
     operation = operation_of(route) if is_shown else None
-    for method in route.methods:
+    # What may be read may be asked about, as Starlette has it.
+    asked_about = ("HEAD",) if "GET" in route.methods else ()
+    for method in (*route.methods, *asked_about):
         router.add_api_route(
             mounted.path,
             _endpoint(face, mounted),

@@ -66,6 +66,7 @@ async def test_what_is_said_of_a_session_must_agree_with_it(house: Any) -> None:
     session = await house.voice.create(sample_rate=8_000)
     path = f"/v1/sessions/{session.id}/stream?sample_rate="
     assert await closed(house, f"{path}16000") == 4400
+    assert await closed(house, f"{path}8000&resume_session_id=sess_earlier") == 4400
     async with house.connect(f"{path}8000") as talker:
         assert (await talker.next("session.begin"))["config"]["sample_rate"] == 8_000
 

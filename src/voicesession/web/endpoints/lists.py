@@ -51,12 +51,12 @@ async def _look_again(
 
     async def news() -> list[bytes]:
         nonlocal seen
-        before, seen = seen, _face(await call.voice.find(**filters))
+        before, seen = seen, _versions(await call.voice.find(**filters))
         return [] if seen == before else [event_bytes("look_again", {})]
 
     async for said in follow(call, news):
         yield said
 
 
-def _face(page: Page) -> tuple[tuple[str, int], ...]:
+def _versions(page: Page) -> tuple[tuple[str, int], ...]:
     return tuple((session.id, session.seq) for session in page.sessions)

@@ -67,8 +67,10 @@ class StreamQuery(Query):
         Raises:
             BadRequest: The session was created with something else.
         """
-        for name, value in self.said().items():
-            if getattr(session, name) != value:
+        there = {name: getattr(session, name) for name in _OF_THE_SESSION}
+        there["resume_session_id"] = session.previous_session_id
+        for name, value in there.items():
+            if getattr(self, name) not in {None, value}:
                 raise BadRequest(name, "what the session was created with")
 
 
