@@ -1,0 +1,154 @@
+// One session over however many WebSockets it takes. No audio is made or played here.
+
+import {
+  FIRST_DELAY_MS,
+  JITTER,
+  LONGEST_DELAY_MS,
+  MAY_COME_BACK,
+  RETRIES,
+  SERVER_MESSAGES,
+  SUBPROTOCOL,
+} from "./constants.js";
+
+const OPEN = 1;
+
+/** Return the wait before *retry*, the first of which is 0, in milliseconds. */
+export function delayMs(retry, draw) {
+  const full = Math.min(FIRST_DELAY_MS * 2 ** retry, LONGEST_DELAY_MS);
+  return full * (1 - JITTER * draw);
+}
+
+/**
+ * Fires every message of the server as an event of its type, with the message as its `detail`,
+ * and the agent's voice as `audio`: `{replyId, sampleRate, bytes}`. A message with a `seq` comes
+ * once. `reconnecting` says that the line is lost, `closed` that there will be no other one:
+ * `{code, reason}`.
+ */
+export class Connection extends EventTarget {
+  /**
+   * @param url Of the session's WebSocket, with a ticket in it or not.
+   * @param token Says who calls, where the URL has no ticket. It goes into the handshake.
+   */
+  constructor({ url, token }) {
+    super();
+    this.url = url;
+    this.lastSeq = 0;
+    this.socket = null;
+    this.isOver = false;
+    this.#protocols = token ? [SUBPROTOCOL, `bearer.${token}`] : [SUBPROTOCOL];
+  }
+
+  #protocols;
+  #sessionId = null;
+  #resumeToken = null;
+  #reply = null;
+  #failures = 0;
+  #wantsEnd = false;
+  #wantsPlayout = false;
+  #timer = null;
+
+  open() {
+    const socket = new WebSocket(this.url, this.#protocols);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => this.#attach(socket);
+    socket.onmessage = ({ data }) => socket === this.socket && this.#take(data);
+    socket.onclose = ({ code, reason }) => socket === this.socket && this.#lost(code, reason);
+    this.socket = socket;
+    this.#reply = null;
+  }
+
+  /** Send a message; one that cannot be sent now is dropped, and false comes back. */
+  send(message) {
+    return this.#write(JSON.stringify(message));
+  }
+
+  /** Send a frame of the caller's audio; while the line is broken it is dropped. */
+  sendAudio(frame) {
+    return this.#resumeToken !== null && this.#write(frame);
+  }
+
+  /** Say that playout is reported, on this line and those to come. */
+  reportPlayout() {
+    this.#wantsPlayout = true;
+    this.send({ type: "config", playout: true });
+  }
+
+  /** Resolve with `session.end`, over whichever line; reject if there is no line any more. */
+  end() {
+    this.#wantsEnd = true;
+    const ended = new Promise((resolve, reject) => {
+      this.addEventListener("session.end", ({ detail }) => resolve(detail), { once: true });
+      this.addEventListener("closed", ({ detail }) => reject(new Error(detail.reason)), {
+        once: true,
+      });
+    });
+    this.send({ type: "end" });
+    return ended;
+  }
+
+  /** Leave without ending: the session waits for its client, for its grace time. */
+  close() {
+    this.isOver = true;
+    clearTimeout(this.#timer);
+    this.socket?.close(1000);
+  }
+
+  #write(data) {
+    if (this.socket?.readyState !== OPEN) return false;
+    this.socket.send(data);
+    return true;
+  }
+
+  #attach(socket) {
+    if (this.#resumeToken === null) return;
+    const attach = {
+      type: "attach",
+      session_id: this.#sessionId,
+      resume_token: this.#resumeToken,
+      last_seq: this.lastSeq,
+    };
+    socket.send(JSON.stringify(attach));
+  }
+
+  #take(data) {
+    if (typeof data !== "string") {
+      if (this.#reply) this.#fire("audio", { ...this.#reply, bytes: data });
+      return;
+    }
+    const message = JSON.parse(data);
+    if (!SERVER_MESSAGES.includes(message.type)) return; // of a newer server
+    if (message.type === "session.begin") this.#begun(message);
+    else this.#failures = 0;
+    if (message.type === "reply.begin") {
+      this.#reply = { replyId: message.reply_id, sampleRate: message.sample_rate };
+    } else if (message.type === "reply.end") this.#reply = null;
+    else if (message.type === "session.end") this.isOver = true;
+    else if (message.seq !== undefined && message.seq <= this.lastSeq) return;
+    if (message.seq !== undefined) this.lastSeq = Math.max(this.lastSeq, message.seq);
+    this.#fire(message.type, message);
+    if (message.seq !== undefined) this.send({ type: "ack", seq: message.seq });
+  }
+
+  #begun({ session_id: sessionId, resume_token: resumeToken }) {
+    this.#sessionId = sessionId;
+    this.#resumeToken = resumeToken;
+    if (this.#wantsPlayout) this.send({ type: "config", playout: true });
+    if (this.#wantsEnd) this.send({ type: "end" });
+  }
+
+  #lost(code, reason) {
+    if (this.isOver) return;
+    const canComeBack = MAY_COME_BACK.includes(code) && this.#resumeToken !== null;
+    if (!canComeBack || this.#failures >= RETRIES) {
+      this.isOver = true;
+      this.#fire("closed", { code, reason });
+      return;
+    }
+    this.#fire("reconnecting", { code, reason });
+    this.#timer = setTimeout(() => this.open(), delayMs(this.#failures++, Math.random()));
+  }
+
+  #fire(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
