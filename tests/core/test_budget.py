@@ -18,6 +18,8 @@ from voicesession.core.budget import (
     charge,
     drop_limit,
     expire,
+    limited,
+    lines_at,
     raise_limit,
     release,
     reserve,
@@ -70,6 +72,33 @@ def spent(of: Books, account: Account = ADA, *, meter: Meter = AUDIO, at: dateti
 
 def stands(of: Books, *meters: Meter) -> list[Standing]:
     return [each for meter in meters for each in standings(of, [ADA], meter, NOON)]
+
+
+@given(
+    st.sets(st.sampled_from(ALL)),
+    st.sets(
+        st.sampled_from(
+            [
+                limit(100, account=SESSION, window=Window.SESSION),
+                limit(90),
+                limit(80, window=Window.MONTH),
+                limit(70, account=ACME),
+                limit(60, account=ACME, meter=TOKENS),
+            ]
+        )
+    ),
+)
+def test_an_account_stands_in_each_of_its_lines_and_is_limited_in_some(
+    accounts: set[Account], armed: set[Limit]
+) -> None:
+    now = held(books(*armed), 10)
+    all_standings = standings(now, accounts, AUDIO, NOON)
+    assert tuple(each.line for each in all_standings) == lines_at(now, accounts, AUDIO, NOON)
+    with_limit = [each for each in all_standings if each.limit is not None]
+    assert list(limited(now, accounts, AUDIO, NOON)) == with_limit
+    assert {each.limit for each in with_limit} == {
+        one for one in armed if one.meter is AUDIO and one.account in accounts
+    }
 
 
 # --- Reserving ---------------------------------------------------------------------------
