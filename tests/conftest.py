@@ -1,7 +1,10 @@
 """What holds for every test."""
 
+import gc
 import os
+from collections.abc import Generator
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 # A machine that is busy with something else is no reason for a property to fail.
@@ -22,3 +25,14 @@ settings.register_profile(
     derandomize=True,
 )
 settings.load_profile(os.environ.get("VOICESESSION_PROFILE", "voicesession"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage among what is imported and collected: all of it stays until the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
