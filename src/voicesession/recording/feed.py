@@ -53,10 +53,26 @@ class _Voice:
     Attributes:
         last: Where its audio goes now.
         end: The frame that goes on with it; nowhere, if the next must not be joined.
+        due_us: The time of that frame; None where there is none, or it is no whole number.
+        size: Of the chunk before, in bytes.
+        frames: Likewise.
+        duration_us: Likewise, without what is less than a microsecond.
         kept_until: Where the stretches before have ended.
     """
 
-    __slots__ = ("audio_format", "chunks", "end", "frame_bytes", "kept_until", "last", "track")
+    __slots__ = (
+        "audio_format",
+        "chunks",
+        "due_us",
+        "duration_us",
+        "end",
+        "frame_bytes",
+        "frames",
+        "kept_until",
+        "last",
+        "size",
+        "track",
+    )
 
     def __init__(self, track: Track, audio_format: AudioFormat) -> None:
         self.track = track
@@ -65,7 +81,15 @@ class _Voice:
         self.last = _Stretch(self, 0)
         self.chunks = self.last.chunks
         self.end = _NOWHERE
+        self.due_us: int | None = None
+        self.size = self.frames = self.duration_us = 0
         self.kept_until = 0
+
+    def hold(self) -> None:
+        """Let nothing be joined with what there is so far."""
+        self.kept_until = max(self.kept_until, self.end)
+        self.end = _NOWHERE
+        self.due_us = None
 
 
 class Feed:
@@ -120,21 +144,21 @@ class Feed:
         voice, size = self._voices[track], len(pcm)
         if owner is not self.owner:
             raise RecordingFailed("the recording is closed, or somebody else has taken it over")
-        if at_us < 0:
-            raise InvalidValue("at_us", at_us, "0 or more")
-        if size % voice.frame_bytes:
-            raise InvalidValue("pcm", f"{size} bytes", f"frames of {voice.frame_bytes} bytes")
+        # As nearly always: then its place is known, and need not be reckoned in long numbers.
+        is_next = at_us == voice.due_us and size == voice.size
+        if not is_next:
+            _check(voice, at_us, size)
         given_bytes = self._given_bytes + size + _CHUNK_COST_BYTES
         if given_bytes - self._taken_bytes > _WAKE_BYTES and not self._has_room_for(given_bytes):
             self._drop(track, at_us, size)
             return
         self._given_bytes = given_bytes
-        # AudioFormat.nearest_frame, without the call.
-        frame = (at_us * self._rate + _US_PER_S // 2) // _US_PER_S
-        if frame != voice.end:
-            self._begin_stretch(voice, frame)
+        if is_next:
+            voice.end += voice.frames
+            voice.due_us = at_us + voice.duration_us
+        else:
+            self._go_to(voice, at_us, size)
         voice.chunks.append(pcm)
-        voice.end = frame + size // voice.frame_bytes
 
     def pause(self, at_us: int) -> None:
         """See ``Recording.pause``."""
@@ -174,9 +198,17 @@ class Feed:
     def _have_done_in_between(self, action: Callable[[], None]) -> None:
         """Have it done before what is given from here on, too."""
         for voice in self._voices.values():
-            voice.kept_until = max(voice.kept_until, voice.end)
-            voice.end = _NOWHERE
+            voice.hold()
         self.have_done(action)
+
+    def _go_to(self, voice: _Voice, at_us: int, size: int) -> None:
+        frame = self._spoken.nearest_frame(at_us)
+        if frame != voice.end:
+            self._begin_stretch(voice, frame)
+        voice.size, voice.frames = size, size // voice.frame_bytes
+        voice.end = frame + voice.frames
+        voice.duration_us, rest = divmod(voice.frames * _US_PER_S, self._rate)
+        voice.due_us = None if rest else at_us + voice.duration_us
 
     def _begin_stretch(self, voice: _Voice, frame: int) -> None:
         voice.kept_until = max(voice.kept_until, voice.end)
@@ -279,3 +311,10 @@ class Feed:
     def broke(self, error: Exception) -> None:
         """See ``Source.broke``."""
         self.keeper.broke(error)
+
+
+def _check(voice: _Voice, at_us: int, size: int) -> None:
+    if at_us < 0:
+        raise InvalidValue("at_us", at_us, "0 or more")
+    if size % voice.frame_bytes:
+        raise InvalidValue("pcm", f"{size} bytes", f"frames of {voice.frame_bytes} bytes")
