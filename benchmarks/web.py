@@ -1,0 +1,300 @@
+"""
+What the web adds: a call beside a raw ASGI answer, audio beside a bare Starlette loop.
+
+    python benchmarks/web.py [--json] [--sessions 100] [--seconds 4] [--rounds 5] [--calls 100]
+
+Each server runs in a process of its own, under uvicorn with ``ws="websockets-sansio"``,
+without compression, on loopback; what is told is the CPU time of that process alone. They
+take turns, round by round, in one run, and the median of the rounds counts, so that a busy
+machine blurs all of them alike. Sessions live in memory and engines take no time.
+
+=======================  =================================================================
+create                   one POST that creates a session, beside a raw ASGI application that
+                         reads the body and answers as many bytes; on Starlette and FastAPI.
+                         The memory store counts open sessions one by one: few calls, therefore
+audio message            20 ms of a caller's audio, 50 a second, beside a Starlette loop that
+                         receives and forgets (bare), and beside one that gives it to a live
+                         session (by hand): ours without by hand is what the adapter adds
+conversation             the same, and every four seconds a reply of two, let out at its
+                         pace, with the messages about it; bare sends as many frames
+=======================  =================================================================
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import json
+import os
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from attrs import frozen
+
+FRAME_S: Final = 0.02
+TURN_S: Final = 4.0
+CONNECTIONS: Final = 4
+TRANSCRIPTION: Final = "/v1/audio/transcriptions/stream"
+CONVERSATION: Final = f"{TRANSCRIPTION}?mode=LS1A"
+
+CALL: Final = b'{"user_id": "ada", "store_transcript": true, "language": "en"}'
+ACCEPTED: Final = b"\r\n\r\n"
+
+
+def ws_frame(opcode: int, payload: bytes) -> bytes:
+    """Return a whole masked frame; the mask is zero, so it need not be applied (RFC 6455)."""
+    size = len(payload)
+    head = struct.pack("!BB", 0x80 | opcode, 0x80 | min(size, 126))
+    return head + (struct.pack("!H", size) if size >= 126 else b"") + bytes(4) + payload
+
+
+AUDIO: Final = ws_frame(2, bytes(640))
+TEXT: Final = ws_frame(1, b'{"type": "text", "text": "hello"}')
+END: Final = ws_frame(1, b'{"type": "end"}')
+
+
+@frozen
+class Server:
+    """One of ``web_servers.py``, in a process of its own."""
+
+    process: subprocess.Popen[str]
+    port: int
+
+    @property
+    def cpu_s(self) -> float:
+        """What it has used so far."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+
+@asynccontextmanager
+async def serving(*names: str) -> AsyncIterator[dict[str, Server]]:
+    """Run these servers for the length of the block."""
+    program = Path(__file__).with_name("web_servers.py")
+    servers: dict[str, Server] = {}
+    try:
+        for name in names:
+            process = subprocess.Popen(  # noqa: ASYNC220, S603  # nothing else runs meanwhile; our own file
+                [sys.executable, program, name],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            assert process.stdout is not None
+            servers[name] = Server(process, int(process.stdout.readline()))
+        yield servers
+    finally:
+        for server in servers.values():
+            server.process.kill()
+            server.process.wait()
+
+
+async def in_turn(
+    servers: dict[str, Server], rounds: int, load: Callable[[str], Awaitable[int]]
+) -> dict[str, float]:
+    """Load the servers one after the other, again and again.
+
+    Args:
+        load: Returns how many pieces of work there were.
+
+    Returns:
+        The median of the CPU microseconds for one piece, by the server's name. The first
+        round warms them up and does not count.
+    """
+    took: dict[str, list[float]] = {name: [] for name in servers}
+    for _ in range(rounds + 1):
+        for name, server in servers.items():
+            before = server.cpu_s
+            count = await load(name)
+            took[name].append((server.cpu_s - before) / count * 1e6)
+    return {name: median(times[1:]) for name, times in took.items()}
+
+
+# --- calls ------------------------------------------------------------------------------------
+
+
+async def call(port: int, count: int) -> None:
+    """Make *count* calls on one connection."""
+    head = (
+        "POST /v1/sessions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(CALL)}\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for _ in range(count):
+        writer.write(head.encode() + CALL)
+        answer = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        assert " 201 " in answer.partition("\r\n")[0], answer
+        size = answer.partition("content-length:")[2].partition("\r\n")[0]
+        await reader.readexactly(int(size))
+    writer.close()
+
+
+async def creates(rounds: int, calls: int) -> dict[str, float]:
+    async with serving("raw", "starlette", "fastapi") as servers:
+
+        async def load(name: str) -> int:
+            each = calls // CONNECTIONS
+            await asyncio.gather(*(call(servers[name].port, each) for _ in range(CONNECTIONS)))
+            return each * CONNECTIONS
+
+        took = await in_turn(servers, rounds, load)
+    return {
+        **{f"create_{name}_us": us for name, us in took.items()},
+        "create_starlette_to_raw": took["starlette"] / took["raw"],
+        "create_fastapi_to_raw": took["fastapi"] / took["raw"],
+    }
+
+
+# --- sockets ----------------------------------------------------------------------------------
+
+
+class Line(asyncio.Protocol):
+    """A WebSocket of a client that counts what it hears and understands none of it."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._transport: asyncio.WriteTransport
+        self._head = b""
+        self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.heard_bytes = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+        key = base64.b64encode(os.urandom(16)).decode()
+        transport.write(
+            f"GET {self._path} HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\n"
+            f"connection: Upgrade\r\nsec-websocket-key: {key}\r\n"
+            "sec-websocket-version: 13\r\n\r\n".encode()
+        )
+
+    def data_received(self, data: bytes) -> None:
+        if self.begun.done():
+            self.heard_bytes += len(data)
+            return
+        self._head += data
+        if b"session.begin" in self._head.partition(ACCEPTED)[2]:
+            self.begun.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.begun.done():
+            self.begun.set_exception(exc or ConnectionError(self._head.decode(errors="replace")))
+
+    def send(self, frame: bytes) -> None:
+        self._transport.write(frame)
+
+
+async def connected(port: int, path: str, count: int) -> Sequence[Line]:
+    """Open *count* sessions."""
+    lines: list[Line] = []
+    for _ in range(count):
+        _, line = await asyncio.get_running_loop().create_connection(
+            lambda: Line(path), "127.0.0.1", port
+        )
+        await line.begun
+        lines.append(line)
+    return lines
+
+
+async def talk(lines: Sequence[Line], seconds: float, *, asks: bool) -> int:
+    """Send 50 frames a second on each line; return how many there were.
+
+    Args:
+        asks: Ask for a reply at the beginning of each turn.
+    """
+    frames, turn = int(seconds / FRAME_S), int(TURN_S / FRAME_S)
+
+    async def one(line: Line, begin_s: float) -> None:
+        for number in range(frames):
+            await asyncio.sleep(begin_s + number * FRAME_S - time.perf_counter())
+            if asks and number % turn == 0:
+                line.send(TEXT)
+            line.send(AUDIO)
+
+    now_s = time.perf_counter()
+    await asyncio.gather(
+        *(one(line, now_s + FRAME_S * n / len(lines)) for n, line in enumerate(lines))
+    )
+    return frames * len(lines)
+
+
+async def sockets(arguments: argparse.Namespace, *, asks: bool) -> dict[str, float]:
+    names = ("bare", "starlette") if asks else ("bare", "by_hand", "starlette")
+    ours = CONVERSATION if asks else TRANSCRIPTION
+    async with serving(*names) as servers:
+        lines = {
+            name: await connected(
+                server.port, ours if name == "starlette" else "/", arguments.sessions
+            )
+            for name, server in servers.items()
+        }
+
+        async def load(name: str) -> int:
+            return await talk(lines[name], arguments.seconds, asks=asks)
+
+        took = await in_turn(servers, arguments.rounds, load)
+        for line in lines["starlette"]:
+            line.send(END)
+    heard = {name: sum(line.heard_bytes for line in opened) for name, opened in lines.items()}
+    return _conversation(took, heard) if asks else _audio(took)
+
+
+def _audio(took: dict[str, float]) -> dict[str, float]:
+    bare, by_hand, ours = took["bare"], took["by_hand"], took["starlette"]
+    return {
+        "audio_message_bare_us": bare,
+        "audio_message_by_hand_us": by_hand,
+        "audio_message_ours_us": ours,
+        "audio_message_adapter_adds": (ours - by_hand) / bare,
+        "audio_message_all_adds": ours / bare - 1,
+    }
+
+
+def _conversation(took: dict[str, float], heard: dict[str, int]) -> dict[str, float]:
+    bare, ours = took["bare"], took["starlette"]
+    return {
+        "conversation_bare_us_a_frame": bare,
+        "conversation_ours_us_a_frame": ours,
+        "conversation_bare_sessions_a_core": FRAME_S / bare * 1e6,
+        "conversation_sessions_a_core": FRAME_S / ours * 1e6,
+        "conversation_heard_ours_to_bare": heard["starlette"] / heard["bare"],
+    }
+
+
+async def measure(arguments: argparse.Namespace) -> dict[str, float]:
+    return {
+        **await creates(arguments.rounds, arguments.calls),
+        **await sockets(arguments, asks=False),
+        **await sockets(arguments, asks=True),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--sessions", type=int, default=100, help="that talk at a time")
+    parser.add_argument("--seconds", type=float, default=4.0, help="for how long they do")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each server")
+    parser.add_argument("--calls", type=int, default=100, help="in each round")
+    arguments = parser.parse_args()
+    figures = {name: round(value, 3) for name, value in asyncio.run(measure(arguments)).items()}
+    if arguments.json:
+        print(json.dumps(figures, indent=2))
+        return
+    for name, value in figures.items():
+        print(f"{name.replace('_', ' '):40}{value:14,.3f}")
+
+
+if __name__ == "__main__":
+    main()
