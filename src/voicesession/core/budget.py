@@ -348,13 +348,18 @@ def _shown(standing: Standing) -> dict[str, float | None]:
 
 
 # One entry asks for the same few lines again and again: for the rows that it needs, when it
-# books and when it tells of limits.
+# books and when it tells of limits. The next entry mostly finds them as they were.
 @lru_cache(maxsize=256)
 def _lines(account: Account, meter: Meter, zone: tzinfo, at: datetime) -> tuple[Line, ...]:
     return tuple(
-        Line(account, meter, window, period_at(window, at, zone).name)
+        _line(account, meter, window, period_at(window, at, zone).name)
         for window in windows_of(account, meter)
     )
+
+
+@lru_cache(maxsize=1024)
+def _line(account: Account, meter: Meter, window: Window, period: str) -> Line:
+    return Line(account, meter, window, period)
 
 
 def _standing(books: Books, line: Line) -> Standing:
