@@ -110,20 +110,18 @@ class SessionHandle:
     async def live(self) -> Session:
         """Say that audio can flow: for the first time, or again.
 
-        Where somebody else has made it LIVE (a webhook that was faster), its budget and its
-        recording begin now, and nothing more has happened to it. Twice is harmless.
+        One that a webhook has made LIVE begins its budget and its recording. Twice is harmless.
 
         Raises:
             InvalidState: It is paused for another reason, or over.
-            RecordingFailed: Audio is to be kept and there is no place for it; the session
-                stays as it was.
+            RecordingFailed: There is no place for audio that is to be kept; it stays as it was.
             BudgetExhausted: Nothing is left to spend; it stays as it was.
             QuotaExceeded: Too many sessions of one account run at once; it stays as it was.
         """
         if self.is_live and self._has_begun:
             return self.session
         await self.ownership.spending.open()
-        self._record()
+        _record(self.ownership)
         self._has_begun = True
         if self.is_live:
             self.tell(LiveAlready())
@@ -149,7 +147,7 @@ class SessionHandle:
         event = ConsentChanged(at=self._clock.now(), given=given, by=by, wording=wording)
         session = await self.ownership.apply(event)
         if self.is_live:
-            self._record()
+            _record(self.ownership)
         return session
 
     async def warn(self, code: str) -> Session:
@@ -161,8 +159,7 @@ class SessionHandle:
     ) -> Session:
         """End the session: its last words, audio, transcript, then one commit.
 
-        Twice is harmless. A step that fails is recorded in ``error``, and the next one
-        still runs.
+        A step that fails is recorded in ``error``, and the next still runs. Twice is harmless.
         """
         return await self.ownership.end(reason, error=error)
 
@@ -222,9 +219,8 @@ class SessionHandle:
         mask = Span(from_us, to_us)
         self.ownership.tape.mask(from_us, to_us)
         self._redactor.mask(mask)
-        stored = await self._services.storage.transcripts.utterances(
-            self.session.id, self.ownership.scope
-        )
+        transcripts, scope = self._services.storage.transcripts, self.ownership.scope
+        stored = await transcripts.utterances(self.session.id, scope)
         changed = [after for said in stored if (after := masked(said, [mask])) != said]
         event = DetailsChanged(at=self._clock.now(), fields=("transcript",))
         await self.ownership.apply(event, utterances=changed)
@@ -247,9 +243,7 @@ class SessionHandle:
             InvalidValue: A number is negative, a count has a fraction, or there is no such
                 meter.
         """
-        used = Counter({Meter(m): quantity(Meter(m), n) for m, n in (counts or {}).items()})
-        used[Meter.AUDIO_US] += audio_us(audio_minutes)
-        await self.ownership.spending.charge(used, engine)
+        await self.ownership.spending.charge(_used(audio_minutes, counts or {}), engine)
 
     async def cost(self) -> SessionCost:
         """Return what the session has used and what that costs, exact and to this moment.
@@ -306,9 +300,16 @@ class SessionHandle:
         self.tell(UtteranceStored(utterance))
         return utterance
 
-    def _record(self) -> None:
-        if self.session.keeps_audio:
-            self.ownership.tape.record()
+
+def _record(ownership: Ownership) -> None:
+    if ownership.session.keeps_audio:
+        ownership.tape.record()
+
+
+def _used(audio_minutes: Number, counts: Mapping[str, int]) -> Counter[Meter]:
+    used = Counter({Meter(meter): quantity(Meter(meter), n) for meter, n in counts.items()})
+    used[Meter.AUDIO_US] += audio_us(audio_minutes)
+    return used
 
 
 def _opened(session: Session, at: datetime) -> tuple[SessionEvent, ...]:
