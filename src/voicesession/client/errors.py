@@ -24,6 +24,7 @@ __all__ = (
     "NotFound",
     "RangeNotSatisfiable",
     "RateLimited",
+    "RequestTimeout",
     "TooLarge",
     "Unauthenticated",
     "Unreachable",
@@ -61,6 +62,13 @@ class IdempotencyConflict(VoiceSessionError):
     """The idempotency key was used before, for something else."""
 
     code = "idempotency_conflict"
+
+
+class RequestTimeout(VoiceSessionError):
+    """What was sent did not arrive in time."""
+
+    code = "request_timeout"
+    retryable = True
 
 
 class TooLarge(VoiceSessionError):
@@ -146,6 +154,7 @@ CODES: Final[Mapping[str, _Reader]] = MappingProxyType(
             NotFound,
             RangeNotSatisfiable,
             RateLimited,
+            RequestTimeout,
             TooLarge,
             Unauthenticated,
         )
