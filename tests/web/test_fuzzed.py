@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings, strategies as st
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.jsonschema.types import JsonValue
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -83,11 +84,12 @@ def test_no_call_that_the_document_allows_or_forbids_breaks_the_server(
 def known_ids(schema: OpenApiSchema, headers: dict[str, str]) -> dict[str, str]:
     """Something that is there, so that calls come further than to a 404."""
     made: dict[str, str] = {}
-    for path, kind, body in (
-        ("/v1/sessions", "session", {"user_id": "ada", "store_transcript": True}),
-        ("/v1/templates", "template", {"name": "a"}),
-    ):
-        case = schema[path]["POST"].Case(body=body, media_type="application/json")
+    bodies: dict[str, JsonValue] = {
+        "session": {"user_id": "ada", "store_transcript": True},
+        "template": {"name": "a"},
+    }
+    for kind, body in bodies.items():
+        case = schema[f"/v1/{kind}s"]["POST"].Case(body=body, media_type="application/json")
         made[f"{kind}_id"] = case.call(headers=headers).json()[kind]["id"]
     return made | {"scope": "user", "id": "ada"}
 
