@@ -24,16 +24,25 @@ async def delete_all(bucket: Bucket, root: str, keys: Sequence[str]) -> None:
     Raises:
         StoreError: Something of them may be left.
     """
-    for start in range(0, len(keys), _AT_ONCE):
-        some = keys[start : start + _AT_ONCE]
+    # The first says whether the bucket keeps versions: not all servers say it of many at once.
+    has_versions, others = False, keys[1:]
+    for key in keys[:1]:
+        has_versions = await delete(bucket, key, root + key)
+    if has_versions:
+        for key in others:
+            await delete(bucket, key, root + key)
+            await _delete_versions(bucket, key, root + key)  # a mark of nothing is not told
+        return
+    for start in range(0, len(others), _AT_ONCE):
+        some = others[start : start + _AT_ONCE]
         gone = await _deleted_at_once(bucket, [root + key for key in some])
         for key in some:
             if root + key not in gone:
                 await delete(bucket, key, root + key)
 
 
-async def delete(bucket: Bucket, key: str, object_key: str) -> None:
-    """Remove the object, all its versions and the markers of former deletions.
+async def delete(bucket: Bucket, key: str, object_key: str) -> bool:
+    """Remove the object, all its versions and the markers; return whether there are such.
 
     Args:
         key: For what is told of it.
@@ -46,12 +55,10 @@ async def delete(bucket: Bucket, key: str, object_key: str) -> None:
         key, lambda client: client.delete_object(Bucket=bucket.name, Key=object_key)
     )
     # Only a bucket with versions names the one that it has made to mark the deletion.
-    if done.get("VersionId"):
-        while versions := await _versions(bucket, key, object_key):
-            for version_id in versions:
-                await bucket.write(
-                    key, partial(_delete_version, bucket.name, object_key, version_id)
-                )
+    has_versions = bool(done.get("VersionId"))
+    if has_versions:
+        await _delete_versions(bucket, key, object_key)
+    return has_versions
 
 
 async def _deleted_at_once(bucket: Bucket, object_keys: Sequence[str]) -> Collection[str]:
@@ -69,6 +76,12 @@ async def _deleted_at_once(bucket: Bucket, object_keys: Sequence[str]) -> Collec
     except StoreError:
         return ()
     return {one["Key"] for one in done.get("Deleted", ()) if not one.get("DeleteMarker")}
+
+
+async def _delete_versions(bucket: Bucket, key: str, object_key: str) -> None:
+    while versions := await _versions(bucket, key, object_key):
+        for version_id in versions:
+            await bucket.write(key, partial(_delete_version, bucket.name, object_key, version_id))
 
 
 async def _delete_version(
