@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from voicesession import (
     SessionAlreadyActive,
     SessionNotActive,
     SessionNotFound,
+    VoiceSessionError,
     WrongEventLoop,
 )
 from voicesession.client import AgentAudio, Stream, Unreachable, VoiceClient
@@ -145,6 +147,37 @@ async def test_wherever_the_line_is_cut_each_final_is_given_out_once(
     assert isinstance(items[-1], messages.SessionEnd)
     begins = [item for item in items if isinstance(item, messages.SessionBegin)]
     assert len(begins) >= 1
+
+
+@given(told=st.lists(st.integers(1, 30)))
+def test_whatever_the_lines_repeat_is_given_out_once_and_in_order(told: list[int]) -> None:
+    # Who sends may repair a line while its reader still has frames of the one before.
+    stream = VoiceClient("http://127.0.0.1:1").stream("sess_1")
+    line: Any = None
+    given_out: list[int] = []
+    for seq in told:
+        message = messages.SessionResumed(at=datetime(2026, 1, 1, tzinfo=UTC), seq=seq)
+        item = stream._take(message.model_dump_json(), line)
+        given_out += seqs([item])
+        assert stream.bookmark.last_seq == max(given_out)
+    assert given_out == sorted(set(given_out))
+    assert given_out[-1:] == ([max(told)] if told else [])
+
+
+@pytest.mark.parametrize("frame", ['{"type": "of.tomorrow", "seq": 7}', b"a voice of no reply"])
+def test_what_a_newer_server_says_is_passed_over(frame: str | bytes) -> None:
+    stream = VoiceClient("http://127.0.0.1:1").stream("sess_1")
+    line: Any = None
+    assert stream._take(frame, line) is None
+    assert stream.bookmark.last_seq == 0
+
+
+@pytest.mark.parametrize("frame", ["", "[]", "{}", '{"type": "session.resumed"}'])
+def test_what_is_no_message_is_an_error_and_not_passed_over(frame: str) -> None:
+    stream = VoiceClient("http://127.0.0.1:1").stream("sess_1")
+    line: Any = None
+    with pytest.raises(VoiceSessionError, match="no message"):
+        stream._take(frame, line)
 
 
 async def test_a_line_that_breaks_while_nobody_speaks_is_made_again(house: House) -> None:
