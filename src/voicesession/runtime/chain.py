@@ -14,6 +14,7 @@ from typing import Generic, Protocol, TypeVar
 from ..core.breaker import Breaker, BreakerPolicy, BreakerState, Outcome, admit, record
 from ..core.errors import InvalidConfig
 from ..ports.agent import HoldsConnections
+from ..ports.prices import engine_model
 from ..ports.speech import DeclaresLimits, EngineLimits
 
 __all__ = ("Chain", "Link")
@@ -34,11 +35,13 @@ class Link(Generic[E_co]):
 
     Attributes:
         limits: What the engine takes; it is asked once.
+        priced_as: What the engine is priced as; it is asked once.
     """
 
     def __init__(self, engine: E_co, policy: BreakerPolicy) -> None:
         self.engine = engine
         self.limits = _limits_of(engine)
+        self.priced_as = engine_model(engine)
         self._breaker = Breaker(policy=policy)
         self._ailing_until_us: int | None = None
 

@@ -26,7 +26,6 @@ from ..core.errors import (
 )
 from ..core.meters import Meter
 from ..ports.clock import Clock
-from ..ports.prices import engine_model
 from .alarms import Alarms
 from .busy import Busy
 from .chain import Chain, Engine, Link
@@ -126,8 +125,9 @@ class Engines(Generic[E]):
 
     def used(self, link: Link[E], used: Mapping[Meter, int], *, wasted: bool = False) -> None:
         """Take that *link* has used what its vendor bills, and say so."""
-        engine = engine_model(link.engine)
-        self.terms.tell(EngineUsed(stage=self.stage, engine=engine, used=used, wasted=wasted))
+        self.terms.tell(
+            EngineUsed(stage=self.stage, engine=link.priced_as, used=used, wasted=wasted)
+        )
 
     def waited(self, link: Link[E], lag_us: int) -> bool:
         """Say that *link* is slow, if it has kept us waiting for so long; return whether it is."""
@@ -147,7 +147,7 @@ class Engines(Generic[E]):
                 before=before.name,
                 after=after.name,
                 because=because,
-                model=engine_model(after.engine).model,
+                model=after.priced_as.model,
             )
         )
 

@@ -36,7 +36,7 @@ from .services import Services
 from .speech_handle import SpeechHandle
 from .unwrapping import unwrapped
 
-__all__ = ("VoiceSession",)
+__all__ = ("VoiceSession", "not_started")
 
 _LAST_WORDS_TAKE_AT_MOST_S: Final = 10.0
 
@@ -278,10 +278,7 @@ class VoiceSession:
 
     def _check_open(self) -> None:
         if self._opened is None:
-            raise self._not_started()
-
-    def _not_started(self) -> SessionNotActive:
-        return SessionNotActive(f"session {self.session.id} is not started")
+            raise not_started(self.session)
 
     def _close_streams(self) -> None:
         for stream in self._streams:
@@ -289,8 +286,13 @@ class VoiceSession:
 
     def _check(self) -> None:
         if self._opened is None:
-            raise self._not_started()
+            raise not_started(self.session)
         if self._thread != threading.get_ident():
             raise WrongThread(f"session {self.session.id} belongs to another thread")
         if self._handle.is_over:
             raise over(self.session)
+
+
+def not_started(session: Session) -> SessionNotActive:
+    """Return what is raised while *session* has not begun here."""
+    return SessionNotActive(f"session {session.id} is not started")

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from anyio.abc import TaskGroup
-from anyio.lowlevel import checkpoint
 
 from ..core.errors import LeaseLost, StoreUnavailable, VoiceSessionError
 from ..core.utterance import Utterance
@@ -16,8 +15,6 @@ from .bell import Bell
 __all__ = ("Outbox",)
 
 _RETRY_US: Final = 500_000
-_TURNS_GIVEN_AWAY: Final = 8
-"""Of the event loop: so many does an answer take to its first sound, and it goes first."""
 
 
 class Outbox:
@@ -72,8 +69,6 @@ class Outbox:
             await self._changed.wait()
 
     async def _store_all(self) -> None:
-        for _ in range(_TURNS_GIVEN_AWAY):
-            await checkpoint()
         while self._waiting:
             await self._store_first()
             del self._waiting[0]

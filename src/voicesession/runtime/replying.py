@@ -48,7 +48,7 @@ class ReplySink(Protocol):
 
     def speech_finished(self, reply_id: ReplyId, error: ProviderError | None) -> None: ...
     def room(self, reply_id: ReplyId) -> Awaitable[None]:
-        """Wait until some of the queued audio has been played."""
+        """Let whoever plays have a turn; where much is queued, wait until some of it was played."""
         ...
 
 

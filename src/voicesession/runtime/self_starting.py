@@ -14,7 +14,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from ..core.errors import VoiceSessionError, WrongThread
 from .gate import Gate
 from .happenings import Failed
-from .live import VoiceSession
+from .live import VoiceSession, not_started
 from .playout import AgentAudio
 from .speech_handle import SpeechHandle
 from .unwrapping import unwrapped
@@ -103,7 +103,7 @@ class SelfStartingSession(VoiceSession):
 
     def _in_block(self) -> TaskGroup:
         if self._host is None:
-            raise self._not_started()
+            raise not_started(self.session)
         if self._block_thread != threading.get_ident():
             raise WrongThread(f"session {self.session.id} belongs to another thread")
         return self._host

@@ -31,7 +31,7 @@ class Synthesis:
         busy: Counts the reply that this belongs to.
         queue: Takes audio at *sample_rate*, the end of the text it leads up to, and marks
             within the whole reply; returns the length of all audio so far, in us.
-        room: Returns once some of that has been played.
+        room: Returns once others had a turn and, where much waits, some of that has been played.
         used: Told how many characters an engine was given, once it has begun to speak them.
     """
 
