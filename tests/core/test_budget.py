@@ -14,7 +14,6 @@ from hypothesis import given, settings, strategies as st
 from voicesession.core.accounts import Account, HoldId, Level, Limit, Scope, Standing
 from voicesession.core.budget import (
     Books,
-    budget_status,
     charge,
     drop_limit,
     expire,
@@ -29,6 +28,7 @@ from voicesession.core.budget import (
     settle_session,
     standings,
 )
+from voicesession.core.budget_status import budget_status
 from voicesession.core.errors import InvalidValue
 from voicesession.core.meters import Meter
 from voicesession.core.windows import Window

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import anyio
 import pytest
 
 import voicesession
@@ -376,6 +377,19 @@ async def test_details_change_in_every_state_and_are_journalled_by_name_only(
     assert changed.metadata == {}
     assert changed.transcript_partial == "hel"
     assert "secret" not in str(await voice.journal(session.id))
+
+
+async def test_a_session_that_is_being_handed_over_is_ended_all_the_same(
+    voice: SessionManager,
+) -> None:
+    session = await voice.create()
+    async with voice.attach(session.id) as call:
+        await call.live()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call.ownership.hand_over)
+            ended = await voice.end(session.id)
+    assert ended.state is SessionState.ENDED
+    assert (await voice.get(session.id)).status is SessionStatus.COMPLETED
 
 
 async def test_ending_twice_changes_nothing(voice: SessionManager) -> None:

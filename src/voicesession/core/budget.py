@@ -30,14 +30,13 @@ from attrs import evolve, field, frozen
 from .accounts import Account, Balance, Hold, HoldId, Level, Limit, Line, Standing, windows_of
 from .errors import InvalidValue
 from .instants import as_utc
-from .meters import US_PER_MINUTE, Meter, quantity
+from .meters import Meter, quantity
 from .windows import Window, period_at
 
 __all__ = (
     "Books",
     "Posting",
     "Reservation",
-    "budget_status",
     "charge",
     "drop_limit",
     "expire",
@@ -51,6 +50,7 @@ __all__ = (
     "settle",
     "settle_session",
     "standings",
+    "tightest",
 )
 
 _NOTHING: Final = Balance()
@@ -169,13 +169,13 @@ def reserve(
     if hold_id in books.holds:
         raise InvalidValue("hold_id", hold_id, "one that is not held")
     lines = lines_at(books, accounts, meter, at)
-    left = _tightest(_limited(books, lines))
+    left = tightest(_limited(books, lines))
     granted = amount if left is None else min(amount, left.remaining or 0)
     hold = None
     if granted:
         hold = Hold(id=hold_id, meter=meter, amount=granted, lines=lines, expires_at=expires_at)
         books = evolve(_booked(books, lines, held=granted), holds={**books.holds, hold_id: hold})
-    return Reservation(books=books, hold=hold, tightest=_tightest(_limited(books, lines)))
+    return Reservation(books=books, hold=hold, tightest=tightest(_limited(books, lines)))
 
 
 def settle(books: Books, hold_id: HoldId, used: int, *, at: datetime) -> Posting:
@@ -307,46 +307,6 @@ def set_zone(books: Books, account: Account, zone: tzinfo) -> Books:
     return evolve(books, zones={**books.zones, account: zone})
 
 
-def budget_status(found: Iterable[Standing]) -> dict[str, dict[str, float | None]]:
-    """Return where one account stands on each meter, as a JSON object for people and pages.
-
-    Of several limits the tightest is shown; without one, the first window: the day, or the
-    session. Audio is in minutes, under ``audio_minutes``, as exact as a float is; everything
-    else is in whole units. ``limit``, ``remaining`` and ``utilization`` are None without a
-    limit.
-
-    Args:
-        found: Of one account, from `standings`, for as many meters as are to be shown.
-    """
-    by_meter: dict[Meter, list[Standing]] = {}
-    for standing in found:
-        by_meter.setdefault(standing.line.meter, []).append(standing)
-    return {
-        "audio_minutes" if meter is Meter.AUDIO_US else meter.value: _shown(
-            _tightest(each for each in of_meter if each.limit is not None) or of_meter[0]
-        )
-        for meter, of_meter in by_meter.items()
-    }
-
-
-def _shown(standing: Standing) -> dict[str, float | None]:
-    limit, utilization = standing.limit, standing.utilization
-    in_units = {
-        "used": standing.spent,
-        "reserved": standing.held,
-        "limit": None if limit is None else limit.amount,
-        "remaining": standing.remaining,
-    }
-    is_audio = standing.line.meter is Meter.AUDIO_US
-    return {
-        **{
-            name: units / US_PER_MINUTE if is_audio and units is not None else units
-            for name, units in in_units.items()
-        },
-        "utilization": None if utilization is None else float(utilization),
-    }
-
-
 # One entry asks for the same few lines again and again: for the rows that it needs, when it
 # books and when it tells of limits. The next entry mostly finds them as they were.
 @lru_cache(maxsize=256)
@@ -381,7 +341,8 @@ def _limited(books: Books, lines: Iterable[Line]) -> tuple[Standing, ...]:
     )
 
 
-def _tightest(limited: Iterable[Standing]) -> Standing | None:
+def tightest(limited: Iterable[Standing]) -> Standing | None:
+    """Return the one with the least room; None where nothing is limited."""
     return min(limited, key=lambda standing: standing.remaining or 0, default=None)
 
 

@@ -10,6 +10,7 @@ from typing import Protocol, Self
 from attrs import frozen
 
 from ..core.audio import AudioFormat
+from ..core.errors import RecordingFailed
 from ..core.timeline import Span, Track
 
 __all__ = (
@@ -18,11 +19,21 @@ __all__ = (
     "LeftRecording",
     "ProblemKind",
     "Recorded",
+    "RecordedElsewhere",
     "Recorder",
     "Recording",
     "RecordingProblem",
     "RecoveryReport",
 )
+
+
+class RecordedElsewhere(RecordingFailed):
+    """Another process of this machine still records the session.
+
+    It lets go once it knows that the session is not its own any more.
+    """
+
+    retryable = True
 
 
 class ProblemKind(StrEnum):

@@ -24,6 +24,7 @@ from ..core.audio import AudioFormat
 from ..core.errors import RecordingFailed
 from ..core.results import SessionFolder
 from ..core.timeline import Span, Track, merged, without
+from ..ports.recording import RecordedElsewhere
 from .folders import make_folder, sync_folder
 from .losses import Losses
 from .notes import Notes, line, lost, read_notes
@@ -50,7 +51,7 @@ _fdatasync: Final = getattr(os, "fdatasync", os.fsync)
 _READ_WRITE: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-class SpoolIsOwned(RecordingFailed):
+class SpoolIsOwned(RecordedElsewhere):
     """Somebody who lives has this spool."""
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from ..core.accounts import Account, Level, Limit, Scope, Standing
-from ..core.budget import budget_status
+from ..core.budget_status import budget_status
 from ..core.errors import InvalidConfig, InvalidValue
 from ..core.identity import TenantId
 from ..core.ledger import LedgerEntry

@@ -92,7 +92,10 @@ class Commands:
     async def end(self, session_id: str, reason: EndReason) -> Session:
         """End a session; one that has ended stays as it is."""
         if (owned := self.owned(session_id)) is not None:
-            return await owned.end(reason)
+            ended = await owned.end(reason)
+            if ended.state is SessionState.ENDED:
+                return ended
+            # It was being handed over: now it is nobody's, or somebody else's.
         record = await self._registry.load(session_id)
         if record.session.state is SessionState.ENDED:
             return record.session

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from ..core.audio import AudioFormat
 from ..core.errors import SessionNotActive
@@ -27,6 +27,7 @@ from ..core.events import (
     WarningRaised,
     WorkerReady,
 )
+from ..core.instants import duration_us
 from ..core.life import is_legal
 from ..core.masking import masked
 from ..core.meters import Meter, Number, audio_us, quantity
@@ -39,6 +40,7 @@ from ..core.text import storable_text
 from ..core.timeline import Span, Track
 from ..core.utterance import Speaker, Utterance, storable_utterance
 from ..ports.prices import HOST, EngineModel
+from ..ports.recording import RecordedElsewhere
 from .budgets import currency_of
 from .happenings import Listener, LiveAlready, UtteranceStored
 from .jobs import new_task
@@ -47,6 +49,8 @@ from .redacting import RedactionHook, Redactor
 from .services import Services
 
 __all__ = ("SessionHandle",)
+
+_LOOK_AGAIN_US: Final = 100_000
 
 
 class SessionHandle:
@@ -121,7 +125,7 @@ class SessionHandle:
         if self.is_live and self._has_begun:
             return self.session
         await self.ownership.spending.open()
-        _record(self.ownership)
+        await _record_once_free(self.ownership, self._services)
         self._has_begun = True
         if self.is_live:
             self.tell(LiveAlready())
@@ -310,6 +314,23 @@ def _used(audio_minutes: Number, counts: Mapping[str, int]) -> Counter[Meter]:
     used = Counter({Meter(meter): quantity(Meter(meter), n) for meter, n in counts.items()})
     used[Meter.AUDIO_US] += audio_us(audio_minutes)
     return used
+
+
+async def _record_once_free(ownership: Ownership, services: Services) -> None:
+    """Record, as soon as whoever recorded on this machine before us has let go.
+
+    They find out within a lease that the session is ours now.
+    """
+    clock = services.clock
+    until_us = clock.monotonic_us() + duration_us(services.lease)
+    while True:
+        try:
+            return _record(ownership)
+        except RecordedElsewhere:
+            now_us = clock.monotonic_us()
+            if now_us >= until_us:
+                raise
+            await clock.sleep_until(now_us + _LOOK_AGAIN_US)
 
 
 def _opened(session: Session, at: datetime) -> tuple[SessionEvent, ...]:

@@ -56,9 +56,13 @@ class Ownership:
         is_lost: It is somebody else's.
         is_live: Audio is accepted now.
         is_over: It has ended or is lost.
+        is_torn: Another worker had it until now and has not handed it over: what was in its hands
+            (a reply, words under way) is not known here.
     """
 
-    def __init__(self, services: Services, session: Session, lease: Lease) -> None:
+    def __init__(
+        self, services: Services, session: Session, lease: Lease, *, is_torn: bool = False
+    ) -> None:
         self._services = services
         self._lease = lease
         self._owed: list[Reaction] = []
@@ -67,6 +71,7 @@ class Ownership:
         self._drain: Callable[[], Awaitable[None]] | None = None
         self._thread = threading.get_ident()
         self.is_lost = False
+        self.is_torn = is_torn
         # Asked for every piece of audio, and changed a few times in a session.
         self.is_live = session.state is SessionState.LIVE
         self.is_over = session.state is SessionState.ENDED

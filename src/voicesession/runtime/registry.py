@@ -105,9 +105,10 @@ class Registry:
             worker_id=self._services.worker_id,
             duration=self._services.lease,
         )
+        is_torn = session.worker_id not in {None, self._services.worker_id}
         # Loaded again: until the lease was ours, its last owner may have written.
         session = await self._sessions.load(session.id, self._scope)
-        return Ownership(self._services, session, lease)
+        return Ownership(self._services, session, lease, is_torn=is_torn)
 
     async def _new_session(
         self, parameters: dict[str, Any], tenant_id: TenantId, now: datetime

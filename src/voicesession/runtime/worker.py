@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Final
 
@@ -185,4 +185,5 @@ async def _leave(ownership: Ownership, error: Exception | None) -> None:
             await ownership.give_up()
         elif not ownership.is_over:
             code = error.code if isinstance(error, VoiceSessionError) else type(error).__name__
-            await ownership.end(EndReason.ERROR, error=f"{code}: {error}")
+            with suppress(LeaseLost):  # somebody else has it: the error is the host's alone
+                await ownership.end(EndReason.ERROR, error=f"{code}: {error}")

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..core.accounts import Account, Level, Scope, Standing
-from ..core.budget import budget_status
+from ..core.budget_status import budget_status
 from ..core.meters import Meter
 from ..core.windows import Window
 

@@ -13,14 +13,13 @@ Server, clients, schema and docs are made from these models, or held equal to th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from .parts import (
+    CLOSE_CODES,
     EndReasonName,
     PauseReasonName,
     Seconds,
@@ -379,23 +378,6 @@ SERVER_MESSAGE: Final[TypeAdapter[ServerMessage]] = TypeAdapter(ServerMessage)
 
 CLIENT_MESSAGE: Final[TypeAdapter[ClientMessage]] = TypeAdapter(ClientMessage)
 """Reads what a client sent, strictly."""
-
-CLOSE_CODES: Final[Mapping[int, str]] = MappingProxyType(
-    {
-        1000: "ended",
-        1008: "not found or not authorised",
-        1009: "too big",
-        1011: "internal",
-        1012: "draining",
-        4400: "bad message or parameter",
-        4402: "budget (cannot start)",
-        4408: "too slow",
-        4409: "taken over",
-        4410: "expired",
-        4429: "quota",
-    }
-)
-"""Why the server closes a connection."""
 
 
 def json_schema() -> dict[str, Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..core.audio import MAX_RATE_HZ, MIN_RATE_HZ
 
 __all__ = (
+    "CLOSE_CODES",
     "EndReasonName",
     "PauseReasonName",
     "Seconds",
@@ -37,6 +40,24 @@ EndReasonName: TypeAlias = Literal[
     "error",
     "connect_timeout",
 ]
+
+
+CLOSE_CODES: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        1000: "ended",
+        1008: "not found or not authorised",
+        1009: "too big",
+        1011: "internal",
+        1012: "draining",
+        4400: "bad message or parameter",
+        4402: "budget (cannot start)",
+        4408: "too slow",
+        4409: "taken over",
+        4410: "expired",
+        4429: "quota",
+    }
+)
+"""Why the server closes a connection."""
 
 
 class Told(BaseModel):

@@ -57,8 +57,8 @@ class Whose(BaseModel):
     """The tenant that is meant: the caller's own, if none is named."""
 
     tenant_id: _Id | None = None
-    namespace_id: _Id | None = Field(None, description="Another name of `tenant_id`.")
-    organization_id: _Id | None = Field(None, description="Another name of `tenant_id`.")
+    namespace_id: _Id | None = Field(default=None, description="Another name of `tenant_id`.")
+    organization_id: _Id | None = Field(default=None, description="Another name of `tenant_id`.")
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
@@ -82,7 +82,7 @@ class _Query(Whose):
 class Query(_Query):
     """What any call for a session may say in its URL."""
 
-    user_id: _Name | None = Field(None, description="Whose session it must be.")
+    user_id: _Name | None = Field(default=None, description="Whose session it must be.")
 
 
 class ListQuery(Query):
@@ -91,10 +91,14 @@ class ListQuery(Query):
     state: SessionState | None = None
     status: SessionStatus | None = None
     mode: _Name | None = None
-    since: AwareDatetime | None = Field(None, description="Started at this instant, or later.")
-    until: AwareDatetime | None = Field(None, description="Started before this instant.")
+    since: AwareDatetime | None = Field(
+        default=None, description="Started at this instant, or later."
+    )
+    until: AwareDatetime | None = Field(default=None, description="Started before this instant.")
     limit: _Limit = 50
-    cursor: str | None = Field(None, max_length=1024, description="`next_cursor` of a page.")
+    cursor: str | None = Field(
+        default=None, max_length=1024, description="`next_cursor` of a page."
+    )
     offset: int = Field(0, ge=0, le=MAX_OFFSET, description="Not together with a cursor.")
     order: Literal["asc", "desc"] = Field("desc", description="By the start.")
 
@@ -118,7 +122,8 @@ class TranscriptQuery(Query):
 
     format: Literal["json", "txt", "srt", "vtt"] = "json"
     merge: Literal["linked"] | None = Field(
-        None, description="With the words of the sessions that this one continues, in front."
+        default=None,
+        description="With the words of the sessions that this one continues, in front.",
     )
 
 
@@ -179,7 +184,9 @@ class NewSession(Whose, _Body):
         }
     )
 
-    session_id: _Id | None = Field(None, description="Your own id; one is drawn, if not given.")
+    session_id: _Id | None = Field(
+        default=None, description="Your own id; one is drawn, if not given."
+    )
     user_id: _Name | None = None
     mode: _Name = "LS1A"
     language: _Name = "auto"
@@ -192,12 +199,16 @@ class NewSession(Whose, _Body):
     enhance_on_end: bool = False
     recording_consent: bool | None = None
     secrets_blurred: list[_Name] = Field(default=[], max_length=32)
-    resume_session_id: _Id | None = Field(None, description="An earlier session to continue.")
+    resume_session_id: _Id | None = Field(
+        default=None, description="An earlier session to continue."
+    )
     retention_days: int = Field(30, ge=-1, le=_MOST_DAYS)
     metadata: dict[str, Any] = Field(default={}, description="At most 16 KiB of JSON.")
     device_type: _Name | None = None
     client_version: _Name | None = None
-    key_hash: _Name | None = Field(None, description="Of the namespace's key; never returned.")
+    key_hash: _Name | None = Field(
+        default=None, description="Of the namespace's key; never returned."
+    )
     session_template_id: _Id | None = None
 
 
@@ -211,9 +222,9 @@ class NewRoom(Whose, _Body):
 class RemainingWanted(_Body):
     """What shall be left of the user's day; what is not named stays as it is."""
 
-    audioMin: float | None = Field(None, ge=0, le=1e9, allow_inf_nan=False)  # noqa: N815
-    videoTokens: int | None = Field(None, ge=0, le=_MOST_UNITS)  # noqa: N815
-    screenTokens: int | None = Field(None, ge=0, le=_MOST_UNITS)  # noqa: N815
+    audioMin: float | None = Field(default=None, ge=0, le=1e9, allow_inf_nan=False)  # noqa: N815
+    videoTokens: int | None = Field(default=None, ge=0, le=_MOST_UNITS)  # noqa: N815
+    screenTokens: int | None = Field(default=None, ge=0, le=_MOST_UNITS)  # noqa: N815
 
 
 class SessionChanges(_Body):
@@ -221,24 +232,24 @@ class SessionChanges(_Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"metadata": {"call": "42"}}]})
 
-    transcript_partial: str | None = Field(None, max_length=32_768)
+    transcript_partial: str | None = Field(default=None, max_length=32_768)
     metadata: dict[str, Any] | None = None
     audio_minutes_used: float | None = Field(
-        None,
+        default=None,
         ge=0,
         le=1e9,
         allow_inf_nan=False,
         description="In all; never less than is recorded. Needs the scope `usage`.",
     )
     daily_budget_remaining: RemainingWanted | None = Field(
-        None, description="Sets the limits of the user's day. Needs the scope `usage`."
+        default=None, description="Sets the limits of the user's day. Needs the scope `usage`."
     )
 
 
 class Command(_Body):
     """A command; the body may be left out."""
 
-    reason: _Name | None = Field(None, description="For people; it is not kept.")
+    reason: _Name | None = Field(default=None, description="For people; it is not kept.")
 
 
 class EndCommand(_Body):
@@ -258,10 +269,10 @@ class NewTemplate(Whose, _Body):
     language: _Name | None = None
     model: _Name | None = None
     modality_profile: _Name = "audio"
-    enabled_panels: list[_Name] | None = Field(None, max_length=64)
-    max_active_seconds: int | None = Field(None, ge=0, le=_MOST_DAYS * 86_400)
-    max_wall_clock_seconds: int | None = Field(None, ge=0, le=_MOST_DAYS * 86_400)
-    audio_budget_minutes: float | None = Field(None, ge=0, le=1e9, allow_inf_nan=False)
+    enabled_panels: list[_Name] | None = Field(default=None, max_length=64)
+    max_active_seconds: int | None = Field(default=None, ge=0, le=_MOST_DAYS * 86_400)
+    max_wall_clock_seconds: int | None = Field(default=None, ge=0, le=_MOST_DAYS * 86_400)
+    audio_budget_minutes: float | None = Field(default=None, ge=0, le=1e9, allow_inf_nan=False)
     agent_metadata: dict[str, Any] = Field(default={}, description="What the agent is told.")
 
 
@@ -275,9 +286,15 @@ class SetLimit(_Body):
     meter: Meter
     window: Window
     amount: int | None = Field(
-        None, ge=0, le=_MOST_UNITS, description="In units of the meter; 0 lets nothing be spent."
+        default=None,
+        ge=0,
+        le=_MOST_UNITS,
+        description="In units of the meter; 0 lets nothing be spent.",
     )
     raise_by: int | None = Field(
-        None, ge=1, le=_MOST_UNITS, description="In place of `amount`: what is there, and so much."
+        default=None,
+        ge=1,
+        le=_MOST_UNITS,
+        description="In place of `amount`: what is there, and so much.",
     )
     warn_at: float = Field(0.8, gt=0, le=1, description="The share at which it warns.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from ..core.accounts import Account, Balance, Hold, HoldId, Limit, Line, Scope
@@ -109,7 +110,18 @@ def account_document(account: Account) -> Document:
 def parse_account(document: Stored) -> Account:
     """Return the account that *document* names."""
     with readable("account"):
-        return Account(Scope(document["scope"]), document["account_id"], document["tenant_id"])
+        return _account(document["scope"], document["account_id"], document["tenant_id"])
+
+
+# Each entry of a session names the same few accounts and lines again.
+@lru_cache(maxsize=1024)
+def _account(scope: str, account_id: str, tenant_id: str) -> Account:
+    return Account(Scope(scope), account_id, tenant_id)
+
+
+@lru_cache(maxsize=4096)
+def _line(account: Account, meter: str, window: str, period: str) -> Line:
+    return Line(account, Meter(meter), Window(window), period)
 
 
 def limit_document(limit: Limit) -> Document:
@@ -152,12 +164,8 @@ def line_document(line: Line) -> Document:
 def parse_line(document: Stored) -> Line:
     """Return the line that *document* names."""
     with readable("line"):
-        return Line(
-            parse_account(document),
-            Meter(document["meter"]),
-            Window(document["window"]),
-            document["period"],
-        )
+        account = parse_account(document)
+        return _line(account, document["meter"], document["window"], document["period"])
 
 
 def balance_document(line: Line, balance: Balance) -> Document:

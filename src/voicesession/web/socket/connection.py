@@ -15,6 +15,7 @@ from functools import partial
 from typing import Final, assert_never
 
 import anyio
+from anyio.lowlevel import checkpoint
 from attrs import evolve, frozen
 
 from ...core.errors import (
@@ -189,6 +190,8 @@ class Connection:
                 return
             else:
                 await self._try(wanted)
+                # Frames that have arrived are received without a wait: let others have a turn.
+                await checkpoint()
 
     async def _speak(self) -> None:
         sample_rate = self._call.handle.audio_format.sample_rate

@@ -151,7 +151,8 @@ class Door:
         for happening in meanwhile:
             connection.follow(happening)
         after = 0 if opened.attach is None else opened.attach.last_seq
-        return connection, self._told(opened, call.session, past, after=after)
+        is_torn = call.handle.ownership.is_torn
+        return connection, self._told(opened, call.session, past, after=after, is_torn=is_torn)
 
     async def _tell_end(self, socket: Socket, opened: Opened) -> tuple[CloseCode, str]:
         """Tell a client that comes too late how it ended, and if it comes back, what it missed."""
@@ -166,7 +167,7 @@ class Door:
         return CloseCode.ENDED, "ended"
 
     def _told(
-        self, opened: Opened, session: Session, past: Past, *, after: int
+        self, opened: Opened, session: Session, past: Past, *, after: int, is_torn: bool = False
     ) -> Iterator[ServerMessage]:
         """What a client hears first: where it is, and the durable messages behind *after*."""
         at = opened.voice.now()
@@ -177,6 +178,7 @@ class Door:
             config=_configuration(session, wishes),
             resumed_from=session.previous_session_id,
             state_restored=opened.attach is not None
+            and not is_torn
             and is_restored(past.moments, is_conversation=session.mode != TRANSCRIPTION),
             resume_token=self._passes.issue(Kind.RESUME, session),
             last_seq=past.until,
