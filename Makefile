@@ -36,6 +36,7 @@ bench: $(VENV)/.dev $(VENV)/.bench
 	$(BIN)/python benchmarks/runtime.py
 	$(BIN)/python benchmarks/s3.py
 	$(BIN)/python benchmarks/storage.py
+	$(BIN)/python benchmarks/web.py
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
