@@ -9,7 +9,7 @@ import anyio
 import pytest
 from attrs import frozen
 from livekit.agents import Agent, AgentSession
-from livekit.agents.voice.events import CloseEvent, CloseReason
+from livekit.agents.voice.events import CloseEvent, CloseReason, UserStateChangedEvent
 from tests.integrations.eventually import eventually, said_by_now
 from tests.integrations.livekit_stage import (
     RATE_HZ,
@@ -25,6 +25,7 @@ from tests.integrations.livekit_stage import (
 import voicesession
 from voicesession import AudioFormat, InvalidValue, Limit, SessionHandle, SessionManager
 from voicesession.core.accounts import Scope
+from voicesession.core.floor.effects import FloorChanged
 from voicesession.core.meters import Meter
 from voicesession.core.states import PauseReason, SessionState
 from voicesession.core.windows import Window
@@ -114,6 +115,24 @@ async def test_a_conversation_is_kept_with_its_words_both_voices_and_its_usage(
         sum(1 for high in frames[3::4] if high == 0x27)
         == len("Good morning, Ada.") * RATE_HZ // 100
     )
+
+
+async def test_who_has_the_floor_is_told_as_livekit_sees_it(voice: SessionManager) -> None:
+    turns: list[str] = []
+
+    def listen(happening: object) -> None:
+        if isinstance(happening, FloorChanged):
+            turns.append(happening.state.value)
+
+    async with call(voice, Hears(after=SECOND, text="hello there")) as live:
+        live.handle.subscribe(listen)
+        live.microphone.speak(SECOND)
+        await said_by_now(voice, live.handle.session.id, count=2)
+        await eventually(lambda: turns[-1:] == ["listening"])
+        away = UserStateChangedEvent(old_state="listening", new_state="away")
+        live.agents.emit("user_state_changed", away)
+    assert turns[:3] == ["processing", "speaking", "listening"]
+    assert turns[3] == "away"
 
 
 async def test_of_an_interrupted_reply_only_what_was_played_is_recorded(

@@ -27,8 +27,9 @@ from typing import Any, Final
 import anyio
 
 from ..core.errors import InvalidConfig
+from ..core.floor.effects import FloorChanged
 from ..core.meters import Meter
-from ..core.states import EndReason, SessionState
+from ..core.states import EndReason, SessionState, TurnState
 from ..core.timeline import Track
 from ..core.utterance import Speaker
 from ..runtime.handle import SessionHandle
@@ -56,6 +57,17 @@ _ENDS: Final = MappingProxyType(
     }
 )
 """How a session ends; a participant who has left may come back, and so may a job."""
+
+_TURNS: Final = MappingProxyType(
+    {
+        "initializing": TurnState.INITIAL,
+        "idle": TurnState.LISTENING,
+        "listening": TurnState.LISTENING,
+        "thinking": TurnState.PROCESSING,
+        "speaking": TurnState.SPEAKING,
+    }
+)
+"""Who has the floor, by the state of LiveKit's agent."""
 
 
 @asynccontextmanager
@@ -97,6 +109,7 @@ class FollowedCall:
         self._finals: list[str] = []
         self._charged: Counter[Meter] = Counter()
         self._output: _SpokenOutput | None = None
+        self._turn = TurnState.INITIAL
         self._has_closed = anyio.Event()
 
     async def closed(self) -> None:
@@ -145,12 +158,22 @@ class FollowedCall:
 
     def _agent_state_changed(self, event: events.AgentStateChangedEvent) -> None:
         self._tap_audio()
+        self._turn_changed(_TURNS[event.new_state])
         if event.new_state == "speaking":
             self._began_us[Speaker.AGENT] = self._handle.media_us
 
     def _user_state_changed(self, event: events.UserStateChangedEvent) -> None:
+        if event.new_state == "away":
+            self._turn_changed(TurnState.AWAY)
+        elif event.old_state == "away":
+            self._turn_changed(_TURNS[self._agents.agent_state])
         if event.new_state == "speaking":
             self._began_us[Speaker.USER] = self._handle.media_us
+
+    def _turn_changed(self, turn: TurnState) -> None:
+        before, self._turn = self._turn, turn
+        if turn is not before:
+            self._handle.tell(FloorChanged(state=turn, at_us=self._handle.media_us))
 
     def _transcribed(self, event: events.UserInputTranscribedEvent) -> None:
         if self._handle.is_over:

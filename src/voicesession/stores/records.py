@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..core.accounts import Account, Balance, Hold, HoldId, Limit, Line, Scope
+from ..core.identity import TenantId
 from ..core.instants import from_us, to_us
 from ..core.meters import Meter
 from ..core.tasks import Task
@@ -116,7 +117,7 @@ def parse_account(document: Stored) -> Account:
 # Each entry of a session names the same few accounts and lines again.
 @lru_cache(maxsize=1024)
 def _account(scope: str, account_id: str, tenant_id: str) -> Account:
-    return Account(Scope(scope), account_id, tenant_id)
+    return Account(Scope(scope), account_id, TenantId(tenant_id))
 
 
 @lru_cache(maxsize=4096)
