@@ -19,8 +19,8 @@ class History:
     def __init__(self, size: int) -> None:
         self._size = size
         self._said: list[Utterance] = []
-        self._present = frozenset[UtteranceId]()
-        self._asked = frozenset[UtteranceId]()
+        self._present: frozenset[UtteranceId] = frozenset()
+        self._asked: frozenset[UtteranceId] = frozenset()
 
     def add(self, utterances: Iterable[Utterance]) -> None:
         """Remember utterances that belong to no turn that waits for an answer."""
