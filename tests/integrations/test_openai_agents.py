@@ -6,14 +6,15 @@ import wave
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
-from agents import Usage
+from agents import Agent, RunConfig, Runner, Usage
 from agents.memory import Session as AgentsSession
 from agents.realtime import RealtimeAgent, RealtimeRunner, model_events
 from agents.realtime.testing import ScriptedRealtimeModel
+from agents.testing import ScriptedModel, assistant_message
 from attrs import frozen
 
 import voicesession
@@ -96,6 +97,32 @@ async def test_what_was_popped_or_cleared_is_forgotten_for_good_and_was_said_all
         assert await second.pop_item() is None
     said = (await voice.transcript(session.id)).utterances
     assert [one.text for one in said] == ["one", "two", "three", "four", "five"]
+
+
+async def test_the_sdks_own_runner_remembers_across_processes(voice: SessionManager) -> None:
+    session = await voice.create(store_transcript=True)
+    model = ScriptedModel(
+        [[assistant_message("Two coffees.")], [assistant_message("You had two.")]]
+    )
+    clerk = Agent(name="clerk", model=model)
+    untraced = RunConfig(tracing_disabled=True)
+    async with memory(voice, session.id) as first:
+        await Runner.run(clerk, "Two coffees please.", session=first, run_config=untraced)
+    async with memory(voice, session.id) as second:
+        answer = await Runner.run(clerk, "What did I have?", session=second, run_config=untraced)
+    assert answer.final_output == "You had two."
+    assert model.last_call is not None
+    heard = [(item["role"], _text(item)) for item in cast("list[Any]", model.last_call.input)]
+    assert heard == [
+        ("user", "Two coffees please."),
+        ("assistant", "Two coffees."),
+        ("user", "What did I have?"),
+    ]
+
+
+def _text(item: Any) -> str:
+    content = item["content"]
+    return str(content if isinstance(content, str) else content[0]["text"])
 
 
 # --- realtime calls ------------------------------------------------------------------------
