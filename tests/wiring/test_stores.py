@@ -92,3 +92,14 @@ def test_another_package_adds_a_scheme_by_an_entry_point(monkeypatch: pytest.Mon
     assert isinstance(storage_at("elsewhere://host/x"), MemoryStorage)
     with pytest.raises(InvalidConfig, match="elsewhere://"):
         storage_at("nowhere://")
+
+
+def test_an_address_of_redis_may_say_how_long_ended_sessions_stay() -> None:
+    storage = storage_at("redis://cache.example/0?ttl_after_end_days=40&health_check_interval=5")
+    assert isinstance(storage, DocumentStorage)
+
+
+@pytest.mark.parametrize("days", ["", "0", "-1", "1.5", "a", "²", "36501"])
+def test_an_address_of_redis_with_no_number_of_days_is_refused(days: str) -> None:
+    with pytest.raises(InvalidConfig, match="ttl_after_end_days=1 to 36500"):
+        storage_at(f"redis://:{SECRET}@cache.example/0?ttl_after_end_days={days}")

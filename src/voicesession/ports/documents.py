@@ -19,9 +19,9 @@ Any method may raise `StoreUnavailable` (nothing was written) or `StoreTimeout` 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Final, Protocol, Self, TypeAlias
+from typing import Any, Final, Protocol, Self, TypeAlias, runtime_checkable
 
 from attrs import frozen
 
@@ -38,6 +38,7 @@ __all__ = (
     "DocumentDriver",
     "DocumentKey",
     "DocumentQuery",
+    "ForgetfulDriver",
     "Index",
     "Put",
     "RevisionConflict",
@@ -258,3 +259,19 @@ class DocumentDriver(Protocol):
         traceback: TracebackType | None,
         /,
     ) -> None: ...
+
+
+@runtime_checkable
+class ForgetfulDriver(DocumentDriver, Protocol):
+    """A driver whose medium can forget documents by itself: a capability.
+
+    What is forgotten was never there: no query finds it, and its key may be used again.
+    """
+
+    async def forget(self, keys: Sequence[DocumentKey], /, *, after: timedelta | None) -> None:
+        """Let the documents under *keys* be forgotten so long from now; with None, never.
+
+        Writing one afterwards changes nothing about that. At most 100 keys; those under
+        which there is nothing are passed over.
+        """
+        ...

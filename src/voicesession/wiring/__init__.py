@@ -66,7 +66,8 @@ def open(  # noqa: A001 - `voicesession.open` reads like what it does
 
     Args:
         store: ``memory://``, ``sqlite:///file.db`` (``sqlite:////abs/file.db``),
-            ``postgresql://…``, ``redis://…``, ``firestore://project/database``, or what
+            ``postgresql://…``, ``redis://…`` (with ``?ttl_after_end_days=40`` the server
+            forgets ended sessions by itself), ``firestore://project/database``, or what
             another package has added; see `voicesession.wiring.stores`.
         recordings: Where audio and transcripts are kept: a folder, as a path or a
             ``file:///`` URL, or ``s3://bucket/prefix``; None keeps neither. See

@@ -11,11 +11,12 @@ A package of somebody else's adds a scheme by an entry point in the group
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeAlias
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 from ..core.errors import InvalidConfig
 from ..ports.storage import Storage
@@ -23,6 +24,9 @@ from ..ports.storage import Storage
 __all__ = ("ENTRY_POINTS", "storage_at")
 
 ENTRY_POINTS: Final = "voicesession.stores"
+
+_TTL: Final = "ttl_after_end_days"
+_MOST_DAYS: Final = 36_500
 
 StorageAt: TypeAlias = Callable[[str], Storage]
 
@@ -78,7 +82,8 @@ def _redis(url: str) -> Storage:
     from ..stores.documents import DocumentStorage
     from ..stores.documents.redis import RedisDocumentDriver
 
-    return DocumentStorage(RedisDocumentDriver(url))
+    address, ttl_after_end = _ttl_in(url)
+    return DocumentStorage(RedisDocumentDriver(address), ttl_after_end=ttl_after_end)
 
 
 def _firestore(url: str) -> Storage:
@@ -100,6 +105,19 @@ _STORES: Final[Mapping[str, tuple[StorageAt, str]]] = MappingProxyType(
         "firestore": (_firestore, "firestore"),
     }
 )
+
+
+def _ttl_in(url: str) -> tuple[str, timedelta | None]:
+    """Return *url* without what redis-py does not know, and how long ended sessions stay."""
+    parts = _split(url)
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    days = dict(options).get(_TTL)
+    if days is None:
+        return url, None
+    if not (days.isascii() and days.isdigit() and 1 <= int(days) <= _MOST_DAYS):
+        raise InvalidConfig("store", f"{_TTL}={days}", f"{_TTL}=1 to {_MOST_DAYS}")
+    others = urlencode([option for option in options if option[0] != _TTL])
+    return parts._replace(query=others).geturl(), timedelta(days=int(days))
 
 
 def _split(url: str) -> SplitResult:

@@ -14,6 +14,7 @@ from ...core.errors import (
 )
 from ...core.identity import checked_id
 from ...core.session import Session
+from ...core.states import SessionState
 from ...core.tasks import Task
 from ...ports.documents import (
     ABSENT,
@@ -57,8 +58,14 @@ class Commits(OnHeads):
             InvalidValue: It comes to more, or one is larger than the medium allows.
         """
         check_change(change)
-        write = self._create if change.expected_seq is None else self._update
-        await persistently(partial(write, change))
+        write = partial(self._create if change.expected_seq is None else self._update, change)
+        if self._forgetting is None or change.session.state is not SessionState.ENDED:
+            await persistently(write)
+            return
+        if change.session.legal_hold:
+            await self._forgetting.prevent(change.session.id)
+        await persistently(write)
+        await self._forgetting.arrange(change.session.id)
 
     async def _create(self, change: Change) -> None:
         session = change.session

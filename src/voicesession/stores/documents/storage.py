@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import TracebackType
 from typing import Final, Self
 
 from ...core.errors import InvalidValue
-from ...ports.documents import DocumentDriver
+from ...ports.documents import DocumentDriver, ForgetfulDriver
 from .erasures import Erasures
+from .forgetting import Forgetting
 from .layout import INDEXES
 from .ledger import DocumentLedger
 from .sessions import DocumentSessions
@@ -38,16 +40,25 @@ class DocumentStorage:
             them are written together, so that the limit holds exactly. It may be raised
             later while nobody has the storage open, and never lowered.
 
+        ttl_after_end: How long after its last write a session that has ended is forgotten by
+            the medium, unless it is under a legal hold; None leaves that to its retention.
+            What is forgotten leaves no tombstone, and its recording stays where it is, so let
+            it be longer than any retention. For a `ForgetfulDriver`, such as that of Redis.
+
     Raises:
-        InvalidValue: *shards* is not 1 to 50.
+        InvalidValue: *shards* is not 1 to 50; *ttl_after_end* is no time at all, or *driver*
+            cannot forget.
     """
 
-    def __init__(self, driver: DocumentDriver, *, shards: int = 1) -> None:
+    def __init__(
+        self, driver: DocumentDriver, *, shards: int = 1, ttl_after_end: timedelta | None = None
+    ) -> None:
         if not 1 <= shards <= _MOST_SHARDS:
             raise InvalidValue("shards", shards, f"1 to {_MOST_SHARDS}")
+        forgetting = None if ttl_after_end is None else _forgetting(driver, ttl_after_end)
         driver.declare(INDEXES)
         self._driver = driver
-        self.sessions = DocumentSessions(driver)
+        self.sessions = DocumentSessions(driver, forgetting)
         self.transcripts = DocumentTranscripts(driver)
         self.templates = DocumentTemplates(driver)
         self.tasks = DocumentTasks(driver)
@@ -71,3 +82,9 @@ class DocumentStorage:
         /,
     ) -> None:
         await self._driver.__aexit__(exc_type, exc, traceback)
+
+
+def _forgetting(driver: DocumentDriver, after: timedelta) -> Forgetting:
+    if not isinstance(driver, ForgetfulDriver):
+        raise InvalidValue("ttl_after_end", after, "None: this medium cannot forget by itself")
+    return Forgetting(driver, after)

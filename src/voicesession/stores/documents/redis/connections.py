@@ -65,7 +65,7 @@ class Connections:
             return await self._ask("EVAL", script.source, len(keys), *keys, *args)
 
     async def read(self, script: Script, keys: Sequence[str], *args: str | bytes | int) -> Any:
-        """Return what *script*, which only reads, returns; over another connection if one breaks.
+        """Return what *script*, which may run twice, returns; over another connection if one breaks.
 
         Raises:
             StoreUnavailable: As for `run`.

@@ -25,9 +25,17 @@ from ....ports.documents import (
 from .. import layout
 from ..requests import checked_count, checked_keys, checked_query, checked_writes
 from .connections import ConnectionBroke, Connections
-from .encoding import body_of, body_text, document_key, index_key, lex_range, places_text
+from .encoding import (
+    body_of,
+    body_text,
+    document_key,
+    forgetting_key,
+    index_key,
+    lex_range,
+    places_text,
+)
 from .library import Redis
-from .scripts import FIND, GET, WRITE, WRITE_EACH, Script
+from .scripts import FIND, FORGET, GET, WRITE, WRITE_EACH, Script
 
 __all__ = ("RedisDocumentDriver",)
 
@@ -134,6 +142,14 @@ class RedisDocumentDriver:
     async def count(self, index: Index, equal: Mapping[str, Any], /) -> int:
         checked_count(index, equal, self._declared)
         return int(await self._connections.ask("ZCARD", index_key(self._prefix, index, equal)))
+
+    async def forget(self, keys: Sequence[DocumentKey], /, *, after: timedelta | None) -> None:
+        """See `ForgetfulDriver`. It is the server that forgets, to the millisecond."""
+        documents = [self._key(key) for key in checked_keys(keys)]
+        milliseconds = "never" if after is None else max(1, after // timedelta(milliseconds=1))
+        await self._connections.read(
+            FORGET, [*documents, forgetting_key(self._prefix)], milliseconds
+        )
 
     async def now(self) -> datetime:
         seconds, microseconds = await self._connections.ask("TIME")

@@ -9,7 +9,15 @@ from typing import Any, Final
 from ....ports.documents import Body, DocumentKey, DocumentQuery, Index
 from ..places import is_indexed
 
-__all__ = ("body_of", "body_text", "document_key", "index_key", "lex_range", "places_text")
+__all__ = (
+    "body_of",
+    "body_text",
+    "document_key",
+    "forgetting_key",
+    "index_key",
+    "lex_range",
+    "places_text",
+)
 
 _LEAST: Final = 2**63
 _END: Final = "\0"
@@ -24,6 +32,11 @@ def index_key(prefix: str, index: Index, equal: Mapping[str, Any]) -> str:
     """Return the key of an index with the values that it is fixed to."""
     values = [equal[name] for name in index.equal]
     return f"{prefix}i:{_json([index.collection, index.equal, index.order, values])}"
+
+
+def forgetting_key(prefix: str) -> str:
+    """Return the key of the queue of documents that the server will forget."""
+    return f"{prefix}f"
 
 
 def body_text(body: Body) -> str:

@@ -6,6 +6,9 @@ a JSON list of key, member, key, member. An index with its values is a sorted se
 all have the score 0, so the server sorts them by their bytes; behind the last NUL of a member
 stands the document's id.
 
+A document that the server forgets by itself leaves its places in indexes behind. They wait in
+a queue, sorted by when that happens, and whoever adds to it removes twice as many that are due.
+
 A script that has written nothing yet can be refused (no memory, a read-only replica, a full
 disk), and one that has written goes on to its end: so a batch happens whole or not at all.
 """
@@ -17,7 +20,7 @@ from typing import Final
 
 from attrs import frozen
 
-__all__ = ("FIND", "GET", "WRITE", "WRITE_EACH", "Script")
+__all__ = ("FIND", "FORGET", "GET", "WRITE", "WRITE_EACH", "Script")
 
 
 @frozen
@@ -118,17 +121,53 @@ return found
 
 FIND: Final = Script(
     """
-local members = redis.call(ARGV[1], KEYS[1], ARGV[2], ARGV[3], 'LIMIT', 0, ARGV[4])
 local found = {}
-for i, member in ipairs(members) do
-  local id = string.match(member, '[^%z]*$')
-  local document = redis.call('HMGET', ARGV[5] .. id, 'b', 'r')
-  found[i] = {id, document[1], document[2]}
-end
+repeat
+  local members = redis.call(ARGV[1], KEYS[1], ARGV[2], ARGV[3], 'LIMIT', #found, ARGV[4] - #found)
+  local forgotten = {}
+  for _, member in ipairs(members) do
+    local id = string.match(member, '[^%z]*$')
+    local document = redis.call('HMGET', ARGV[5] .. id, 'b', 'r')
+    if document[2] then
+      found[#found + 1] = {id, document[1], document[2]}
+    else
+      forgotten[#forgotten + 1] = member
+    end
+  end
+  for _, member in ipairs(forgotten) do redis.call('ZREM', KEYS[1], member) end
+until #forgotten == 0
 return found
 """
 )
 """
 KEYS: an index. ARGV: ZRANGEBYLEX or ZREVRANGEBYLEX, where it begins and ends, how many, and
 what the keys of documents begin with. Returns id, body and revision of each.
+"""
+
+FORGET: Final = Script(
+    _WRITING
+    + """
+local queue, after = KEYS[#KEYS], ARGV[1]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for _, entry in ipairs(redis.call('ZRANGEBYSCORE', queue, '-inf', now, 'LIMIT', 0, 2 * #KEYS)) do
+  local key, places = unpack(cjson.decode(entry))
+  local since = redis.call('HGET', key, 'x')
+  each_place(places, 'ZREM')
+  if since then each_place(since, 'ZADD') end
+  redis.call('ZREM', queue, entry)
+end
+for i = 1, #KEYS - 1 do
+  if after == 'never' then
+    redis.call('PERSIST', KEYS[i])
+  elseif redis.call('PEXPIRE', KEYS[i], after) == 1 then
+    local places = redis.call('HGET', KEYS[i], 'x')
+    redis.call('ZADD', queue, now + after, cjson.encode({KEYS[i], places}))
+  end
+end
+"""
+)
+"""
+KEYS: documents, and the queue. ARGV: after how many milliseconds they are forgotten, or never.
+A key that was used again since keeps the places that its new document has.
 """
