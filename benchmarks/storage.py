@@ -32,7 +32,7 @@ from typing import Any
 
 import aiosqlite
 import asyncpg
-from attrs import evolve, frozen
+from attrs import frozen
 from sqlalchemy import BigInteger, Text
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -42,9 +42,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.servers.postgres_server import PostgresServer
 
 from voicesession.core.events import ReplyFinished
+from voicesession.core.journal import JournalEntry
+from voicesession.core.life import apply
 from voicesession.core.metadata import metadata_json
 from voicesession.core.session import Session
-from voicesession.core.utterance import Speaker
+from voicesession.core.snapshots import changed
+from voicesession.core.utterance import Speaker, Utterance, UtteranceId
 from voicesession.ports.storage import Change, RunningStats, SessionQuery, Storage
 from voicesession.stores.codec import session_document
 from voicesession.stores.sql import PostgresStorage, SqliteStorage
@@ -53,8 +56,6 @@ from voicesession.testing.contracts.storage.examples import (
     HOME,
     START,
     a_session,
-    an_utterance,
-    change_of,
     heard,
     live,
     put,
@@ -172,6 +173,18 @@ async def with_orm(url: str) -> AsyncGenerator[Way]:
     await engine.dispose()
 
 
+def words(utterance_id: str, speaker: Speaker, text: str) -> Utterance:
+    return Utterance(
+        id=UtteranceId(utterance_id), speaker=speaker, start_us=0, end_us=500_000, text=text
+    )
+
+
+def spoken(reply: Utterance) -> ReplyFinished:
+    return ReplyFinished(
+        at=START, utterance_id=reply.id, start_us=0, heard_us=reply.end_us, interrupted=False
+    )
+
+
 @asynccontextmanager
 async def turns_on_sqlite(folder: Path) -> AsyncGenerator[list[Way]]:
     async with SqliteStorage(folder / "turns.db") as storage, AsyncExitStack() as stack:
@@ -179,21 +192,23 @@ async def turns_on_sqlite(folder: Path) -> AsyncGenerator[list[Way]]:
         numbers = count()
 
         async def append(number: int) -> None:
-            question, answer = f"q{(turn := next(numbers))}", f"a{turn}"
-            said = an_utterance(question, text=QUESTION)
-            reply = evolve(an_utterance(answer, text=ANSWER), speaker=Speaker.AGENT)
-            spoken = ReplyFinished(
-                at=START, utterance_id=reply.id, start_us=0, heard_us=500_000, interrupted=False
+            turn = next(numbers)
+            said = words(f"q{turn}", Speaker.USER, QUESTION)
+            reply = words(f"a{turn}", Speaker.AGENT, ANSWER)
+            after, entries = sessions[number], list[JournalEntry]()
+            for event in (heard(said), spoken(reply)):
+                after = apply(after, event)
+                entries.append(JournalEntry(after.seq, event))
+            after = changed(after, metadata_json=metadata_json({"turn": turn}))
+            await storage.sessions.commit(
+                Change(
+                    session=after,
+                    expected_seq=sessions[number].seq,
+                    entries=tuple(entries),
+                    utterances=(said, reply),
+                )
             )
-            change = change_of(
-                sessions[number],
-                heard(said),
-                spoken,
-                utterances=(said, reply),
-                metadata_json=metadata_json({"turn": turn}),
-            )
-            await storage.sessions.commit(change)
-            sessions[number] = change.session
+            sessions[number] = after
 
         ways = [Way("voicesession", append)]
         if find_spec("google.adk") is None:
