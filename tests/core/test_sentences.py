@@ -37,6 +37,8 @@ def test_letters_one_by_one_give_the_same_sentences_as_the_whole(text: str) -> N
         ("It is 3.14 or so. Fine.", ["It is 3.14 or so. ", "Fine."]),
         ("好。很好。", ["好。", "很好。"]),
         ("A line\nAnother", ["A line\n", "Another"]),
+        ("A line\n\nAnother.  Last", ["A line\n", "\nAnother. ", " Last"]),
+        (" \n ", [" \n "]),
         ("", []),
     ],
 )
@@ -44,10 +46,11 @@ def test_a_sentence_ends_where_a_reader_would_say_so(text: str, sentences: list[
     assert cut([text]) == sentences
 
 
-def test_a_sentence_is_given_as_soon_as_the_next_one_begins() -> None:
+def test_a_sentence_is_given_as_soon_as_white_space_follows() -> None:
     cutter = SentenceCutter()
     assert cutter.push("Good morning.") == []
     assert cutter.push(" H") == ["Good morning. "]
-    assert cutter.push("ow are you") == []
-    assert cutter.rest() == "How are you"
+    assert cutter.push("ow are you? ") == ["How are you? "]
+    assert cutter.push("  And") == []
+    assert cutter.rest() == "  And"
     assert cutter.rest() == ""

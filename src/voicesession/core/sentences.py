@@ -7,7 +7,7 @@ from typing import Final
 
 __all__ = ("SentenceCutter",)
 
-_END: Final = re.compile(r"[.!?…][\"'”’)\]]*\s+|[。！？]|\n+")
+_END: Final = re.compile(r"[.!?…][\"'”’)\]]*\s|[。！？]|\n")
 _ABBREVIATIONS: Final = frozenset(
     {"dr", "e.g", "etc", "i.e", "mr", "mrs", "ms", "no", "prof", "sr", "st", "vs"}
 )
@@ -18,21 +18,22 @@ class SentenceCutter:
 
     The sentences and the rest, joined, are exactly the text that was pushed. A full stop
     ends a sentence only if white space follows and it does not belong to an abbreviation
-    or an initial.
+    or an initial. More white space behind it belongs to what comes next, so that nobody
+    has to wait for that to know where the sentence ends.
     """
 
     def __init__(self) -> None:
         self._text = ""
 
     def push(self, piece: str) -> list[str]:
-        """Return the sentences that *piece* completes, with the white space behind them."""
+        """Return the sentences that *piece* completes, each up to the first white space behind."""
         self._text += piece
         sentences: list[str] = []
         start = 0
         for match in _END.finditer(self._text):
-            # White space at the very end may go on in the next piece: it is not torn.
-            if match.end() < len(self._text) and _is_an_end(self._text[start : match.end()]):
-                sentences.append(self._text[start : match.end()])
+            sentence = self._text[start : match.end()]
+            if _is_whole(sentence):
+                sentences.append(sentence)
                 start = match.end()
         self._text = self._text[start:]
         return sentences
@@ -43,10 +44,10 @@ class SentenceCutter:
         return rest
 
 
-def _is_an_end(sentence: str) -> bool:
+def _is_whole(sentence: str) -> bool:
     stripped = sentence.rstrip()
     if not stripped.endswith("."):
-        return True
+        return bool(stripped)
     last = stripped[:-1].split()[-1:] or [""]
     word = last[0].lstrip("(\"'“‘").lower()
     is_initial = len(word) == 1 and word.isalpha() and word != "i"

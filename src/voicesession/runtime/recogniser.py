@@ -126,11 +126,10 @@ class Recogniser:
     async def run(self, take: Callable[[Recognition], None]) -> None:
         """Hand everything that is recognised to *take*, until closed or cancelled."""
         try:
-            while (result := await self._next()) is not None:
-                take(result)
-                self._settle(result)
-                if isinstance(result, Flushed) and self._backlog.is_settled:
-                    await self._improve()
+            while not self._is_closed:
+                failure = await self._read(take)
+                if failure is not None and not self._is_closed:
+                    await self._replace(failure)
         finally:
             self._wait_for_nothing()
 
@@ -141,35 +140,46 @@ class Recogniser:
         if stream is not None:
             await stream.aclose()
 
-    async def _next(self) -> Recognition | None:
-        """Return what is recognised next, on whatever stream; None once closed."""
-        while not self._is_closed:
-            failure: Exception
-            try:
-                with anyio.CancelScope() as self._reading:
-                    return await anext(self._results)
-                if self._has_lived(_OLD):
-                    await self._move_to(self._link)
-                    continue
-                failure = ProviderUnavailable(self._link.name, "it does not answer any more")
-            except StopAsyncIteration:
-                failure = ProviderUnavailable(self._link.name, "the stream has ended")
-            except Exception as error:  # noqa: BLE001 - an adapter may be the host's own
-                failure = error
-            if not self._is_closed:
-                await self._replace(failure)
+    async def _read(self, take: Callable[[Recognition], None]) -> Exception | None:
+        """Hand what the present stream recognises to *take*, as long as it is the one to read.
+
+        Returns what is wrong with it; None where nothing is, or another has taken its place.
+        """
+        better: Link[SpeechToText] | None = None
+        with anyio.CancelScope() as self._reading:
+            while better is None and not self._is_closed:
+                try:
+                    result = await anext(self._results)
+                except StopAsyncIteration:
+                    return ProviderUnavailable(self._link.name, "the stream has ended")
+                except Exception as error:  # noqa: BLE001 - an adapter may be the host's own
+                    return error
+                take(result)
+                if self._settle(result):
+                    better = self._engines.better_than(self._link)
+        if better is not None:
+            await self._improve(better)
+        elif not self._is_closed:
+            return await self._begin_anew()
         return None
 
-    def _settle(self, result: Recognition) -> None:
+    def _settle(self, result: Recognition) -> bool:
+        """Take *result* for what it answers; tell whether everything is answered by a flush."""
         if self._attempts is not None:
             self._attempts = None
             self._engines.succeeded(self._link)
-        if isinstance(result, Flushed | Marked):
-            self._answered(Question.FLUSH if isinstance(result, Flushed) else Question.MARK)
-        if isinstance(result, FinalWords):
+        if isinstance(result, Interim):
+            self._backlog.words = True
+        elif isinstance(result, FinalWords):
+            self._backlog.words = False
             self._backlog.heard_until(result.end_us)
-        if isinstance(result, Interim | FinalWords | Flushed):
-            self._backlog.words = isinstance(result, Interim)
+        elif isinstance(result, Flushed):
+            self._backlog.words = False
+            self._answered(Question.FLUSH)
+            return self._backlog.is_settled
+        elif isinstance(result, Marked):
+            self._answered(Question.MARK)
+        return False
 
     def _ask(self, question: Question) -> None:
         self._backlog.ask(question, self._engines.now_us)
@@ -225,14 +235,22 @@ class Recogniser:
                 self._attempts = self._engines.attempts()
         self._adopt(*opened)
 
-    async def _improve(self) -> None:
-        """Go back to a better engine, if it works again."""
-        better = self._engines.better_than(self._link)
-        if better is not None:
-            try:
-                await self._move_to(better)
-            except VoiceSessionError as error:
-                self._engines.failed(better, as_provider_error(better.name, error))
+    async def _begin_anew(self) -> Exception | None:
+        """Go on with a younger stream of the same engine, or say why this one was broken off."""
+        if not self._has_lived(_OLD):
+            return ProviderUnavailable(self._link.name, "it does not answer any more")
+        try:
+            await self._move_to(self._link)
+        except Exception as error:  # noqa: BLE001 - an adapter may be the host's own
+            return error
+        return None
+
+    async def _improve(self, better: Link[SpeechToText]) -> None:
+        """Go back to a better engine, which works again."""
+        try:
+            await self._move_to(better)
+        except VoiceSessionError as error:
+            self._engines.failed(better, as_provider_error(better.name, error))
 
     async def _move_to(self, link: Link[SpeechToText]) -> None:
         """Go on with a stream of *link*; the present one listens until that is open.
