@@ -1,13 +1,17 @@
 """``voicesession recover``: after a crash, as people call it."""
 
+import os
+import pty
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 
 import pytest
-from tests.cli.stage import Command
+from tests.cli.stage import Command, process
 
 WORKER = Path(__file__).parents[1] / "runtime" / "doomed_worker.py"
 OPTIONS = ("--store", "sqlite:///voice.db", "--recordings", "kept", "--grace", "0")
@@ -26,15 +30,25 @@ def orphan(command: Command) -> Iterator[str]:
         yield session_id
 
 
-def test_a_killed_workers_session_is_whole_after_one_call(command: Command, orphan: str) -> None:
-    planned = command("recover", *OPTIONS, "--dry-run", "--json").document
-    assert [one["fate"] for one in planned["recordings"]] == ["spared"]
-    assert (planned["dry_run"], planned["sessions"]) == (True, [])
+def contents() -> dict[Path, bytes]:
+    """Of every recording in the present folder, half made or whole."""
+    return {path: path.read_bytes() for path in Path("kept").rglob("*") if path.is_file()}
 
-    done: dict[str, object] = {"sessions": []}
-    while not done["sessions"]:  # until its lease has lapsed
-        done = command("recover", *OPTIONS, "--json").document
-    assert done["sessions"] == [orphan]
+
+def test_a_killed_workers_session_is_whole_after_one_call(command: Command, orphan: str) -> None:
+    planned: dict[str, object] = {"sessions": []}
+    before = contents()
+    while not planned["sessions"]:  # until its lease has lapsed
+        planned = command("recover", *OPTIONS, "--dry-run", "--json").document
+    assert contents() == before
+    done = command("recover", *OPTIONS, "--json").document
+    assert (planned.pop("dry_run"), done.pop("dry_run")) == (True, False)
+    (finished,) = done["recordings"]
+    assert finished.pop("detail").endswith(f"/sessions/{orphan}/audio.wav")
+    assert planned["recordings"] == [finished | {"detail": None}]
+    assert (finished["session_id"], finished["fate"]) == (orphan, "finished")
+    assert planned["sessions"] == done["sessions"] == [{"session_id": orphan, "fate": "ended"}]
+    assert planned["swept"] == done["swept"] == []
 
     shown = command("sessions", "get", orphan, "--store", OPTIONS[1], "--json").document
     assert shown["session"]["status"] == "interrupted"
@@ -42,14 +56,53 @@ def test_a_killed_workers_session_is_whole_after_one_call(command: Command, orph
     assert (Path("kept") / "sessions" / orphan / "transcript.json").is_file()
 
     again = command("recover", *OPTIONS)
-    assert (again.code, again.stdout) == (0, "sessions looked after: 0; recordings: none\n")
+    assert (again.code, again.stdout) == (0, "sessions: none; recordings: none; swept: none\n")
 
 
 def test_what_would_be_done_is_told_line_by_line(command: Command, orphan: str) -> None:
-    planned = command("recover", *OPTIONS, "--dry-run")
-    first, last = planned.stdout.splitlines()
-    assert first.split()[:2] == [orphan, "spared"]
-    assert last == "recordings: 1 spared (nothing was done)"
+    session, *_ = lines = [""]
+    while not session.startswith("session "):  # until its lease has lapsed
+        session, *_ = lines = command("recover", *OPTIONS, "--dry-run").stdout.splitlines()
+    _, recording, last = lines
+    assert session.split() == ["session", orphan, "ended"]
+    assert recording.split()[:3] == ["recording", orphan, "finished"]
+    told = "sessions: 1 ended; recordings: 1 finished; swept: none (nothing was done)"
+    assert last == told
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is_and_goes(orphan: str) -> None:
+    terminal, its_end = pty.openpty()
+    with (
+        os.fdopen(terminal, "rb", buffering=0) as screen,
+        subprocess.Popen(
+            process("recover", *OPTIONS),
+            stdout=subprocess.PIPE,
+            stderr=its_end,
+            env=os.environ | {"TERM": "xterm", "COLUMNS": "80"},
+        ) as recover,
+    ):
+        os.close(its_end)
+        shown = all_of(screen)
+        assert recover.stdout is not None
+        told = recover.stdout.read().decode()
+    assert recover.returncode == 0
+    assert "recordings" in shown
+    assert "100%" in shown
+    assert shown.endswith("\x1b[2K")
+    assert told.endswith("swept: none\n")
+
+
+def test_where_nobody_watches_there_is_no_bar(command: Command, orphan: str) -> None:
+    assert command("recover", *OPTIONS).stderr == ""
+
+
+def all_of(screen: FileIO) -> str:
+    """What a terminal was shown until its last writer has closed it."""
+    shown = b""
+    with suppress(OSError):  # Linux says so where others say that this is the end
+        while more := screen.read(4_096):
+            shown += more
+    return shown.decode()
 
 
 def test_a_store_that_is_not_there_is_not_made(command: Command) -> None:

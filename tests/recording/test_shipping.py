@@ -218,7 +218,7 @@ async def test_of_a_lost_machine_all_is_found_up_to_the_last_checkpoint(
             is_on_this_disk=False,
             shipped_at=left.shipped_at,
         )
-        assert left.is_in_store
+        assert left.shipped_at is not None
         assert await other.recorder.recover(spare={"s1"}) == []
         (report,) = await other.recorder.recover_only({"s1", "another"})
         recorded = report.recorded

@@ -138,8 +138,11 @@ async def test_segments_that_nobody_can_finish_are_swept_once_they_are_a_day_old
     (found,) = await objects.find()
     early = a_recorder(tmp_path, objects, at=found.kept_at + timedelta(hours=23))
     late = a_recorder(tmp_path, objects, at=found.kept_at + timedelta(hours=25))
-    assert await early.sweep() == 0
+    assert (await early.find_leftovers(), await early.sweep()) == ([], [])
+    planned = await late.find_leftovers()
+    assert [(one.kind, one.since) for one in planned] == [("segments", found.kept_at)]
+    assert found.key.startswith(planned[0].key)
     assert len(await keys(objects)) == 1
-    assert await late.sweep() == 1
-    assert await late.sweep() == 0
+    assert await late.sweep() == planned
+    assert await late.sweep() == []
     assert await keys(objects) == []

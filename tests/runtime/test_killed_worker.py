@@ -62,6 +62,10 @@ async def all_of(voice: SessionManager, ids: list[str]) -> list[Session]:
     return [await voice.get(session_id) for session_id in ids]
 
 
+async def fates(voice: SessionManager) -> dict[str, Fate]:
+    return {one.session_id: one.fate for one in (await voice.rescuer.plan()).recordings}
+
+
 def seconds_of(path: str) -> float:
     with wave.open(path) as file:
         return float(file.getnframes() / file.getframerate())
@@ -107,7 +111,7 @@ async def test_a_rescue_leaves_the_recording_of_a_session_that_may_come_back(
     orphaned: list[str], store: str, tmp_path: Path
 ) -> None:
     async with opened(store, tmp_path, grace_s=600) as voice:
-        planned = await voice.rescuer.plan()
+        planned = (await voice.rescuer.plan()).recordings
         assert {one.fate for one in planned} == {Fate.SPARED}
         assert {one.session_id for one in planned} == set(orphaned)
         assert all(one.duration_us >= 1_000_000 for one in planned)
@@ -122,7 +126,7 @@ async def test_a_rescue_with_the_wrong_store_touches_nothing(
     async with opened(wrong, tmp_path, grace_s=0) as voice:
         rescued = await voice.rescuer.rescue()
         assert {one.fate for one in rescued.recordings} == {Fate.UNKNOWN}
-        assert len(await voice.rescuer.plan()) == len(orphaned)
+        assert len((await voice.rescuer.plan()).recordings) == len(orphaned)
 
 
 async def test_what_a_deleted_session_has_left_is_removed(
@@ -133,8 +137,7 @@ async def test_what_a_deleted_session_has_left_is_removed(
         without = voicesession.open(store, lease=timedelta(seconds=LEASE_S))
         async with without:
             await without.delete(orphaned[0], end=True)
-        (removed,) = [one for one in await voice.rescuer.plan() if one.session_id == orphaned[0]]
-        assert removed.fate is Fate.REMOVED
+        assert (await fates(voice))[orphaned[0]] is Fate.REMOVED
         await voice.rescuer.rescue()
-        assert orphaned[0] not in {one.session_id for one in await voice.rescuer.plan()}
+        assert orphaned[0] not in await fates(voice)
         assert not (tmp_path / "kept" / "sessions" / orphaned[0]).exists()

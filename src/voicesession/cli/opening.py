@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import typer
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     from ..core.deadlines import LifePolicy
     from ..runtime.manager import SessionManager
 
-__all__ = ("Json", "Recordings", "Store", "Tenant", "ask", "print_json", "require_file")
+__all__ = ("LEASE", "Json", "Recordings", "Store", "Tenant", "ask", "print_json", "require_file")
 
 _T = TypeVar("_T")
+
+LEASE: Final = timedelta(seconds=15)
 
 Store: TypeAlias = Annotated[
     str, typer.Option(envvar="VOICESESSION_STORE", help="Where sessions live: sqlite:///file.db")
@@ -39,11 +42,13 @@ def ask(
     question: Callable[[SessionManager], Awaitable[_T]],
     *,
     life: LifePolicy | None = None,
+    lease: timedelta = LEASE,
 ) -> _T:
     """Return what *question* answers about the store.
 
     Args:
         life: How long a session may take for what, for commands that look after sessions.
+        lease: For so long the sessions that nobody runs are left alone meanwhile.
 
     Raises:
         WrongUse: The store is a file that is not there.
@@ -51,7 +56,7 @@ def ask(
     import anyio
 
     async def in_store() -> _T:
-        async with _opened(store, tenant, recordings, life) as voice:
+        async with _opened(store, tenant, recordings, life, lease) as voice:
             return await question(voice)
 
     return anyio.run(in_store)
@@ -64,13 +69,21 @@ def print_json(document: dict[str, Any]) -> None:
 
 @asynccontextmanager
 async def _opened(
-    store: str, tenant: str, recordings: str | None, life: LifePolicy | None
+    store: str,
+    tenant: str,
+    recordings: str | None,
+    life: LifePolicy | None,
+    lease: timedelta,
 ) -> AsyncGenerator[SessionManager]:
     from ..core.deadlines import LifePolicy
     from ..wiring import open as open_voice
 
     voice = open_voice(
-        store, recordings=recordings, tenant_id=tenant, life=LifePolicy() if life is None else life
+        store,
+        recordings=recordings,
+        tenant_id=tenant,
+        life=life or LifePolicy(),
+        lease=lease,
     )
     require_file(store)
     async with voice:

@@ -1,8 +1,9 @@
-"""``voicesession recover``: make whole what a crash has left."""
+"""``voicesession recover``: make whole what a crash has left, or say what would be done."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 from ..core.deadlines import LifePolicy
 from ..core.identity import DEFAULT_TENANT
 from .failures import FAILURE, Debug, reported
-from .opening import Json, Recordings, Store, ask, print_json
+from .opening import LEASE, Json, Recordings, Store, ask, print_json
 
 if TYPE_CHECKING:
     from ..runtime.manager import SessionManager
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ("recover",)
 
 _US_PER_S = 1_000_000
+_PLANNING_TAKES_AT_MOST = timedelta(hours=24)
+"""Until then nothing looks after sessions beside us, and changes what we only look at."""
 
 
 def recover(
@@ -27,7 +30,7 @@ def recover(
     store: Store,
     recordings: Recordings = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done with recordings; do nothing.")
+        bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")
     ] = False,
     grace: Annotated[
         float,
@@ -48,8 +51,8 @@ def recover(
 
     with reported(debug=debug):
         life = LifePolicy(reconnect_grace=timedelta(seconds=grace))
-        wish = _plan if dry_run else _rescue(as_json)
-        found = ask(store, DEFAULT_TENANT, recordings, wish, life=life)
+        wish, lease = (_plan, _PLANNING_TAKES_AT_MOST) if dry_run else (_rescue(as_json), LEASE)
+        found = ask(store, DEFAULT_TENANT, recordings, wish, life=life, lease=lease)
         if as_json:
             print_json(_document(found, dry_run=dry_run))
         else:
@@ -59,9 +62,7 @@ def recover(
 
 
 async def _plan(voice: SessionManager) -> Rescue:
-    from ..runtime.rescue import Rescue
-
-    return Rescue(recordings=await voice.rescuer.plan())
+    return await voice.rescuer.plan()
 
 
 def _rescue(as_json: bool) -> Any:
@@ -69,7 +70,9 @@ def _rescue(as_json: bool) -> Any:
         from rich.console import Console
         from rich.progress import Progress
 
-        with Progress(console=Console(stderr=True), disable=as_json, transient=True) as bars:
+        screen = Console(stderr=True)
+        is_hidden = as_json or not screen.is_terminal
+        with Progress(console=screen, disable=is_hidden, transient=True) as bars:
             bar = bars.add_task("recordings", total=None)
             return await voice.rescuer.rescue(
                 on_progress=lambda done, of: bars.update(bar, completed=done, total=of)
@@ -81,8 +84,9 @@ def _rescue(as_json: bool) -> Any:
 def _document(found: Rescue, *, dry_run: bool) -> dict[str, Any]:
     return {
         "dry_run": dry_run,
-        "sessions": list(found.sessions),
-        "swept": found.swept,
+        "sessions": [
+            {"session_id": session_id, "fate": fate} for session_id, fate in found.fates.items()
+        ],
         "recordings": [
             {
                 "session_id": one.session_id,
@@ -93,19 +97,33 @@ def _document(found: Rescue, *, dry_run: bool) -> dict[str, Any]:
             }
             for one in found.recordings
         ],
+        "swept": [
+            {"kind": one.kind, "key": one.key, "since": one.since.isoformat()}
+            for one in found.swept
+        ],
     }
 
 
 def _print(found: Rescue, *, dry_run: bool) -> None:
-    for one in found.recordings:
-        print(_line(one))
-    counts = Counter(one.fate for one in found.recordings)
-    told = ", ".join(f"{count} {fate}" for fate, count in sorted(counts.items())) or "none"
-    if dry_run:
-        print(f"recordings: {told} (nothing was done)")
-    else:
-        swept = f"; left-overs removed: {found.swept}" if found.swept else ""
-        print(f"sessions looked after: {len(found.sessions)}; recordings: {told}{swept}")
+    for session_id, fate in found.fates.items():
+        print(f"session    {session_id:<37}  {fate}")
+    for recording in found.recordings:
+        print(f"recording  {_line(recording)}")
+    for one in found.swept:
+        print(f"{one.kind:<9}  {one.key}  since {one.since:%Y-%m-%d %H:%M}")
+    told = "; ".join(
+        (
+            f"sessions: {_counted(found.fates.values())}",
+            f"recordings: {_counted(one.fate for one in found.recordings)}",
+            f"swept: {_counted(one.kind for one in found.swept)}",
+        )
+    )
+    print(f"{told} (nothing was done)" if dry_run else told)
+
+
+def _counted(kinds: Iterable[str]) -> str:
+    counts = Counter(kinds)
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or "none"
 
 
 def _line(one: RescuedRecording) -> str:

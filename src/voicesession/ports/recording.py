@@ -17,6 +17,8 @@ __all__ = (
     "Backlog",
     "Gap",
     "LeftRecording",
+    "Leftover",
+    "LeftoverKind",
     "ProblemKind",
     "Recorded",
     "RecordedElsewhere",
@@ -144,10 +146,28 @@ class LeftRecording:
     is_on_this_disk: bool
     shipped_at: datetime | None = None
 
-    @property
-    def is_in_store(self) -> bool:
-        """Whether segments of it are in the object store."""
-        return self.shipped_at is not None
+
+class LeftoverKind(StrEnum):
+    """What nobody can finish. The values are printed; never rename one."""
+
+    UPLOAD = "upload"
+    """Half an object."""
+    SEGMENTS = "segments"
+    """Of which no recording can be made: their notes are gone, or never came."""
+
+
+@frozen(kw_only=True)
+class Leftover:
+    """What a crash has left in the object store, and takes room there.
+
+    Attributes:
+        key: Of the object that an upload was to become; of segments, the session's folder.
+        since: When it was begun, or last added to, by the store's clock.
+    """
+
+    kind: LeftoverKind
+    key: str
+    since: datetime
 
 
 @frozen(kw_only=True)
@@ -340,11 +360,19 @@ class Recorder(Protocol):
         """
         ...
 
-    async def sweep(self) -> int:
+    async def find_leftovers(self) -> Sequence[Leftover]:
+        """Return what ``sweep`` would remove; changes nothing.
+
+        Raises:
+            RecordingFailed: Something could not be listed.
+        """
+        ...
+
+    async def sweep(self) -> Sequence[Leftover]:
         """Remove from the object store what crashes have left and nobody can finish.
 
         These are unfinished uploads, and segments of which no recording can be made; each
-        once it is a day old, and only where sessions are kept. Returns how many there were.
+        once it is a day old, and only where sessions are kept. Returns what is gone.
 
         Raises:
             RecordingFailed: Something could not be listed or removed.

@@ -28,7 +28,14 @@ from ..core.identity import checked_id
 from ..core.results import SessionFolder, session_folders
 from ..core.timeline import Span, Track
 from ..ports.objects import ObjectStore
-from ..ports.recording import Backlog, LeftRecording, Recorded, RecordingProblem, RecoveryReport
+from ..ports.recording import (
+    Backlog,
+    Leftover,
+    LeftRecording,
+    Recorded,
+    RecordingProblem,
+    RecoveryReport,
+)
 from .composition import compose
 from .feed import Feed
 from .file import FileObjectStore
@@ -132,7 +139,12 @@ class SpoolRecorder:
             places = [place for one in session_ids for place in self._places(one)]
             return await self._recovery.finish(places)
 
-    async def sweep(self) -> int:
+    async def find_leftovers(self) -> Sequence[Leftover]:
+        """See ``Recorder.find_leftovers``."""
+        with _failing("what was left cannot be found"):
+            return await self._recovery.find_leftovers()
+
+    async def sweep(self) -> Sequence[Leftover]:
         """See ``Recorder.sweep``."""
         with _failing("what was left cannot be removed"):
             return await self._recovery.sweep()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from anyio import to_thread
 from attrs import field, frozen
@@ -17,7 +18,7 @@ from ..core.results import ROOTS, SessionFolder
 from ..core.timeline import Track
 from ..ports.clock import Clock
 from ..ports.objects import ObjectStore, UnfinishedUploads
-from ..ports.recording import LeftRecording, RecoveryReport
+from ..ports.recording import Leftover, LeftoverKind, LeftRecording, RecoveryReport
 from .composition import compose, recorded_in, recording_keys
 from .losses import Losses
 from .segments import NOTES, SEGMENTS, SegmentFolder, objects_below
@@ -26,10 +27,12 @@ from .spool import Spool, SpoolIsOwned, claim_spool, left_spools, open_spool, sw
 __all__ = ("Recovery",)
 
 _RUBBISH_AGE: Final = timedelta(hours=24)
+_Rubbish: TypeAlias = tuple[Leftover, Callable[[], Awaitable[None]]]
+"""And what removes it."""
 
 
 @frozen
-class _Leftover:
+class _Unfinished:
     """What the store has of one recording that is not finished."""
 
     has_notes: bool = False
@@ -58,11 +61,11 @@ class Recovery:
         found: dict[str, LeftRecording | None] = {}
         for folder in await to_thread.run_sync(left_spools, self._spools):
             found[folder.name] = await to_thread.run_sync(_left_in, folder)
-        for place, leftover in (await self._leftovers()).items():
+        for place, state in (await self._unfinished()).items():
             session_id = place.session_id
             here = found.get(session_id)
-            if leftover.has_notes and (here is not None or session_id not in found):
-                found[session_id] = await self._left_in_store(place, leftover.kept_at, here)
+            if state.has_notes and (here is not None or session_id not in found):
+                found[session_id] = await self._left_in_store(place, state.kept_at, here)
         return [left for _, left in sorted(found.items()) if left is not None]
 
     async def finish(
@@ -78,7 +81,7 @@ class Recovery:
         def is_wanted(session_id: str) -> bool:
             return session_id not in spare and (wanted is None or session_id in wanted)
 
-        leftovers = await self._leftovers(only)
+        unfinished = await self._unfinished(only)
         reports: dict[str, RecoveryReport | None] = {}
         await to_thread.run_sync(sweep, self._spools)
         for folder in await to_thread.run_sync(left_spools, self._spools):
@@ -86,40 +89,63 @@ class Recovery:
                 reports[folder.name] = await self._attempt(
                     folder.name, self._finish_spool(folder.name)
                 )
-        for place, leftover in leftovers.items():
+        for place, state in unfinished.items():
             session_id = place.session_id
             if not is_wanted(session_id) or session_id in reports:
                 continue
-            if leftover.has_notes:
+            if state.has_notes:
                 reports[session_id] = await self._attempt(session_id, self._finish_segments(place))
         return [report for report in reports.values() if report is not None]
 
-    async def sweep(self) -> int:
+    async def find_leftovers(self) -> list[Leftover]:
+        """See ``Recorder.find_leftovers``.
+
+        Raises:
+            StoreError: Something could not be listed.
+        """
+        return [leftover for leftover, _ in await self._rubbish()]
+
+    async def sweep(self) -> list[Leftover]:
         """See ``Recorder.sweep``.
 
         Raises:
             StoreError: Something could not be listed or removed.
         """
-        if self._clock is None:
-            return 0
-        long_ago = self._clock.now() - _RUBBISH_AGE
-        swept = await self._abort_uploads(long_ago)
-        for place, leftover in (await self._leftovers()).items():
-            # Segments without notes are no recording; but somebody may be at it.
-            if not leftover.has_notes and leftover.kept_at < long_ago:
-                await SegmentFolder(self._objects, place).throw_away()
-                swept += 1
+        swept: list[Leftover] = []
+        for leftover, remove in await self._rubbish():
+            await remove()
+            swept.append(leftover)
         return swept
 
-    async def _abort_uploads(self, begun_before: datetime) -> int:
-        aborted = 0
-        if not isinstance(self._objects, UnfinishedUploads):
-            return aborted
-        for root in ROOTS:
-            for upload in await self._objects.unfinished_uploads(root, begun_before=begun_before):
-                await self._objects.abort_upload(upload)
-                aborted += 1
-        return aborted
+    async def _rubbish(self) -> list[_Rubbish]:
+        if self._clock is None:
+            return []
+        long_ago = self._clock.now() - _RUBBISH_AGE
+        return [*await self._old_uploads(long_ago), *await self._old_segments(long_ago)]
+
+    async def _old_uploads(self, begun_before: datetime) -> list[_Rubbish]:
+        store = self._objects
+        if not isinstance(store, UnfinishedUploads):
+            return []
+        return [
+            (
+                Leftover(kind=LeftoverKind.UPLOAD, key=upload.key, since=upload.begun_at),
+                partial(store.abort_upload, upload),
+            )
+            for root in ROOTS
+            for upload in await store.unfinished_uploads(root, begun_before=begun_before)
+        ]
+
+    async def _old_segments(self, kept_before: datetime) -> list[_Rubbish]:
+        return [
+            (
+                Leftover(kind=LeftoverKind.SEGMENTS, key=str(place), since=state.kept_at),
+                SegmentFolder(self._objects, place).throw_away,
+            )
+            for place, state in (await self._unfinished()).items()
+            # Segments without notes are no recording; but somebody may be at it.
+            if not state.has_notes and state.kept_at < kept_before
+        ]
 
     # --- one recording -----------------------------------------------------------------------
 
@@ -194,18 +220,18 @@ class Recovery:
     def _ships(self) -> bool:
         return self._clock is not None
 
-    async def _leftovers(
+    async def _unfinished(
         self, only: Collection[SessionFolder] | None = None
-    ) -> dict[SessionFolder, _Leftover]:
+    ) -> dict[SessionFolder, _Unfinished]:
         """Look through the listing of all sessions; in memory is only what is not finished."""
-        found: dict[SessionFolder, _Leftover] = {}
+        found: dict[SessionFolder, _Unfinished] = {}
         prefixes = ROOTS if only is None else tuple(map(str, only))
         for prefix in prefixes if self._ships else ():
             async for kept in objects_below(self._objects, prefix):
                 place, name = SessionFolder.of(kept.key) or (None, "")
                 if place is not None and name.startswith(SEGMENTS):
-                    known = found.get(place, _Leftover())
-                    found[place] = _Leftover(
+                    known = found.get(place, _Unfinished())
+                    found[place] = _Unfinished(
                         has_notes=known.has_notes or name == NOTES,
                         kept_at=max(known.kept_at, kept.kept_at),
                     )

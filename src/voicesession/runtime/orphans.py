@@ -22,17 +22,18 @@ from attrs import evolve
 
 from ..core.deadlines import due, retention_ends
 from ..core.errors import StoreError, VoiceSessionError
-from ..core.events import EndRequested, RecordingLinked, SessionEvent, WorkerLost
+from ..core.events import EndRequested, RecordingLinked, SessionEvent
 from ..core.identity import SessionId
 from ..core.instants import duration_us
-from ..core.life import is_legal
 from ..core.session import Session
 from ..core.states import SessionState
 from ..ports.recording import Recorded
-from ..ports.storage import DueSession
+from ..ports.scope import EVERYTHING
+from ..ports.storage import MAX_PAGE, DueSession, Order, SessionQuery
 from .ending import Ending, recording_changes
 from .erasure import erase
 from .jobs import enhancement_of
+from .outlook import SessionFate, foreseen, loss_of
 from .record import SessionRecord
 from .services import Services
 
@@ -103,6 +104,26 @@ class Orphans:
                 break
         return tuple(swept)
 
+    async def foresee(self) -> dict[SessionId, SessionFate]:
+        """Return what `sweep` would make of which sessions; change nothing.
+
+        It reads every session there is, page by page, and goes by our clock.
+
+        Raises:
+            StoreError: The store cannot say which sessions there are.
+        """
+        fates: dict[SessionId, SessionFate] = {}
+        query: SessionQuery | None = SessionQuery(order=Order.OLDEST_FIRST, limit=MAX_PAGE)
+        while query is not None:
+            page = await self._sessions.find(query, EVERYTHING)
+            for session in page.sessions:
+                fate = foreseen(session, self._services.life, self._clock.now())
+                if fate is not None:
+                    fates[session.id] = fate
+            cursor = page.next_cursor
+            query = None if cursor is None else evolve(query, cursor=cursor)
+        return fates
+
     async def pass_time(self, record: SessionRecord) -> None:
         """Apply to a session that nobody runs whatever has become due by now."""
         while event := due(record.session, self._services.life, self._clock.now()):
@@ -140,9 +161,7 @@ class Orphans:
             await self._look_at_ended(record)
             return
         if found.lease_expires_at is not None:
-            # Not when we noticed: the grace begins when the worker was last heard of.
-            at = min(found.lease_expires_at, self._clock.now())
-            if is_legal(found, lost := WorkerLost(at=at)):
+            if lost := loss_of(found, self._clock.now()):
                 await self._apply(record, lost)
             await self._give_back(found)
         await self.pass_time(record)

@@ -1,34 +1,37 @@
 """
 After a crash: what is left of sessions and recordings that nobody owns, made whole.
 
-Two things are looked for. Sessions whose lease and grace have passed are ended, as any sweep
-does. And recordings that were never finished: each is put together, where its session is over;
-left alone, where its session may go on; and removed, where its session was deleted, once a
-day has passed since anything of it was shipped: somebody may be at it. What
-belongs to no session that the store knows is reported and left where it is: the store that was
-named may be the wrong one.
+Three things are looked for. Sessions whose lease and grace have passed are ended, as any sweep
+does, and their recordings finished. Then recordings that were never finished: each is put
+together, where its session is over; left alone, where its session may go on; and removed, where
+its session was deleted, once a day has passed since anything of it was shipped: somebody may be
+at it. What belongs to no session that the store knows is reported and left where it is: the store
+that was named may be the wrong one. At last what nobody can finish: see ``Recorder.sweep``.
+
+What would be done can be asked before: see `Rescuer.plan`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from ..core.errors import SessionNotFound, VoiceSessionError
 from ..core.events import RecordingLinked
 from ..core.identity import SessionId
 from ..core.session import Session
 from ..core.states import SessionState
-from ..ports.recording import LeftRecording, Recorder
+from ..ports.recording import Leftover, LeftRecording, Recorder
 from ..ports.scope import EVERYTHING
 from ..ports.storage import TombstoneReader
 from .ending import recording_changes
 from .orphans import Orphans
+from .outlook import SessionFate, fate_of
 from .record import SessionRecord
 from .services import Services
 
@@ -72,16 +75,22 @@ class RescuedRecording:
 
 @frozen(kw_only=True)
 class Rescue:
-    """What was found and done.
+    """What was found and done, or what would be.
 
     Attributes:
-        sessions: Those that were looked after because nobody ran them.
-        swept: How many unfinished uploads, and segments of no recording, were removed.
+        fates: Of each session that was looked after because nobody ran it.
+        recordings: Also those of such sessions.
+        swept: Unfinished uploads, and segments of no recording, that were removed.
     """
 
-    sessions: tuple[SessionId, ...] = ()
+    fates: Mapping[SessionId, SessionFate] = field(factory=dict[SessionId, SessionFate])
     recordings: tuple[RescuedRecording, ...] = ()
-    swept: int = 0
+    swept: tuple[Leftover, ...] = ()
+
+    @property
+    def sessions(self) -> tuple[SessionId, ...]:
+        """Those that were looked after."""
+        return tuple(self.fates)
 
 
 class Rescuer:
@@ -91,17 +100,25 @@ class Rescuer:
         self._services = services
         self._orphans = orphans
 
-    async def plan(self) -> tuple[RescuedRecording, ...]:
-        """Return what `rescue` would do with each recording as things stand; change nothing.
+    async def plan(self) -> Rescue:
+        """Return what `rescue` would do as things stand; change nothing.
+
+        To know which sessions it would look after, it reads every session there is.
 
         Raises:
             RecordingFailed: The place of the recordings cannot be read.
             StoreError: The store does not say which sessions there are.
         """
-        if self._services.recorder is None:
-            return ()
-        left = await self._services.recorder.find_left()
-        return tuple([await _judged(self._services, one) for one in left])
+        services, recorder = self._services, self._services.recorder
+        fates = await self._orphans.foresee()
+        if recorder is None:
+            return Rescue(fates=fates)
+        left = await recorder.find_left()
+        return Rescue(
+            fates=fates,
+            recordings=tuple([await _judged(services, one, fates) for one in left]),
+            swept=tuple(await recorder.find_leftovers()),
+        )
 
     async def rescue(self, *, on_progress: Callable[[int, int], None] | None = None) -> Rescue:
         """Look after all sessions that nobody runs; finish all recordings that nobody makes.
@@ -112,27 +129,43 @@ class Rescuer:
             on_progress: Called with how many recordings are done, and how many there are.
 
         Raises:
-            RecordingFailed: The place of the recordings cannot be read.
+            RecordingFailed: The place of the recordings cannot be read; the sessions were
+                looked after.
             StoreError: The store does not say which sessions there are.
         """
-        sessions, recorder = await self._orphans.sweep(), self._services.recorder
+        services, recorder = self._services, self._services.recorder
+        try:
+            left = () if recorder is None else await recorder.find_left()
+        finally:
+            swept = await self._orphans.sweep()
+        fates = {session_id: await self._fate(session_id) for session_id in swept}
         if recorder is None:
-            return Rescue(sessions=sessions)
-        left = await recorder.find_left()
+            return Rescue(fates=fates)
         done: list[RescuedRecording] = []
         for one in left:
-            judged = await _judged(self._services, one)
-            done.append(await _carried_out(self._services, recorder, judged))
+            judged = await _judged(services, one, fates)
+            done.append(await _carried_out(services, recorder, judged))
             if on_progress is not None:
                 on_progress(len(done), len(left))
-        swept = await recorder.sweep()
-        return Rescue(sessions=sessions, recordings=tuple(done), swept=swept)
+        leftovers = await recorder.sweep()
+        return Rescue(fates=fates, recordings=tuple(done), swept=tuple(leftovers))
+
+    async def _fate(self, session_id: SessionId) -> SessionFate:
+        session = await _session(self._services, session_id)
+        return SessionFate.ERASED if session is None else fate_of(session)
 
 
-async def _judged(services: Services, left: LeftRecording) -> RescuedRecording:
+async def _judged(
+    services: Services, left: LeftRecording, fates: Mapping[SessionId, SessionFate]
+) -> RescuedRecording:
+    """Return what is to become of *left*, once the sessions in *fates* have met them."""
     session, detail = await _session(services, left.session_id), None
-    if session is not None:
-        fate = Fate.FINISHED if session.state is SessionState.ENDED else Fate.SPARED
+    fate_of_session = fates.get(SessionId(left.session_id))
+    if fate_of_session is SessionFate.ERASED:
+        fate = Fate.REMOVED
+    elif session is not None:
+        is_over = fate_of_session is SessionFate.ENDED or session.state is SessionState.ENDED
+        fate = Fate.FINISHED if is_over else Fate.SPARED
     elif not await _was_deleted(services, left.session_id):
         fate = Fate.UNKNOWN
     elif left.shipped_at is None or left.shipped_at < services.clock.now() - _SETTLED_AFTER:
@@ -166,16 +199,19 @@ async def _carried_out(
 async def _finished(
     services: Services, recorder: Recorder, planned: RescuedRecording
 ) -> RescuedRecording:
-    for report in await recorder.recover_only([planned.session_id]):
+    reports = await recorder.recover_only([planned.session_id])
+    session = await _session(services, planned.session_id)
+    for report in reports:
         if report.recorded is None:
             return _with(planned, Fate.FAILED, report.problem)
-        session = await _session(services, planned.session_id)
         if session is not None:
             changes = recording_changes(report.recorded)
             event = RecordingLinked(at=services.clock.now(), partial=changes["audio_partial"])
             record = SessionRecord(services.storage.sessions, session, policy=services.life)
             await record.apply(event, **changes)
         return _with(planned, Fate.FINISHED, report.recorded.uri)
+    if session is not None and session.audio_uri is not None:  # when its session ended
+        return _with(planned, Fate.FINISHED, session.audio_uri)
     return _with(planned, Fate.SPARED, "somebody else has taken it up")
 
 
