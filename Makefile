@@ -5,6 +5,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# The tests start many processes; without this each of them would compile the library anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check proof cover bench format clean
 
 demo: $(VENV)/.demo
