@@ -11,6 +11,7 @@ import anyio
 import uvicorn
 from attrs import frozen
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 import voicesession
@@ -108,6 +109,7 @@ async def open_house(
     life: LifePolicy | None = None,
     options: WebOptions | None = None,
     routes: Sequence[BaseRoute] = (),
+    middleware: Sequence[Middleware] = (),
     keys: bool = True,
 ) -> AsyncGenerator[House]:
     """Run a server with scripted engines, for the length of the block.
@@ -131,6 +133,7 @@ async def open_house(
     )
     people = [ApiKey.of(name, name=name, principal=who) for name, who in PEOPLE.items()]
     app = Starlette(
+        middleware=middleware,
         routes=[
             *routes,
             *voice_routes(
@@ -139,7 +142,7 @@ async def open_house(
                 authenticator=ApiKeys(people) if keys else None,
                 options=options or WebOptions(rate=None, secret=bytes(range(32))),
             ),
-        ]
+        ],
     )
     async with voice, _serving(app) as port:
         yield House(voice=voice, lexicon=lexicon, port=port)

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from ..schemas import belongings, records
 from ..schemas.budgets import BudgetAnswer
+from ..schemas.health import HealthAnswer
 from ..schemas.journal import Events
 from ..schemas.rooms import RoomAnswer
 from ..schemas.templates import TemplateAnswer, TemplateDeleted, TemplatePage
@@ -83,7 +84,7 @@ READY: Final = Operation(
     name="readyz",
     method="GET",
     path="/readyz",
-    answer=TypeAdapter(dict[str, str]),
+    answer=TypeAdapter(HealthAnswer),
     of_a_tenant=False,
 )
 

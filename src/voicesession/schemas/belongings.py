@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ..core.identity import shortened
 from ..core.instants import duration_us
@@ -13,6 +13,7 @@ from ..core.session import Session
 from ..core.states import SessionStatus
 from ..core.tasks import Task, TaskState
 from ..core.utterance import Speaker
+from .parts import Told
 
 __all__ = (
     "SaidUtterance",
@@ -27,10 +28,8 @@ __all__ = (
 _US_PER_S = 1_000_000
 
 
-class SessionStats(BaseModel):
+class SessionStats(Told):
     """How a session does; nothing in it says whose it is."""
-
-    model_config = ConfigDict(extra="forbid")
 
     session_id_truncated: str = Field(description="The last 8 characters.", examples=["c3d4e5f6"])
     status: SessionStatus
@@ -42,10 +41,8 @@ class SessionStats(BaseModel):
     device_type: str | None
 
 
-class SessionTask(BaseModel):
+class SessionTask(Told):
     """Something that is done for a session in the background."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: str
     session_id: str
@@ -57,7 +54,7 @@ class SessionTask(BaseModel):
     error_message: str | None = Field(description="Why the last attempt failed.")
 
 
-class SaidWord(BaseModel):
+class SaidWord(Told):
     """One recognised word, in seconds of media time."""
 
     text: str
@@ -66,7 +63,7 @@ class SaidWord(BaseModel):
     confidence: float | None = Field(None, ge=0, le=1)
 
 
-class SaidUtterance(BaseModel):
+class SaidUtterance(Told):
     """One stretch of speech by one speaker, in seconds of media time."""
 
     id: str
@@ -81,7 +78,7 @@ class SaidUtterance(BaseModel):
     words: list[SaidWord]
 
 
-class TranscriptDocument(BaseModel):
+class TranscriptDocument(Told):
     """The words of a session, as in its ``transcript.json``."""
 
     session_id: str

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ..core.accounts import Account, Level, Scope, Standing
 from ..core.budget_status import budget_status
 from ..core.meters import Meter
 from ..core.windows import Window
+from .parts import Told
 
 __all__ = ("BudgetAnswer", "MeterStatus", "StandingRow", "budget_document")
 
 
-class MeterStatus(BaseModel):
+class MeterStatus(Told):
     """Where an account stands on one meter, by its tightest limit; null without one."""
-
-    model_config = ConfigDict(extra="forbid")
 
     used: float = Field(ge=0)
     reserved: float = Field(ge=0)
@@ -27,10 +26,8 @@ class MeterStatus(BaseModel):
     utilization: float | None = Field(ge=0)
 
 
-class StandingRow(BaseModel):
+class StandingRow(Told):
     """Where an account stands on one meter in one window, in whole units of the meter."""
-
-    model_config = ConfigDict(extra="forbid")
 
     meter: Meter
     window: Window
@@ -42,7 +39,7 @@ class StandingRow(BaseModel):
     level: Level
 
 
-class BudgetAnswer(BaseModel):
+class BudgetAnswer(Told):
     """The books of one session, user or tenant.
 
     ``budget`` has ``audio_minutes`` in minutes, and every other meter in whole units.

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from ..core.journal import JournalEntry, encode
+from .parts import Told
 
 __all__ = ("Event", "Events", "event_document", "events_document")
 
 _ENCODING: Final = ("v", "at")
 
 
-class Event(BaseModel):
+class Event(Told):
     """One event; it has further fields, by its type."""
 
     model_config = ConfigDict(
@@ -30,7 +31,7 @@ class Event(BaseModel):
     at: datetime
 
 
-class Events(BaseModel):
+class Events(Told):
     """A stretch of the journal of a session."""
 
     session_id: str

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from .parts import Told
 
 __all__ = ("Problem",)
 
 
-class Problem(BaseModel):
+class Problem(Told):
     """What went wrong, for programs (``code``) and for people (``detail``)."""
 
     model_config = ConfigDict(

@@ -2,7 +2,8 @@
 What the server answers: the record of a session, and what belongs to it.
 
 The functions write the documents, straight from the values of the core; the models say what
-a document may hold, for schemas, docs and clients. A test holds each document to its model.
+a document holds, for schemas, docs and clients. A test holds each document to its model, and to
+nothing besides; whoever reads one passes over what a newer server adds.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ..core.audio import Encoding
 from ..core.meters import US_PER_MINUTE
 from ..core.session import DailyRemaining, Session
 from ..core.states import EndReason, PauseReason, SessionState, SessionStatus
 from ..core.tasks import TaskState
+from .parts import Told
 
 __all__ = (
     "Deleted",
@@ -36,38 +38,30 @@ __all__ = (
 _EXAMPLE_ID: Final = "sess_0192f0a1b2c37d4e8f90a1b2c3d4e5f6"
 
 
-class RemainingToday(BaseModel):
+class RemainingToday(Told):
     """What is left of the user's day; null where there is no limit."""
-
-    model_config = ConfigDict(extra="forbid")
 
     audioMin: float | None = Field(None, ge=0)  # noqa: N815  # the name on the wire
     videoTokens: int | None = Field(None, ge=0)  # noqa: N815
     screenTokens: int | None = Field(None, ge=0)  # noqa: N815
 
 
-class Links(BaseModel):
+class Links(Told):
     """Where the results are, once there are some."""
-
-    model_config = ConfigDict(extra="forbid")
 
     audio: str | None = None
     transcript: str | None = None
 
 
-class Enhancement(BaseModel):
+class Enhancement(Told):
     """The task that ``enhance_on_end`` has committed."""
-
-    model_config = ConfigDict(extra="forbid")
 
     job_id: str
     state: TaskState
 
 
-class SessionRow(BaseModel):
+class SessionRow(Told):
     """A session in a list: what one sees at a glance, without its words."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: str = Field(examples=[_EXAMPLE_ID])
     tenant_id: str = Field(examples=["default"])
@@ -138,30 +132,28 @@ class SessionRecord(SessionRow):
     enhancement: Enhancement | None = None
 
 
-class SessionAnswer(BaseModel):
+class SessionAnswer(Told):
     """One session."""
 
     session: SessionRecord
 
 
-class Pagination(BaseModel):
+class Pagination(Told):
     """Where a page stands in its list."""
-
-    model_config = ConfigDict(extra="forbid")
 
     limit: int = Field(examples=[50])
     next_cursor: str | None = Field(description="For the page behind this one.")
     has_more: bool
 
 
-class SessionPage(BaseModel):
+class SessionPage(Told):
     """A page of sessions."""
 
     sessions: list[SessionRow]
     pagination: Pagination
 
 
-class Deleted(BaseModel):
+class Deleted(Told):
     """A session is gone, with everything that belonged to it."""
 
     deleted: bool = True

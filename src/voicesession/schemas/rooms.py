@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from .parts import Told
 
 __all__ = ("RoomAnswer",)
 
 
-class RoomAnswer(BaseModel):
+class RoomAnswer(Told):
     """What a caller needs to enter the room of a session."""
-
-    model_config = ConfigDict(extra="forbid")
 
     session_id: str
     room_name: str = Field(examples=["session_20261121_090000_1a2b3c"])

@@ -6,10 +6,11 @@ import json
 from datetime import datetime
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ..core.meters import US_PER_MINUTE
 from ..core.templates import SessionTemplate
+from .parts import Told
 from .records import Pagination
 
 __all__ = (
@@ -23,10 +24,8 @@ __all__ = (
 _US_PER_S: Final = 1_000_000
 
 
-class TemplateRecord(BaseModel):
+class TemplateRecord(Told):
     """What sessions of one kind begin with; null is left to the session."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: str
     tenant_id: str
@@ -43,20 +42,20 @@ class TemplateRecord(BaseModel):
     agent_metadata: dict[str, Any]
 
 
-class TemplateAnswer(BaseModel):
+class TemplateAnswer(Told):
     """One template."""
 
     template: TemplateRecord
 
 
-class TemplatePage(BaseModel):
+class TemplatePage(Told):
     """A page of templates, by id."""
 
     templates: list[TemplateRecord]
     pagination: Pagination
 
 
-class TemplateDeleted(BaseModel):
+class TemplateDeleted(Told):
     """A template is gone; sessions that were made from it go on."""
 
     deleted: bool = True

@@ -6,6 +6,7 @@ from typing import Final
 
 from ..schemas import requests
 from ..schemas.budgets import BudgetAnswer
+from ..schemas.health import HealthAnswer
 from ..schemas.templates import TemplateAnswer, TemplateDeleted, TemplatePage
 from .endpoints import budgets, health, rooms, templates
 from .routing import ADMIN, ANYBODY, READ, Route
@@ -117,7 +118,7 @@ STANDING_ROUTES: Final[tuple[Route, ...]] = (
         permissions=ANYBODY,
         query=requests.Nothing,
         reads_raw=True,
-        answer=dict[str, str],
+        answer=HealthAnswer,
         errors=(401, 404),
         tag="rooms",
     ),
@@ -128,7 +129,7 @@ STANDING_ROUTES: Final[tuple[Route, ...]] = (
         endpoint=health.healthz,
         permissions=ANYBODY,
         query=requests.Nothing,
-        answer=dict[str, str],
+        answer=HealthAnswer,
         tag="health",
     ),
     Route(
@@ -138,7 +139,7 @@ STANDING_ROUTES: Final[tuple[Route, ...]] = (
         endpoint=health.readyz,
         permissions=ANYBODY,
         query=requests.Nothing,
-        answer=dict[str, str],
+        answer=HealthAnswer,
         errors=(503, 504),
         tag="health",
     ),
