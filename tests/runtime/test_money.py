@@ -15,10 +15,10 @@ from voicesession.core.errors import BudgetExhausted, InvalidConfig, InvalidValu
 from voicesession.core.ledger import LedgerEntry, Posted
 from voicesession.core.meters import Meter
 from voicesession.core.price import Money, Price
-from voicesession.core.states import PauseReason, SessionState
+from voicesession.core.states import EndReason, PauseReason, SessionState
 from voicesession.core.timeline import Track
 from voicesession.core.windows import Window
-from voicesession.ports.agent import Prompt, ReplyPart, TokensUsed
+from voicesession.ports.agent import HangUp, Prompt, ReplyPart, TokensUsed
 from voicesession.ports.prices import EngineModel
 from voicesession.runtime.budget_policy import BudgetPolicy
 from voicesession.runtime.happenings import BudgetRanOut, EngineUsed, SessionChanged
@@ -343,6 +343,10 @@ async def test_a_limit_in_another_currency_than_the_prices_is_refused(stage: Sta
 # --- the end of it --------------------------------------------------------------------------
 
 
+def states_of(stage: Stage) -> list[SessionState | None]:
+    return [one.new_state for one in stage.happenings(SessionChanged)]
+
+
 def a_long_answer(_prompt: Prompt) -> Iterable[ReplyPart]:
     yield "one two three four five six seven eight nine ten eleven twelve"
 
@@ -397,8 +401,55 @@ async def test_what_is_raised_in_the_last_words_pauses_nobody() -> None:
             await phone.wait(6 * SECOND_US)
             assert call.session.state is SessionState.LIVE
             assert phone.heard_words[-1] == "twelve"
-        states = [one.new_state for one in stage.happenings(SessionChanged)]
-        assert SessionState.PAUSED not in states
+        assert SessionState.PAUSED not in states_of(stage)
+
+
+async def test_an_agent_that_hangs_up_with_its_last_words_ends_the_session_and_pauses_nobody() -> (
+    None
+):
+    def goodbye(prompt: Prompt) -> Iterable[ReplyPart]:
+        yield from a_long_answer(prompt)
+        yield HangUp()
+
+    async with on_stage(prices=None) as stage:
+        await limit(stage, timedelta(minutes=10))
+        async with stage.call(engines(stage, goodbye)) as (call, phone):
+            await spend_it_all(stage, call, phone)
+            await phone.wait(4 * SECOND_US)
+            assert phone.heard_words[-1] == "twelve"
+            assert call.session.end_reason is EndReason.COMPLETED
+        assert SessionState.PAUSED not in states_of(stage)
+
+
+async def test_an_agent_that_hangs_up_without_a_word_as_money_runs_out_pauses_nobody_either() -> (
+    None
+):
+    def goodbye(_prompt: Prompt) -> Iterable[ReplyPart]:
+        yield TokensUsed(input=10_000_000, output=0)
+        yield HangUp()
+
+    async with on_stage() as stage:
+        await limit(stage, "0.50")
+        async with stage.call(engines(stage, goodbye)) as (call, phone):
+            await phone.say("go on")
+            await phone.wait(4 * SECOND_US)
+            assert call.session.end_reason is EndReason.COMPLETED
+        assert SessionState.PAUSED not in states_of(stage)
+
+
+async def test_an_agent_whose_goodbye_was_cut_short_has_not_hung_up() -> None:
+    def goodbye(prompt: Prompt) -> Iterable[ReplyPart]:
+        yield from a_long_answer(prompt)
+        yield HangUp()
+
+    async with on_stage(prices=None, budgets=BudgetPolicy(last_words=timedelta())) as stage:
+        await limit(stage, timedelta(minutes=10))
+        async with stage.call(engines(stage, goodbye)) as (call, phone):
+            await spend_it_all(stage, call, phone)
+            assert is_paused(call)
+            await limit(stage, timedelta(minutes=100))
+            await phone.wait(6 * SECOND_US)
+            assert call.session.state is SessionState.LIVE
 
 
 async def test_a_host_may_want_to_resume_by_hand() -> None:

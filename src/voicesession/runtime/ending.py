@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, Final
 
 import anyio
@@ -23,11 +24,15 @@ from ..ports.storage import Scope, TranscriptStore
 from .services import Services
 from .tape import Tape
 
-__all__ = ("Ending", "delete_results", "recording_changes")
+__all__ = ("FILES_TAKE_AT_MOST", "Ending", "delete_results", "recording_changes")
 
 # An hour of audio is put together in minutes; both places have shorter limits of their own.
 _RECORDING_TAKES_AT_MOST_S: Final = 600.0
 _TRANSCRIPT_TAKES_AT_MOST_S: Final = 60.0
+FILES_TAKE_AT_MOST: Final = timedelta(
+    seconds=_RECORDING_TAKES_AT_MOST_S + _TRANSCRIPT_TAKES_AT_MOST_S
+)
+"""So long nobody else need look after a session that is being finished."""
 
 
 async def delete_results(services: Services, session: Session) -> None:

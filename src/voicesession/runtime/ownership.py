@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from attrs import asdict
+from attrs import asdict, evolve
 
 from ..core.deadlines import due
 from ..core.errors import (
@@ -34,7 +34,7 @@ from ..core.session import Session
 from ..core.snapshots import changed
 from ..core.states import EndReason, PauseReason, SessionState
 from ..ports.storage import Lease, RunningStats, Scope
-from .ending import Ending
+from .ending import FILES_TAKE_AT_MOST, Ending
 from .gate import Gate
 from .happenings import Failed, Listeners, SessionChanged
 from .jobs import enhancement_of
@@ -48,6 +48,9 @@ __all__ = ("Ownership",)
 _WAITS_FOR_CLIENT: Final = frozenset({PauseReason.DISCONNECTED})
 _LEFT_BY_WORKER: Final = frozenset({PauseReason.SHUTDOWN, PauseReason.WORKER_LOST})
 
+_End: TypeAlias = tuple[Ending, EndRequested, dict[str, Any]]
+"""What was made of a session that ends, and what is to be stored of that."""
+
 
 class Ownership:
     """One session in the hands of this worker, until it ends, is given up or is lost.
@@ -56,6 +59,7 @@ class Ownership:
         is_lost: It is somebody else's.
         is_live: Audio is accepted now.
         is_over: It has ended or is lost.
+        is_ending: Its end has begun: nothing else is to become of it.
         is_torn: Another worker had it until now and has not handed it over: what was in its hands
             (a reply, words under way) is not known here.
     """
@@ -67,10 +71,13 @@ class Ownership:
         self._lease = lease
         self._owed: list[Reaction] = []
         self._finishing = Gate()
+        self._end: _End | None = None
+        self._is_stored = False
         self._finished = False
         self._drain: Callable[[], Awaitable[None]] | None = None
         self._thread = threading.get_ident()
         self.is_lost = False
+        self.is_ending = False
         self.is_torn = is_torn
         # Asked for every piece of audio, and changed a few times in a session.
         self.is_live = session.state is SessionState.LIVE
@@ -134,16 +141,18 @@ class Ownership:
         """End the session: its last words, its audio, its transcript, then one commit.
 
         Twice is harmless. A step that fails is recorded in ``error``, and the next one
-        still runs.
+        still runs. Where the commit itself fails, the next call makes it again, and so does
+        ``pass_time``.
         """
         self._check_thread()
+        self.is_ending = True
         async with self._finishing:
             if not self._finished and not self.is_lost:
-                self._finished = True
                 with self._services.telemetry.operation(
                     "finish", self._services.clock, session_id=self.session.id
                 ):
                     await self._finish(reason, error)
+                self._finished = True
         return self.session
 
     async def give_up(self) -> None:
@@ -217,6 +226,9 @@ class Ownership:
 
     async def pass_time(self) -> None:
         """Apply whatever has become due by now."""
+        if self.is_ending:
+            await self.end(EndReason.COMPLETED)  # an end that was not stored keeps its own reason
+            return
         event = due(self.session, self._services.life, self._services.clock.now())
         if isinstance(event, EndRequested):
             await self.end(event.reason, error=event.error)
@@ -278,23 +290,36 @@ class Ownership:
             await self._pay()
 
     async def _finish(self, reason: EndReason, error: str | None) -> None:
-        if self._drain is not None and self.session.state is not SessionState.ENDED:
+        if self._end is None:
+            self._end = await self._make_end(reason, error)
+        ending, ended, changes = self._end
+        if not self._is_stored:
+            await self._store_end(evolve(ended, at=self._services.clock.now()), changes)
+            self._is_stored = True
+        self._owed.clear()
+        await ending.forget_words()
+        await self.spending.settle(leave=True)
+
+    async def _make_end(self, reason: EndReason, error: str | None) -> _End:
+        """Bring everything to its end, once; return what is to be stored of that."""
+        if self.session.state is SessionState.ENDED:
+            # Whoever ended it trusts us with the files for one lease; they may take longer.
+            await self.record.apply(deadline_at=self._services.clock.now() + FILES_TAKE_AT_MOST)
+        elif self._drain is not None:
             await self._drain()
         await self.spending.settle()
         ending = await Ending.of(self._services, self.session, self.tape)
         changes = ending.changes | await self.spending.view()
         changes |= enhancement_of(self._services, self.session)
         problems = "; ".join(filter(None, [error, ending.error])) or None
-        at = self._services.clock.now()
         self.running.transcript_partial = None
+        at = self._services.clock.now()
+        return ending, EndRequested(at=at, reason=reason, error=problems), changes
+
+    async def _store_end(self, ended: EndRequested, changes: dict[str, Any]) -> None:
         try:
-            await self.record.apply(EndRequested(at=at, reason=reason, error=problems), **changes)
+            await self.record.apply(ended, **changes)
         except InvalidState:
             # Somebody else ended it; all that is owed to it is where its results are.
-            partial = changes.get("audio_partial", False)
-            await self.record.apply(
-                RecordingLinked(at=at, partial=partial), error=problems, **changes
-            )
-        self._owed.clear()
-        await ending.forget_words()
-        await self.spending.settle(leave=True)
+            linked = RecordingLinked(at=ended.at, partial=changes.get("audio_partial", False))
+            await self.record.apply(linked, error=ended.error, **changes)

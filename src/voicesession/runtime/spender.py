@@ -26,6 +26,11 @@ class Spender(Protocol):
     def running(self) -> Running: ...
 
     @property
+    def is_ending(self) -> bool:
+        """Whether its end has begun: nothing else is to become of it."""
+        ...
+
+    @property
     def listeners(self) -> Listeners: ...
 
     def apply(self, *events: SessionEvent) -> Awaitable[Session]:

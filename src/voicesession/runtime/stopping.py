@@ -50,8 +50,8 @@ class Stopping:
 
     @property
     def is_possible(self) -> bool:
-        """Whether the session is not stopping, and not paused for this, already."""
-        return not self.is_under_way and is_legal(self._spender.session, self._event())
+        """Whether the session is not stopping, not paused for this, and not ending already."""
+        return not self.is_under_way and self._may_pause
 
     async def begin(self, spawn: Spawn | None) -> None:
         """Pause at once, or in the background where the agent has to finish: nobody waits for that."""
@@ -95,14 +95,18 @@ class Stopping:
         waiting.cancel()
 
     async def _pause(self) -> None:
-        event = self._event()
         try:
-            if is_legal(self._spender.session, event):
-                await self._spender.apply(event)
+            if self._may_pause:
+                await self._spender.apply(self._event())
         except InvalidState:
             # Another one who found nothing was faster, or somebody has ended the session.
-            if is_legal(self._spender.session, event):
+            if self._may_pause:
                 raise
+
+    @property
+    def _may_pause(self) -> bool:
+        """Not where the agent has hung up with its last words: nobody could resume that."""
+        return not self._spender.is_ending and is_legal(self._spender.session, self._event())
 
     def _event(self) -> BudgetSpent:
         return BudgetSpent(at=self._clock.now())

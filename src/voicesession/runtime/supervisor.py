@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final, Protocol
 
-from ..core.errors import StoreError
+import anyio
+
+from ..core.errors import StoreError, VoiceSessionError
 from ..core.identity import SessionId
 from ..core.instants import duration_us
 from ..ports.clock import Clock
@@ -76,6 +78,7 @@ class Supervisor:
         self._on_error = on_error
         self._after_tick = after_tick
         self._renewed_us: dict[SessionId, int] = {}
+        self._at_work: set[SessionId] = set()
         self.owned: dict[SessionId, Owned] = {}
 
     def add(self, session_id: SessionId, owned: Owned) -> None:
@@ -89,44 +92,63 @@ class Supervisor:
         self._renewed_us.pop(session_id, None)
 
     async def run(self) -> None:
-        """Tick until cancelled."""
+        """Tick until cancelled. However long one session takes, all leases are renewed on time."""
         period_us = duration_us(self._lease) // _TICKS_PER_LEASE
-        while True:
-            await self._clock.sleep_until(self._clock.monotonic_us() + period_us)
-            await self.tick()
-            self._after_tick()
+        async with anyio.create_task_group() as tasks:
+            while True:
+                await self._clock.sleep_until(self._clock.monotonic_us() + period_us)
+                owned = dict(self.owned)
+                if owned:
+                    tasks.start_soon(self._look_after, owned, await self._renewed(owned))
+                self._after_tick()
 
     async def tick(self) -> None:
         """Renew, write, listen and look at the time, once, for every session."""
         owned = dict(self.owned)
-        if not owned:
-            return
+        if owned:
+            await self._look_after(owned, await self._renewed(owned))
+
+    async def _renewed(self, owned: Mapping[SessionId, Owned]) -> Mapping[SessionId, int] | None:
+        """Renew and write; return where the store has each session, or None if it is away."""
+        asked_us = self._clock.monotonic_us()
+        held = {session_id: session.epoch for session_id, session in owned.items()}
         try:
-            await self._renew(owned)
+            seqs = await self._store.renew_leases(held, duration=self._lease)
+            for session_id in seqs:
+                if session_id in self._renewed_us:  # it did not end while the store was answering
+                    self._renewed_us[session_id] = asked_us
             await self._store.write_stats({i: s.running_stats() for i, s in owned.items()})
         except StoreError as error:
             # A store that is away for less than a lease is none of the callers' business.
             self._on_away()
             self._on_error(None, error)
             self._give_up_what_may_be_taken(owned)
-        for session_id, session in owned.items():
-            if session_id in self.owned:
-                await self._pass_time(session_id, session)
+            return None
+        return seqs
 
-    async def _renew(self, owned: Mapping[SessionId, Owned]) -> None:
-        asked_us = self._clock.monotonic_us()
-        held = {session_id: session.epoch for session_id, session in owned.items()}
-        seqs = await self._store.renew_leases(held, duration=self._lease)
+    async def _look_after(
+        self, owned: Mapping[SessionId, Owned], seqs: Mapping[SessionId, int] | None
+    ) -> None:
         for session_id, session in owned.items():
-            if session_id not in self.owned:
-                continue  # it ended while the store was answering
-            if session_id not in seqs:
-                self.remove(session_id)
-                await session.lease_gone()
-                continue
-            self._renewed_us[session_id] = asked_us
-            if seqs[session_id] > session.seq:
-                await session.catch_up()
+            if self.owned.get(session_id) is session and session_id not in self._at_work:
+                self._at_work.add(session_id)
+                try:
+                    await self._follow(session_id, session, seqs)
+                except VoiceSessionError as error:
+                    self._on_error(session_id, error)
+                finally:
+                    self._at_work.discard(session_id)
+
+    async def _follow(
+        self, session_id: SessionId, session: Owned, seqs: Mapping[SessionId, int] | None
+    ) -> None:
+        if seqs is not None and session_id not in seqs:
+            self.remove(session_id)
+            await session.lease_gone()
+            return
+        if seqs is not None and seqs[session_id] > session.seq:
+            await session.catch_up()
+        await session.pass_time()
 
     def _give_up_what_may_be_taken(self, owned: Mapping[SessionId, Owned]) -> None:
         lapsed_us = self._clock.monotonic_us() - duration_us(self._lease)
@@ -134,9 +156,3 @@ class Supervisor:
             if self._renewed_us.get(session_id, 0) <= lapsed_us:
                 self.remove(session_id)
                 session.lost()
-
-    async def _pass_time(self, session_id: SessionId, session: Owned) -> None:
-        try:
-            await session.pass_time()
-        except StoreError as error:
-            self._on_error(session_id, error)

@@ -1,0 +1,215 @@
+"""The end of a session comes once, however often storing it fails, and holds up nobody else."""
+
+from collections.abc import AsyncGenerator, Collection, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import anyio
+import pytest
+
+from voicesession.core.deadlines import LifePolicy
+from voicesession.core.errors import RecordingFailed, StoreError, StoreTimeout, StoreUnavailable
+from voicesession.core.events import EndRequested, SessionEvent
+from voicesession.core.identity import SessionId
+from voicesession.core.journal import JournalEntry
+from voicesession.core.states import EndReason, SessionState
+from voicesession.ports.storage import Change
+from voicesession.recording.memory import MemoryObjectStore
+from voicesession.runtime.clock import SteppedClock
+from voicesession.runtime.manager import SessionManager
+from voicesession.runtime.pipeline import SessionConfig
+from voicesession.runtime.services import Services
+from voicesession.stores.memory import MemoryStorage
+from voicesession.testing.stage import PATIENT, START, Stage
+
+SECOND_US = 1_000_000
+A_TICK_US = 5 * SECOND_US
+
+
+class FaultyStorage(MemoryStorage):
+    """Stores the end of no session while there are ``faults``: each is raised by one attempt."""
+
+    def __init__(self, *faults: StoreError) -> None:
+        super().__init__()
+        self.faults = list(faults)
+        self.attempts = 0
+        self._commit = self.sessions.commit
+        self.sessions.commit = self._commit_or_fail  # type: ignore[method-assign]
+
+    async def _commit_or_fail(self, change: Change, /) -> None:
+        if not any(isinstance(entry.event, EndRequested) for entry in change.entries):
+            await self._commit(change)
+            return
+        self.attempts += 1
+        fault = self.faults.pop(0) if self.faults else None
+        if fault is None or isinstance(fault, StoreTimeout):  # of that the outcome is unknown
+            await self._commit(change)
+        if fault is not None:
+            raise fault
+
+
+class ObjectStoreWithDoor(MemoryObjectStore):
+    """Takes nothing while its door is shut, and counts what it is brought."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.door = anyio.Event()
+        self.brought: list[str] = []
+
+    async def put(self, key: str, data: bytes, /) -> str:
+        self.brought.append(key)
+        await self.door.wait()
+        return await super().put(key, data)
+
+
+@asynccontextmanager
+async def a_manager(
+    storage: MemoryStorage, objects: ObjectStoreWithDoor | None = None, *, worker: str = "w1"
+) -> AsyncGenerator[tuple[SessionManager, SteppedClock]]:
+    # The store stamps real time, so the session's clock begins there.
+    clock = SteppedClock(datetime.now(UTC) + timedelta(seconds=1))  # noqa: TID251
+    life = LifePolicy(idle_time=None)
+    services = Services(storage=storage, objects=objects, clock=clock, worker_id=worker, life=life)
+    async with SessionManager(services) as voice:
+        yield voice, clock
+
+
+async def pass_time(clock: SteppedClock, duration_us: int) -> None:
+    clock.advance(duration_us)
+    await anyio.wait_all_tasks_blocked()
+
+
+def ends(journal: Collection[JournalEntry]) -> list[SessionEvent]:
+    return [entry.event for entry in journal if isinstance(entry.event, EndRequested)]
+
+
+FAULTS = [
+    [StoreUnavailable("gone fishing")],
+    [StoreUnavailable("gone fishing")] * 3,
+    [StoreTimeout("no answer")],
+    [StoreUnavailable("gone fishing"), StoreTimeout("no answer")],
+]
+
+
+@pytest.mark.parametrize("faults", FAULTS)
+async def test_an_end_that_could_not_be_stored_is_tried_again_until_it_is(
+    faults: list[StoreError],
+) -> None:
+    storage = FaultyStorage(*faults)
+    config = SessionConfig(floor=PATIENT, max_wall_clock=timedelta(seconds=5))
+    async with Stage(storage=storage) as stage:
+        async with stage.call(config=config, turns=20) as (call, phone):
+            await phone.wait(9 * SECOND_US)
+            assert call.session.state is SessionState.ENDED
+        assert call.session.end_reason is EndReason.LIMIT_REACHED
+        assert storage.attempts <= len(faults) + 1  # twice a second, and not without a pause
+        (ended,) = ends(await stage.voice.journal(call.session.id))
+        assert ended.at >= START + timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("faults", FAULTS)
+async def test_the_supervisor_tries_again_where_nobody_else_does_and_the_reason_stays(
+    faults: list[StoreError],
+) -> None:
+    storage = FaultyStorage(*faults)
+    async with a_manager(storage) as (voice, clock):
+        session = await voice.create()
+        async with voice.attach(session.id) as handle:
+            await handle.live()
+            with pytest.raises(StoreError):
+                await handle.end(EndReason.CANCELLED)
+            assert not handle.is_over
+            for _ in faults:
+                await pass_time(clock, A_TICK_US)
+            assert handle.is_over
+        (ended,) = ends(await voice.journal(session.id))
+        assert isinstance(ended, EndRequested)
+        assert ended.reason is EndReason.CANCELLED
+
+
+async def test_what_an_end_leaves_behind_is_made_once_however_often_it_is_stored() -> None:
+    objects = ObjectStoreWithDoor()
+    objects.door.set()
+    storage = FaultyStorage(*[StoreUnavailable("gone fishing")] * 2)
+    async with a_manager(storage, objects) as (voice, _):
+        session = await voice.create(store_transcript=True, enhance_on_end=True)
+        async with voice.attach(session.id) as handle:
+            await handle.live()
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable):
+                    await handle.end()
+            ended = await handle.end()
+        assert ended.state is SessionState.ENDED
+        assert objects.brought == [f"sessions/{session.id}/transcript.json"]
+        (task,) = await voice.jobs.of(session.id)
+        assert ended.enhancement_job_id == task.id
+
+
+async def test_a_session_that_takes_long_to_finish_costs_no_other_its_lease(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    objects, storage = ObjectStoreWithDoor(), MemoryStorage()
+    renewed: list[Collection[SessionId]] = []
+    renew = storage.sessions.renew_leases
+
+    async def noted(
+        held: Mapping[SessionId, int], /, *, duration: timedelta
+    ) -> Mapping[SessionId, int]:
+        renewed.append(set(held))
+        return await renew(held, duration=duration)
+
+    monkeypatch.setattr(storage.sessions, "renew_leases", noted)
+    async with (
+        a_manager(storage, objects) as (voice, clock),
+        a_manager(storage, worker="w2") as (
+            elsewhere,
+            _,
+        ),
+    ):
+        long, limited = await voice.create(store_transcript=True), await voice.create()
+        async with voice.attach(long.id) as slow, voice.attach(limited.id) as other:
+            await slow.live()
+            await other.live()
+            await elsewhere.end(long.id)
+            await elsewhere.pause(limited.id)
+            for _ in range(12):  # a minute, which is four leases
+                await pass_time(clock, A_TICK_US)
+            deadline = (await elsewhere.get(long.id)).deadline_at
+            assert deadline is not None
+            assert deadline > clock.now()  # nobody sweeps what its owner is at
+            assert objects.brought == [f"sessions/{long.id}/transcript.json"]
+            assert len(renewed) == 12
+            assert all(limited.id in held for held in renewed)
+            assert other.session.state is SessionState.PAUSED  # and it is looked after
+            objects.door.set()
+            await anyio.wait_all_tasks_blocked()
+            assert slow.is_over
+
+
+async def test_what_goes_wrong_with_one_session_keeps_no_other_from_being_looked_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    storage = MemoryStorage()
+    async with (
+        a_manager(storage) as (voice, clock),
+        a_manager(storage, worker="w2") as (
+            elsewhere,
+            _,
+        ),
+    ):
+        first, second = await voice.create(), await voice.create()
+        async with voice.attach(first.id) as broken, voice.attach(second.id) as sound:
+            await broken.live()
+            await sound.live()
+
+            async def refuse() -> None:
+                raise RecordingFailed("the disk is gone")
+
+            monkeypatch.setattr(broken.ownership, "catch_up", refuse)
+            for session in (first, second):
+                await elsewhere.pause(session.id)
+            await pass_time(clock, A_TICK_US)
+            assert sound.session.state is SessionState.PAUSED
+            await elsewhere.resume(second.id)
+            await pass_time(clock, A_TICK_US)
+            assert sound.session.state is SessionState.LIVE
