@@ -27,7 +27,7 @@ import anyio
 from attrs import asdict, frozen
 
 from voicesession.core.accounts import Limit
-from voicesession.core.budget import Books
+from voicesession.core.books import Books
 from voicesession.core.ledger import LedgerEntry, Posted, lines_of
 from voicesession.core.meters import Meter
 from voicesession.core.price import Money

@@ -12,13 +12,12 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from voicesession.core.accounts import Account, HoldId, Level, Limit, Scope, Standing
+from voicesession.core.books import Books, lines_at
 from voicesession.core.budget import (
-    Books,
     charge,
     drop_limit,
     expire,
     limited,
-    lines_at,
     raise_limit,
     release,
     reserve,

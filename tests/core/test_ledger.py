@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from voicesession.core.accounts import Account, HoldId, Level, Limit, Scope
-from voicesession.core.budget import Books, charge, release, reserve, set_limit, settle, standings
+from voicesession.core.books import Books
+from voicesession.core.budget import charge, release, reserve, set_limit, settle, standings
 from voicesession.core.errors import InvalidValue
 from voicesession.core.identity import TenantId
 from voicesession.core.ledger import LedgerEntry, Posted, Want, accounts_of, lines_of, post

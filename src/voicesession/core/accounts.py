@@ -110,6 +110,14 @@ class Limit:
     amount: int = field(validator=is_count)
     warn_at: Fraction = field(default=WARN_AT, converter=_as_share, validator=_is_a_share)
 
+    def level_at(self, spent: int) -> Level:
+        """Return how far it is used up when so much is spent."""
+        if spent >= self.amount:
+            return Level.EXHAUSTED
+        # As a share, but without a fraction: this is asked with all that is booked.
+        warns = spent * self.warn_at.denominator >= self.amount * self.warn_at.numerator
+        return Level.WARNED if warns else Level.OK
+
 
 @frozen(cache_hash=True)
 class Line:
@@ -147,6 +155,10 @@ class Hold:
     lines: tuple[Line, ...]
     expires_at: datetime | None = field(default=None, converter=as_optional_utc)
 
+    def is_due(self, at: datetime) -> bool:
+        """Whether it has expired at *at*."""
+        return self.expires_at is not None and self.expires_at <= at
+
 
 @frozen(kw_only=True)
 class Standing:
@@ -172,6 +184,4 @@ class Standing:
     @property
     def level(self) -> Level:
         """OK without a limit. What is only held does not count."""
-        if self.limit is None or self.utilization is None or self.utilization < self.limit.warn_at:
-            return Level.OK
-        return Level.WARNED if self.utilization < 1 else Level.EXHAUSTED
+        return Level.OK if self.limit is None else self.limit.level_at(self.spent)

@@ -14,34 +14,33 @@ Who may spend how much, and what has been spent: exact, and never more than ther
 * A hold is settled in the windows it was reserved in, whatever the time or the account's
   zone is by then.
 
-Every function returns new books and leaves the old ones as they are. Books may hold only
-what a function touches, so a store can load those rows, and write back what has changed.
+Every function returns new books and leaves the old ones as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
-from functools import lru_cache
-from typing import Final, TypeAlias
+from collections.abc import Iterable
+from datetime import datetime, tzinfo
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
-from .accounts import Account, Balance, Hold, HoldId, Level, Limit, Line, Standing, windows_of
+from .accounts import Account, Hold, HoldId, Level, Limit, Line, Standing
+from .books import NOTHING, Books, Moves, lines_at
+from .draft import Draft, check_spendable
 from .errors import InvalidValue
 from .instants import as_utc
 from .meters import Meter, quantity
-from .windows import Window, period_at
+from .windows import Window
 
 __all__ = (
-    "Books",
     "Posting",
     "Reservation",
+    "audio_line",
     "charge",
     "drop_limit",
     "expire",
+    "give_back",
     "limited",
-    "lines_at",
     "raise_limit",
     "release",
     "reserve",
@@ -50,27 +49,8 @@ __all__ = (
     "settle",
     "settle_session",
     "standings",
-    "tightest",
+    "wind_up",
 )
-
-_NOTHING: Final = Balance()
-
-_LimitKey: TypeAlias = tuple[Account, Meter, Window]
-
-
-@frozen(kw_only=True)
-class Books:
-    """Everything that decides about spending. Empty books limit nothing.
-
-    Attributes:
-        zones: The time zones of accounts; UTC where there is none.
-        limits: By account, meter and window.
-    """
-
-    zones: Mapping[Account, tzinfo] = field(factory=dict[Account, tzinfo])
-    limits: Mapping[_LimitKey, Limit] = field(factory=dict[_LimitKey, Limit])
-    balances: Mapping[Line, Balance] = field(factory=dict[Line, Balance])
-    holds: Mapping[HoldId, Hold] = field(factory=dict[HoldId, Hold])
 
 
 @frozen(kw_only=True)
@@ -114,7 +94,8 @@ def standings(
     Raises:
         InvalidValue: *at* is naive.
     """
-    return tuple(_standing(books, line) for line in lines_at(books, accounts, meter, at))
+    draft = Draft(books)
+    return tuple(draft.standing(line) for line in lines_at(books, accounts, meter, at))
 
 
 def limited(
@@ -125,24 +106,7 @@ def limited(
     Raises:
         InvalidValue: *at* is naive.
     """
-    return _limited(books, lines_at(books, accounts, meter, at))
-
-
-def lines_at(
-    books: Books, accounts: Iterable[Account], meter: Meter, at: datetime
-) -> tuple[Line, ...]:
-    """Return the lines in which *accounts* count *meter* at *at*, given their zones in *books*.
-
-    Raises:
-        InvalidValue: *at* is naive.
-    """
-    at = as_utc(at)
-    zones = books.zones
-    return tuple(
-        line
-        for account in dict.fromkeys(accounts)
-        for line in _lines(account, meter, zones.get(account, UTC), at)
-    )
+    return Draft(books).limited(lines_at(books, accounts, meter, at))
 
 
 def reserve(
@@ -166,16 +130,13 @@ def reserve(
             is naive.
     """
     quantity(meter, amount, at_least=1)
-    if hold_id in books.holds:
-        raise InvalidValue("hold_id", hold_id, "one that is not held")
-    lines = lines_at(books, accounts, meter, at)
-    left = tightest(_limited(books, lines))
-    granted = amount if left is None else min(amount, left.remaining or 0)
-    hold = None
-    if granted:
-        hold = Hold(id=hold_id, meter=meter, amount=granted, lines=lines, expires_at=expires_at)
-        books = evolve(_booked(books, lines, held=granted), holds={**books.holds, hold_id: hold})
-    return Reservation(books=books, hold=hold, tightest=tightest(_limited(books, lines)))
+    draft = Draft(books)
+    hold, tight = draft.reserve(
+        lines_at(books, accounts, meter, at), amount, hold_id=hold_id, expires_at=expires_at
+    )
+    return Reservation(
+        books=books if hold is None else books.after(draft.moves), hold=hold, tightest=tight
+    )
 
 
 def settle(books: Books, hold_id: HoldId, used: int, *, at: datetime) -> Posting:
@@ -186,13 +147,9 @@ def settle(books: Books, hold_id: HoldId, used: int, *, at: datetime) -> Posting
             *used* is no whole number, or more audio than was held, or a slot; or *at* is
             naive.
     """
-    at = as_utc(at)
-    hold = _open(books, hold_id)
-    _spendable(hold.meter, used)
-    if hold.meter is Meter.AUDIO_US and used > hold.amount:
-        raise InvalidValue("used", used, f"at most {hold.amount}, which was reserved")
-    settled = _booked(_without(books, hold), hold.lines, spent=used)
-    return Posting(books=settled, risen=_risen(books, settled, hold.lines, at))
+    draft = Draft(books)
+    risen = draft.settle(hold_id, used, at=as_utc(at))
+    return Posting(books=books.after(draft.moves), risen=risen)
 
 
 def release(books: Books, hold_id: HoldId) -> Books:
@@ -201,7 +158,7 @@ def release(books: Books, hold_id: HoldId) -> Books:
     Raises:
         InvalidValue: The hold is not open.
     """
-    return _without(books, _open(books, hold_id))
+    return books.after(give_back([Draft(books).hold(hold_id)]))
 
 
 def settle_session(books: Books, session: Account, *, audio_used_us: int = 0) -> Books:
@@ -211,14 +168,37 @@ def settle_session(books: Books, session: Account, *, audio_used_us: int = 0) ->
     all, and what of that is not booked yet is taken out of the holds, never more than they are.
     Done twice it books nothing twice. Nobody is there to be warned of a level.
     """
-    line = Line(session, Meter.AUDIO_US, Window.SESSION, "")
-    unbooked = max(0, audio_used_us - books.balances.get(line, _NOTHING).spent)
+    return books.after(wind_up(books, session, audio_used_us=audio_used_us))
+
+
+def wind_up(books: Books, session: Account, *, audio_used_us: int = 0) -> Moves:
+    """Return what `settle_session` moves.
+
+    Args:
+        books: With the holds of the session, and what stands in its `audio_line`.
+    """
+    unbooked = max(0, audio_used_us - books.balances.get(audio_line(session), NOTHING).spent)
+    draft = Draft(books)
     for hold in sorted(books.holds.values(), key=lambda hold: hold.id):
         if any(each.account == session for each in hold.lines):
             used = min(hold.amount, unbooked) if hold.meter is Meter.AUDIO_US else 0
             unbooked -= used
-            books = _booked(_without(books, hold), hold.lines, spent=used)
-    return books
+            draft.give_back(hold)
+            draft.spend(hold.lines, used)
+    return draft.moves
+
+
+def audio_line(session: Account) -> Line:
+    """Return the line in which the audio of *session* counts."""
+    return Line(session, Meter.AUDIO_US, Window.SESSION, "")
+
+
+def give_back(holds: Iterable[Hold]) -> Moves:
+    """Return what moves when all of *holds* are given back unused."""
+    draft = Draft(Books())
+    for hold in holds:
+        draft.give_back(hold)
+    return draft.moves
 
 
 def expire(books: Books, at: datetime) -> Books:
@@ -228,10 +208,7 @@ def expire(books: Books, at: datetime) -> Books:
         InvalidValue: *at* is naive.
     """
     at = as_utc(at)
-    for hold in books.holds.values():
-        if hold.expires_at is not None and hold.expires_at <= at:
-            books = _without(books, hold)
-    return books
+    return books.after(give_back(hold for hold in books.holds.values() if hold.is_due(at)))
 
 
 def charge(
@@ -245,12 +222,10 @@ def charge(
     Raises:
         InvalidValue: *used* is no whole number, or a slot; or *at* is naive.
     """
-    _spendable(meter, used)
-    lines = lines_at(books, accounts, meter, at)
-    if not used:
-        return Posting(books=books)
-    charged = _booked(books, lines, spent=used)
-    return Posting(books=charged, risen=_risen(books, charged, lines, at))
+    check_spendable(meter, used)
+    draft = Draft(books)
+    risen = draft.spend(lines_at(books, accounts, meter, at), used)
+    return Posting(books=books.after(draft.moves), risen=risen)
 
 
 def set_limit(books: Books, limit: Limit, *, at: datetime) -> Posting:
@@ -305,81 +280,3 @@ def set_zone(books: Books, account: Account, zone: tzinfo) -> Books:
     if not isinstance(zone, tzinfo):  # pyright: ignore[reportUnnecessaryIsInstance]  # a name is easily passed
         raise InvalidValue("zone", zone, "a tzinfo, such as zoneinfo makes of a name")
     return evolve(books, zones={**books.zones, account: zone})
-
-
-# One entry asks for the same few lines again and again: for the rows that it needs, when it
-# books and when it tells of limits. The next entry mostly finds them as they were.
-@lru_cache(maxsize=256)
-def _lines(account: Account, meter: Meter, zone: tzinfo, at: datetime) -> tuple[Line, ...]:
-    return tuple(
-        _line(account, meter, window, period_at(window, at, zone).name)
-        for window in windows_of(account, meter)
-    )
-
-
-@lru_cache(maxsize=1024)
-def _line(account: Account, meter: Meter, window: Window, period: str) -> Line:
-    return Line(account, meter, window, period)
-
-
-def _standing(books: Books, line: Line) -> Standing:
-    balance = books.balances.get(line, _NOTHING)
-    return Standing(
-        line=line,
-        limit=books.limits.get((line.account, line.meter, line.window)),
-        spent=balance.spent,
-        held=balance.held,
-    )
-
-
-def _limited(books: Books, lines: Iterable[Line]) -> tuple[Standing, ...]:
-    limits = books.limits
-    return tuple(
-        _standing(books, line)
-        for line in lines
-        if (line.account, line.meter, line.window) in limits
-    )
-
-
-def tightest(limited: Iterable[Standing]) -> Standing | None:
-    """Return the one with the least room; None where nothing is limited."""
-    return min(limited, key=lambda standing: standing.remaining or 0, default=None)
-
-
-def _booked(books: Books, lines: Iterable[Line], *, spent: int = 0, held: int = 0) -> Books:
-    changed: dict[Line, Balance] = {}
-    for line in lines:
-        before = books.balances.get(line, _NOTHING)
-        changed[line] = Balance(before.spent + spent, before.held + held)
-    return evolve(books, balances={**books.balances, **changed})
-
-
-def _open(books: Books, hold_id: HoldId) -> Hold:
-    hold = books.holds.get(hold_id)
-    if hold is None:
-        raise InvalidValue("hold_id", hold_id, "one that is held")
-    return hold
-
-
-def _without(books: Books, hold: Hold) -> Books:
-    holds = {hold_id: other for hold_id, other in books.holds.items() if hold_id != hold.id}
-    return evolve(_booked(books, hold.lines, held=-hold.amount), holds=holds)
-
-
-def _spendable(meter: Meter, used: int) -> None:
-    quantity(meter, used)
-    if meter is Meter.SESSIONS:
-        raise InvalidValue("meter", meter, "one that is spent; a slot is held and released")
-
-
-def _risen(
-    before: Books, after: Books, lines: Sequence[Line], at: datetime
-) -> tuple[Standing, ...]:
-    """Return where the level has changed; it can only have risen, as spending never shrinks."""
-    return tuple(
-        standing
-        for standing in _limited(after, lines)
-        if standing.level is not _standing(before, standing.line).level
-        # What is settled in a window that has passed stops nobody now.
-        and standing.line in lines_at(after, [standing.line.account], standing.line.meter, at)
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .accounts import Standing
-from .budget import tightest
+from .draft import tightest
 from .meters import US_PER_MINUTE, Meter
 
 __all__ = ("budget_status",)

@@ -18,13 +18,23 @@ from typing import Any
 from attrs import field, frozen
 
 from .accounts import Account, Hold, HoldId, Line, Scope, Standing
-from .budget import Books, Reservation, charge, limited, lines_at, release, reserve, settle
+from .books import Books, Moves, lines_at
+from .draft import Draft, check_spendable
 from .errors import InvalidValue
 from .identity import TenantId
 from .instants import as_utc
 from .meters import Meter, quantity
 
-__all__ = ("Grant", "LedgerEntry", "Posted", "Want", "accounts_of", "lines_of", "post")
+__all__ = (
+    "Grant",
+    "LedgerEntry",
+    "Posted",
+    "Want",
+    "accounts_of",
+    "decide",
+    "lines_of",
+    "post",
+)
 
 
 @frozen(kw_only=True)
@@ -140,32 +150,33 @@ def post(books: Books, entry: LedgerEntry) -> tuple[Books, Posted]:
         InvalidValue: A hold that is to be settled is not open, or something else cannot be
             booked; see `budget.settle`, `budget.charge` and `budget.reserve`.
     """
+    moves, posted = decide(books, entry)
+    return books.after(moves), posted
+
+
+def decide(books: Books, entry: LedgerEntry) -> tuple[Moves, Posted]:
+    """Return what *entry* moves in *books*, and what came of it; see `post`.
+
+    Args:
+        books: With all that it depends on: the zones and limits of its accounts, the holds that
+            it names, and what stands in those of its lines that have a limit.
+
+    Raises:
+        InvalidValue: As `post`.
+    """
+    draft = Draft(books)
+    lines = {
+        meter: lines_at(books, entry.accounts, meter, entry.at)
+        for meter in (*entry.charge, *(want.meter for want in entry.reserve))
+    }
+    risen: tuple[Standing, ...] = ()
     if any(want.hold_id in books.holds for want in entry.reserve):
-        granted = tuple(_as_granted(books, want) for want in entry.reserve)
-        return books, Posted(grants=granted, limited=_limited(books, entry))
-    risen: list[Standing] = []
-    for hold_id, used in entry.settle.items():
-        settled = settle(books, hold_id, used, at=entry.at)
-        books, risen = settled.books, [*risen, *settled.risen]
-    for hold_id in sorted(entry.release & books.holds.keys()):
-        books = release(books, hold_id)
-    for meter, used in entry.charge.items():
-        charged = charge(books, entry.accounts, meter, used, at=entry.at)
-        books, risen = charged.books, [*risen, *charged.risen]
-    grants: list[Grant] = []
-    for want in entry.reserve:
-        reservation = _reserved(books, want, entry)
-        books = reservation.books
-        grants.append(
-            Grant(
-                hold_id=want.hold_id,
-                amount=reservation.granted,
-                tightest=reservation.tightest,
-            )
-        )
-    return books, Posted(
-        grants=tuple(grants), risen=_last_of_each(risen), limited=_limited(books, entry)
-    )
+        grants = tuple(_as_granted(books, want) for want in entry.reserve)
+    else:
+        risen = _booked(draft, entry, lines)
+        grants = tuple(_granted(draft, want, lines[want.meter]) for want in entry.reserve)
+    limited = (standing for meter in entry.charge for standing in draft.limited(lines[meter]))
+    return draft.moves, Posted(grants=grants, risen=risen, limited=tuple(limited))
 
 
 def accounts_of(entry: LedgerEntry, holds: Iterable[Hold]) -> tuple[Account, ...]:
@@ -189,31 +200,31 @@ def lines_of(entry: LedgerEntry, books: Books) -> frozenset[Line]:
     return frozenset([*now, *(line for hold in books.holds.values() for line in hold.lines)])
 
 
-def _reserved(books: Books, want: Want, entry: LedgerEntry) -> Reservation:
-    return reserve(
-        books,
-        entry.accounts,
-        want.meter,
-        want.amount,
-        hold_id=want.hold_id,
-        at=entry.at,
-        expires_at=want.expires_at,
+def _booked(
+    draft: Draft, entry: LedgerEntry, lines: Mapping[Meter, tuple[Line, ...]]
+) -> tuple[Standing, ...]:
+    """Book what *entry* settles, releases and charges; return where limits have risen by it."""
+    # Settling and then charging the same meter may pass two levels: one is told, the higher.
+    risen: dict[Line, Standing] = {}
+    for hold_id, used in entry.settle.items():
+        risen |= {each.line: each for each in draft.settle(hold_id, used, at=entry.at)}
+    for hold_id in entry.release:
+        if (hold := draft.held(hold_id)) is not None:
+            draft.give_back(hold)
+    for meter, used in entry.charge.items():
+        check_spendable(meter, used)
+        risen |= {each.line: each for each in draft.spend(lines[meter], used)}
+    return tuple(risen.values())
+
+
+def _granted(draft: Draft, want: Want, lines: tuple[Line, ...]) -> Grant:
+    hold, tight = draft.reserve(
+        lines, want.amount, hold_id=want.hold_id, expires_at=want.expires_at
     )
+    return Grant(hold_id=want.hold_id, amount=0 if hold is None else hold.amount, tightest=tight)
 
 
 def _as_granted(books: Books, want: Want) -> Grant:
+    """Return what was granted when the entry was posted before."""
     hold = books.holds.get(want.hold_id)
     return Grant(hold_id=want.hold_id, amount=0 if hold is None else hold.amount, tightest=None)
-
-
-def _limited(books: Books, entry: LedgerEntry) -> tuple[Standing, ...]:
-    return tuple(
-        standing
-        for meter in entry.charge
-        for standing in limited(books, entry.accounts, meter, entry.at)
-    )
-
-
-def _last_of_each(risen: Iterable[Standing]) -> tuple[Standing, ...]:
-    # Settling and then charging the same meter may pass two levels: one is told, the higher.
-    return tuple({standing.line: standing for standing in risen}.values())

@@ -67,23 +67,21 @@ def period_at(window: Window, at: datetime, zone: tzinfo) -> Period:
     at = as_utc(at)
     if not MINYEAR < at.year < MAXYEAR:
         raise InvalidValue("at", at, f"the years {MINYEAR + 1} to {MAXYEAR - 1}")
-    return _period_at(window, at, zone)
-
-
-# One entry of the ledger asks for the same few periods a hundred times.
-@lru_cache(maxsize=64)
-def _period_at(window: Window, at: datetime, zone: tzinfo) -> Period:
     first = _first_day(window, at.astimezone(zone).date())
-    if at < _midnight(first, zone):
+    starts_at, ends_at = _bounds(window, first, zone)
+    if at < starts_at:
         first = _first_day(window, first - _ONE_DAY)
-    elif at >= _midnight(_following(window, first), zone):
+    elif at >= ends_at:
         first = _following(window, first)
-    return Period(
-        window=window,
-        name=first.isoformat() if window is Window.DAY else f"{first:%Y-%m}",
-        starts_at=_midnight(first, zone),
-        ends_at=_midnight(_following(window, first), zone),
-    )
+    starts_at, ends_at = _bounds(window, first, zone)
+    name = first.isoformat() if window is Window.DAY else f"{first:%Y-%m}"
+    return Period(window=window, name=name, starts_at=starts_at, ends_at=ends_at)
+
+
+# Whoever books today asks for the bounds of the same day and month again and again.
+@lru_cache(maxsize=256)
+def _bounds(window: Window, first: date, zone: tzinfo) -> tuple[datetime, datetime]:
+    return _midnight(first, zone), _midnight(_following(window, first), zone)
 
 
 def _first_day(window: Window, day: date) -> date:

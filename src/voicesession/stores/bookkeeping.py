@@ -1,67 +1,31 @@
 """
 What every ledger does around the core: which rows an entry needs, and which it has changed.
 
-A store loads the rows that an entry touches into small `Books`, lets the core decide on
-them, and writes back what is different. That is all that a medium adds: how rows are found,
-locked and written.
+A store loads the rows that an entry depends on into small `Books`, lets the core decide on
+them, and writes what moves. That is all that a medium adds: how rows are found, locked and
+written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from attrs import field, frozen
-
-from ..core.accounts import Account, Balance, Hold, HoldId, Line, Standing
-from ..core.budget import Books, standings
+from ..core.accounts import Account, Hold, HoldId, Line, Standing
+from ..core.books import Books
+from ..core.budget import standings
 from ..core.errors import InvalidValue
 from ..core.ledger import LedgerEntry
 from ..core.meters import Meter
 
 __all__ = (
-    "BookChanges",
-    "changes_of",
     "holds_named",
     "holds_of",
     "lines_shown",
     "shown",
     "zone_named",
 )
-
-
-@frozen(kw_only=True)
-class BookChanges:
-    """The rows that are different after an entry.
-
-    Attributes:
-        balances: What stands in each changed line now.
-        opened: New holds.
-        closed: Holds that are gone.
-    """
-
-    balances: Mapping[Line, Balance] = field(factory=dict[Line, Balance])
-    opened: tuple[Hold, ...] = ()
-    closed: tuple[HoldId, ...] = ()
-
-    @property
-    def is_nothing(self) -> bool:
-        """Whether there is nothing to write."""
-        return not (self.balances or self.opened or self.closed)
-
-
-def changes_of(before: Books, after: Books) -> BookChanges:
-    """Return what has to be written so that *before* becomes *after*."""
-    return BookChanges(
-        balances={
-            line: balance
-            for line, balance in after.balances.items()
-            if before.balances.get(line) != balance
-        },
-        opened=tuple(hold for hold in after.holds.values() if hold.id not in before.holds),
-        closed=tuple(hold_id for hold_id in before.holds if hold_id not in after.holds),
-    )
 
 
 def holds_named(entry: LedgerEntry) -> tuple[HoldId, ...]:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..core.accounts import Account, Balance, Hold, HoldId, Limit, Line, Scope
+from ..core.books import line_named
 from ..core.identity import TenantId
 from ..core.instants import from_us, to_us
 from ..core.meters import Meter
@@ -114,15 +115,21 @@ def parse_account(document: Stored) -> Account:
         return _account(document["scope"], document["account_id"], document["tenant_id"])
 
 
-# Each entry of a session names the same few accounts and lines again.
+# Each entry of a session names the same few accounts, limits and lines again.
 @lru_cache(maxsize=1024)
 def _account(scope: str, account_id: str, tenant_id: str) -> Account:
     return Account(Scope(scope), account_id, TenantId(tenant_id))
 
 
-@lru_cache(maxsize=4096)
-def _line(account: Account, meter: str, window: str, period: str) -> Line:
-    return Line(account, Meter(meter), Window(window), period)
+@lru_cache(maxsize=1024)
+def _limit(account: Account, meter: str, window: str, amount: int, warn_at: str) -> Limit:
+    return Limit(
+        account=account,
+        meter=Meter(meter),
+        window=Window(window),
+        amount=amount,
+        warn_at=Fraction(warn_at),
+    )
 
 
 def limit_document(limit: Limit) -> Document:
@@ -143,17 +150,18 @@ def parse_limit(document: Stored) -> Limit:
         StoreError: It cannot be read.
     """
     with readable("limit"):
-        return Limit(
-            account=parse_account(document),
-            meter=Meter(document["meter"]),
-            window=Window(document["window"]),
-            amount=document["amount"],
-            warn_at=Fraction(document["warn_at"]),
-        )
+        account = parse_account(document)
+        named = (document[name] for name in ("meter", "window", "amount", "warn_at"))
+        return _limit(account, *named)
 
 
 def line_document(line: Line) -> Document:
     """Return the name of *line* as a flat document."""
+    return dict(_line_document(line))
+
+
+@lru_cache(maxsize=4096)
+def _line_document(line: Line) -> Document:
     return {
         **account_document(line.account),
         "meter": line.meter.value,
@@ -166,12 +174,13 @@ def parse_line(document: Stored) -> Line:
     """Return the line that *document* names."""
     with readable("line"):
         account = parse_account(document)
-        return _line(account, document["meter"], document["window"], document["period"])
+        meter, window = Meter(document["meter"]), Window(document["window"])
+        return line_named(account, meter, window, document["period"])
 
 
 def balance_document(line: Line, balance: Balance) -> Document:
     """Return what stands in *line* as a flat document."""
-    return {**line_document(line), "spent": balance.spent, "held": balance.held}
+    return {**_line_document(line), "spent": balance.spent, "held": balance.held}
 
 
 def parse_balance(document: Stored) -> tuple[Line, Balance]:
@@ -186,16 +195,24 @@ def parse_balance(document: Stored) -> tuple[Line, Balance]:
 
 def hold_document(hold: Hold) -> Document:
     """Return *hold* as a flat document, with the one session that it belongs to, if any."""
-    (tenant_id,) = {line.account.tenant_id for line in hold.lines}
-    sessions = {line.account.id for line in hold.lines if line.account.scope is Scope.SESSION}
     return {
         "id": hold.id,
-        "tenant_id": tenant_id,
-        "session_id": next(iter(sessions), None),
         "meter": hold.meter.value,
         "amount": hold.amount,
-        "lines": json.dumps([line_document(line) for line in hold.lines], ensure_ascii=False),
         "expires_at": None if hold.expires_at is None else to_us(hold.expires_at),
+        **_lines_document(hold.lines),
+    }
+
+
+# The slices of a session are held in the same lines, one after the other, until its day is over.
+@lru_cache(maxsize=1024)
+def _lines_document(lines: tuple[Line, ...]) -> Document:
+    (tenant_id,) = {line.account.tenant_id for line in lines}
+    sessions = {line.account.id for line in lines if line.account.scope is Scope.SESSION}
+    return {
+        "tenant_id": tenant_id,
+        "session_id": next(iter(sessions), None),
+        "lines": json.dumps([_line_document(line) for line in lines], ensure_ascii=False),
     }
 
 
@@ -206,15 +223,20 @@ def parse_hold(document: Stored) -> Hold:
         StoreError: It cannot be read.
     """
     with readable("hold"):
-        lines: list[Mapping[str, Any]] = json.loads(document["lines"])
         expires_at = document["expires_at"]
         return Hold(
             id=HoldId(document["id"]),
             meter=Meter(document["meter"]),
             amount=document["amount"],
-            lines=tuple(parse_line(line) for line in lines),
+            lines=_parse_lines(document["lines"]),
             expires_at=None if expires_at is None else from_us(expires_at),
         )
+
+
+@lru_cache(maxsize=1024)
+def _parse_lines(text: str) -> tuple[Line, ...]:
+    lines: list[Mapping[str, Any]] = json.loads(text)
+    return tuple(map(parse_line, lines))
 
 
 def _plain(value: object, names: tuple[str, ...]) -> Document:

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from ..core.accounts import Account, HoldId, Limit, windows_of
+from ..core.books import Books
 from ..core.budget import (
-    Books,
     Posting,
     charge,
     expire,

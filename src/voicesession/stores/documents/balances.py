@@ -25,9 +25,8 @@ from typing import Final
 from attrs import evolve, frozen
 
 from ...core.accounts import Account, Balance, Limit, Line, Scope
-from ...core.budget import Books
+from ...core.books import Books, Moves
 from ...ports.documents import Body, DocumentKey, StoredDocument
-from ..bookkeeping import changes_of
 from ..records import line_document
 from . import layout
 from .transactions import Transaction
@@ -113,24 +112,26 @@ class Balances:
         return balances
 
     def write(
-        self, writing: Transaction, before: Books, after: Books, dealt_at: Mapping[Account, str]
+        self, writing: Transaction, before: Books, moves: Moves, dealt_at: Mapping[Account, str]
     ) -> None:
-        """Put what is different in *after*; the lines must have been read.
+        """Put what *moves*; the lines must have been read into *before*.
 
         Args:
             dealt_at: The revision of each account that may have limits, as it was read.
         """
-        for line, balance in changes_of(before, after).balances.items():
-            stood = before.balances.get(line, Balance())
-            more = _More(spent=balance.spent - stood.spent, held=balance.held - stood.held)
-            limit = after.limits.get((line.account, line.meter, line.window))
+        after = moves.balances(before.balances)
+        for line, (spent, held) in moves.lines.items():
+            if not (spent or held):
+                continue
+            more = _More(spent=spent, held=held)
+            limit = before.limits.get((line.account, line.meter, line.window))
             shards = self._read(writing, line)
             own = random.randrange(len(shards))  # noqa: S311  # to spread them
             if len(shards) == 1 or _is_quiet(shards, own, more, limit, dealt_at.get(line.account)):
                 changed = {own: shards[own].with_more(more)}
             else:
                 shards[own] = shards[own].with_more(more)
-                dealt = _dealt(shards, balance, limit, dealt_at.get(line.account, ""))
+                dealt = _dealt(shards, after[line], limit, dealt_at.get(line.account, ""))
                 changed = dict(enumerate(dealt))
             for number, key in enumerate(self._keys(line)):
                 if number in changed:

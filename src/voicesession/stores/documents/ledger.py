@@ -16,23 +16,23 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import datetime
-from functools import partial, reduce
+from functools import partial
 from typing import Final, TypeVar
 
 from attrs import evolve
 
 from ...core import budget
 from ...core.accounts import Account, Hold, HoldId, Limit, Line, Scope, Standing
-from ...core.budget import Books
+from ...core.books import Books, Moves
 from ...core.errors import InvalidValue
 from ...core.identity import SessionId, TenantId
 from ...core.instants import as_utc, to_us
-from ...core.ledger import LedgerEntry, Posted, accounts_of, lines_of, post
+from ...core.ledger import LedgerEntry, Posted, accounts_of, decide, lines_of
 from ...core.meters import Meter
 from ...core.text import storable_text
 from ...core.windows import Window
 from ...ports.documents import Body, DocumentDriver, DocumentKey, DocumentQuery
-from ..bookkeeping import changes_of, holds_named, holds_of, lines_shown, shown, zone_named
+from ..bookkeeping import holds_named, holds_of, lines_shown, shown, zone_named
 from ..records import (
     account_document,
     hold_document,
@@ -67,8 +67,8 @@ class DocumentLedger:
             held = holds_of(entry, (parse_hold(one.body) for one in stored if one is not None))
             before = await _books(books, accounts_of(entry, held), held)
             before = await self._with_balances(books, before, lines_of(entry, before))
-            after, posted = post(before, entry)
-            self._write(books, before, after)
+            moves, posted = decide(before, entry)
+            self._write(books, before, moves)
             return posted
 
         return await self._transact(book)
@@ -80,13 +80,13 @@ class DocumentLedger:
         equal = {"tenant_id": tenant_id, "session_id": session_id}
         await self._give_back(
             DocumentQuery(index=layout.HOLDS_OF_SESSION, equal=equal),
-            partial(budget.settle_session, session=session, audio_used_us=audio_used_us),
+            partial(budget.wind_up, session=session, audio_used_us=audio_used_us),
         )
 
     async def expire_holds(self, at: datetime, /) -> int:
         behind = to_us(as_utc(at)) + 1
         return await self._give_back(
-            DocumentQuery(index=layout.EXPIRING_HOLDS, equal={}, end=(behind,)), _all_released
+            DocumentQuery(index=layout.EXPIRING_HOLDS, equal={}, end=(behind,)), _all_given_back
         )
 
     async def standings(
@@ -163,8 +163,8 @@ class DocumentLedger:
 
         return await self._transact(arm)
 
-    async def _give_back(self, query: DocumentQuery, decide: Callable[[Books], Books]) -> int:
-        """Let *decide* close every hold that *query* finds, some at a time; return how many."""
+    async def _give_back(self, query: DocumentQuery, moved: Callable[[Books], Moves]) -> int:
+        """Have *moved* close every hold that *query* finds, some at a time; return how many."""
         query = evolve(query, limit=_HOLDS_AT_ONCE)
         released = 0
 
@@ -174,7 +174,7 @@ class DocumentLedger:
             holds = [parse_hold(one.body) for one in stored if one is not None]
             lines = {line for hold in holds for line in hold.lines}
             before = await self._with_balances(books, _holding(holds), lines)
-            self._write(books, before, decide(before))
+            self._write(books, before, moved(before))
             return len(holds)
 
         while some := await self._transact(release):
@@ -186,18 +186,17 @@ class DocumentLedger:
     ) -> Books:
         return evolve(books, balances=await self._balances.read(reading, lines))
 
-    def _write(self, writing: Transaction, before: Books, after: Books) -> None:
-        changes = changes_of(before, after)
-        limited = {account for account, _, _ in after.limits}
+    def _write(self, writing: Transaction, before: Books, moves: Moves) -> None:
+        limited = {account for account, _, _ in before.limits}
         revisions = {
             account: stored.revision
             for account in limited
             if (stored := writing.seen(_account_key(account))) is not None
         }
-        self._balances.write(writing, before, after, revisions)
-        for hold_id in changes.closed:
+        self._balances.write(writing, before, moves, revisions)
+        for hold_id in moves.closed:
             writing.delete(_hold_key(hold_id))
-        for hold in changes.opened:
+        for hold in moves.opened:
             writing.put(_hold_key(hold.id), hold_document(hold))
 
 
@@ -215,8 +214,8 @@ async def _books(
     )
 
 
-def _all_released(books: Books) -> Books:
-    return reduce(budget.release, books.holds, books)
+def _all_given_back(books: Books) -> Moves:
+    return budget.give_back(books.holds.values())
 
 
 def _holding(held: Iterable[Hold]) -> Books:

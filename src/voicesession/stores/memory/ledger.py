@@ -8,14 +8,14 @@ from datetime import datetime
 from anyio.lowlevel import checkpoint
 
 from ...core import budget
-from ...core.accounts import Account, Hold, Limit, Line, Scope, Standing
-from ...core.budget import Books
+from ...core.accounts import Account, Hold, Limit, Scope, Standing
+from ...core.books import Books, Moves
 from ...core.identity import SessionId, TenantId
 from ...core.instants import as_utc
-from ...core.ledger import LedgerEntry, Posted, accounts_of, lines_of, post
+from ...core.ledger import LedgerEntry, Posted, accounts_of, decide
 from ...core.meters import Meter
 from ...core.windows import Window
-from ..bookkeeping import changes_of, holds_named, holds_of, lines_shown, shown, zone_named
+from ..bookkeeping import holds_named, holds_of, shown, zone_named
 from .shelves import Shelves
 
 __all__ = ("MemoryLedger",)
@@ -31,10 +31,8 @@ class MemoryLedger:
         await checkpoint()
         kept = self._shelves.holds
         held = holds_of(entry, (kept[name] for name in holds_named(entry) if name in kept))
-        before = self._books(accounts_of(entry, held), held)
-        before = self._with_balances(before, lines_of(entry, before))
-        after, posted = post(before, entry)
-        self._write(before, after)
+        moves, posted = decide(self._books(accounts_of(entry, held), held), entry)
+        self._write(moves)
         return posted
 
     async def release_session(
@@ -47,38 +45,25 @@ class MemoryLedger:
             for hold in self._shelves.holds.values()
             if any(line.account == session for line in hold.lines)
         ]
-        before = self._with_balances(
-            self._books((), held), {line for hold in held for line in hold.lines}
-        )
-        after = budget.settle_session(before, session, audio_used_us=audio_used_us)
-        self._write(before, after)
+        self._write(budget.wind_up(self._books((), held), session, audio_used_us=audio_used_us))
 
     async def expire_holds(self, at: datetime, /) -> int:
         await checkpoint()
         at = as_utc(at)
-        due = [
-            hold
-            for hold in self._shelves.holds.values()
-            if hold.expires_at is not None and hold.expires_at <= at
-        ]
-        for hold in due:
-            before = self._with_balances(self._books((), [hold]), hold.lines)
-            self._write(before, budget.release(before, hold.id))
+        due = [hold for hold in self._shelves.holds.values() if hold.is_due(at)]
+        self._write(budget.give_back(due))
         return len(due)
 
     async def standings(
         self, accounts: Iterable[Account], meters: Iterable[Meter], /, *, at: datetime
     ) -> Sequence[Standing]:
         await checkpoint()
-        accounts, meters = tuple(accounts), tuple(meters)
-        books = self._books(accounts)
-        books = self._with_balances(books, lines_shown(books, accounts, meters, at))
-        return shown(books, accounts, meters, at)
+        accounts = tuple(accounts)
+        return shown(self._books(accounts), accounts, meters, at)
 
     async def set_limit(self, limit: Limit, /, *, at: datetime) -> Sequence[Standing]:
         await checkpoint()
-        before = self._standing(limit.account, limit.meter, at)
-        armed = budget.set_limit(before, limit, at=at)
+        armed = budget.set_limit(self._books([limit.account]), limit, at=at)
         self._arm(limit)
         return armed.risen
 
@@ -86,8 +71,7 @@ class MemoryLedger:
         self, account: Account, meter: Meter, window: Window, /, *, by: int, at: datetime
     ) -> Sequence[Standing]:
         await checkpoint()
-        before = self._standing(account, meter, at)
-        raised = budget.raise_limit(before, account, meter, window, by, at=at)
+        raised = budget.raise_limit(self._books([account]), account, meter, window, by, at=at)
         self._arm(raised.books.limits[account, meter, window])
         return raised.risen
 
@@ -111,24 +95,15 @@ class MemoryLedger:
                 for account in accounts
                 for key, limit in self._shelves.limits.get(account, {}).items()
             },
+            balances=self._shelves.balances,
             holds={hold.id: hold for hold in held},
         )
-
-    def _with_balances(self, books: Books, lines: Iterable[Line]) -> Books:
-        kept = self._shelves.balances
-        balances = {line: kept[line] for line in lines if line in kept}
-        return Books(zones=books.zones, limits=books.limits, balances=balances, holds=books.holds)
-
-    def _standing(self, account: Account, meter: Meter, at: datetime) -> Books:
-        books = self._books([account])
-        return self._with_balances(books, lines_shown(books, [account], [meter], at))
 
     def _arm(self, limit: Limit) -> None:
         self._shelves.limits.setdefault(limit.account, {})[limit.meter, limit.window] = limit
 
-    def _write(self, before: Books, after: Books) -> None:
-        changes = changes_of(before, after)
-        self._shelves.balances.update(changes.balances)
-        for hold_id in changes.closed:
+    def _write(self, moves: Moves) -> None:
+        self._shelves.balances.update(moves.balances(self._shelves.balances))
+        for hold_id in moves.closed:
             del self._shelves.holds[hold_id]
-        self._shelves.holds.update((hold.id, hold) for hold in changes.opened)
+        self._shelves.holds.update((hold.id, hold) for hold in moves.opened)

@@ -4,41 +4,48 @@ The books in a relational database.
 Whoever books locks the rows of all accounts it touches, sorted, before it reads anything that it
 decides on; so two entries never see half of each other, and never wait for each other in a
 ring. What they come to is decided by `voicesession.core.ledger`.
+
+Only what is limited is read, with its limit. What an entry moves is added to the rows where they
+are, so most of them are written and never read.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import datetime
-from functools import partial, reduce
+from datetime import UTC, datetime
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from attrs import evolve
-from sqlalchemy import BigInteger, Column, Table, Text, and_, bindparam, delete, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+)
 from sqlalchemy.sql import ColumnElement, Select
 
 from ...core import budget
 from ...core.accounts import Account, Hold, Limit, Line, Scope, Standing
-from ...core.budget import Books
-from ...core.errors import StoreUnavailable
+from ...core.books import Books, Moves, dates_at
 from ...core.identity import SessionId, TenantId
 from ...core.instants import as_utc, to_us
-from ...core.ledger import LedgerEntry, Posted, accounts_of, lines_of, post
+from ...core.ledger import LedgerEntry, Posted, accounts_of, decide
 from ...core.meters import Meter
 from ...core.windows import Window
-from ..bookkeeping import (
-    changes_of,
-    holds_named,
-    holds_of,
-    lines_shown,
-    shown,
-    zone_named,
-)
+from ..bookkeeping import holds_named, holds_of, lines_shown, shown, zone_named
 from ..codec import Document, Stored
 from ..records import (
     account_document,
-    balance_document,
     hold_document,
     limit_document,
     line_document,
@@ -73,17 +80,40 @@ def _is(table: Table, key: Iterable[str]) -> ColumnElement[bool]:
     return and_(*(table.c[name] == bindparam(name, type_=Text()) for name in key))
 
 
+def _limited(sql: SqlDialect) -> Select[Any]:
+    """Every limit of the accounts given as ``rows``, and what stands in its line on their dates."""
+    dates = (Window.DAY.value, Window.MONTH.value)
+    given = sql.rows("rows", *(Column(name, Text) for name in (*_ACCOUNT, *dates)))
+    period = case(
+        *((LIMITS.c.window == literal_column(f"'{name}'"), given.c[name]) for name in dates),
+        else_=literal_column("''"),
+    )
+    stands = and_(*(BALANCES.c[name] == LIMITS.c[name] for name in _LIMIT))
+    return (
+        select(
+            *all_of(sql, LIMITS),
+            period.label("period"),
+            *(
+                func.coalesce(BALANCES.c[name], literal_column("0")).label(name)
+                for name in ("spent", "held")
+            ),
+        )
+        .join_from(LIMITS, given, and_(*(LIMITS.c[name] == given.c[name] for name in _ACCOUNT)))
+        .outerjoin(BALANCES, and_(stands, BALANCES.c.period == period))
+    )
+
+
 _READ_ACCOUNTS: Final = Statement(lambda sql: _named(sql, ACCOUNTS, _ACCOUNT))
 _LOCK_ACCOUNTS: Final = Statement(
     lambda sql: _named(sql, ACCOUNTS, _ACCOUNT).with_for_update(of=ACCOUNTS)
 )
 _OPEN_ACCOUNT: Final = Statement(lambda sql: sql.upsert(ACCOUNTS, _ACCOUNT, []))
 _SET_ZONE: Final = Statement(lambda sql: sql.upsert(ACCOUNTS, _ACCOUNT, ["zone"]))
-_READ_LIMITS: Final = Statement(lambda sql: _named(sql, LIMITS, _ACCOUNT))
+_READ_LIMITED: Final = Statement(_limited)
 _SET_LIMIT: Final = Statement(lambda sql: sql.upsert(LIMITS, _LIMIT, ["amount", "warn_at"]))
 _DROP_LIMIT: Final = Statement(lambda _: delete(LIMITS).where(_is(LIMITS, _LIMIT)))
 _READ_BALANCES: Final = Statement(lambda sql: _named(sql, BALANCES, _LINE))
-_WRITE_BALANCE: Final = Statement(lambda sql: sql.upsert(BALANCES, _LINE, ["spent", "held"]))
+_ADD_TO_BALANCE: Final = Statement(lambda sql: sql.addition(BALANCES, _LINE, ["spent", "held"]))
 _READ_HOLDS: Final = Statement(lambda sql: _named(sql, HOLDS, _HOLD))
 _OPEN_HOLD: Final = Statement(lambda sql: insert(HOLDS).values(stored(sql, HOLDS, names_of(HOLDS))))
 _CLOSE_HOLD: Final = Statement(lambda _: delete(HOLDS).where(_is(HOLDS, _HOLD)))
@@ -104,19 +134,25 @@ class SqlLedger:
         self._database = database
 
     async def post(self, entry: LedgerEntry, /) -> Posted:
-        return await self._database.write(lambda: _post(entry))
+        accounts = accounts_of(entry, ())
+        while True:
+            try:
+                return await self._database.write(partial(_post, entry, accounts))
+            except _HeldElsewhere as found:
+                accounts = found.accounts
 
     async def release_session(
         self, tenant_id: TenantId, session_id: SessionId, /, *, audio_used_us: int = 0
     ) -> None:
         session = Account(Scope.SESSION, session_id, tenant_id)
-        named = {**account_document(session), "session_id": session_id}
-        decide = partial(budget.settle_session, session=session, audio_used_us=audio_used_us)
-        await self._database.write(lambda: _give_back(_HOLDS_OF_SESSION, named, decide))
+        named = {"tenant_id": tenant_id, "session_id": session_id}
+        moved = partial(budget.wind_up, session=session, audio_used_us=audio_used_us)
+        lines = [budget.audio_line(session)]
+        await self._database.write(lambda: _give_back(_HOLDS_OF_SESSION, named, moved, lines))
 
     async def expire_holds(self, at: datetime, /) -> int:
         until = {"at": to_us(as_utc(at))}
-        return await self._database.write(lambda: _give_back(_HOLDS_UNTIL, until, _all_released))
+        return await self._database.write(lambda: _give_back(_HOLDS_UNTIL, until, _all))
 
     async def standings(
         self, accounts: Iterable[Account], meters: Iterable[Meter], /, *, at: datetime
@@ -124,7 +160,7 @@ class SqlLedger:
         accounts, meters = tuple(accounts), tuple(meters)
 
         def script() -> Script[Sequence[Standing]]:
-            books = yield from _books((yield _READ_ACCOUNTS, _rows(accounts)), accounts)
+            books = yield from _books((yield _READ_ACCOUNTS, _rows(accounts)), accounts, at)
             books = yield from _with_balances(books, lines_shown(books, accounts, meters, at))
             return shown(books, accounts, meters, at)
 
@@ -167,30 +203,41 @@ class SqlLedger:
         await self._database.write(script)
 
 
-def _post(entry: LedgerEntry) -> Script[Posted]:
-    wanted = {"rows": json.dumps([{"id": hold_id} for hold_id in sorted(holds_named(entry))])}
-    held = yield from _held(entry, wanted)
-    accounts = accounts_of(entry, held)
+class _HeldElsewhere(Exception):
+    """The holds of an entry lie in more accounts than are locked: it has to begin anew."""
+
+    def __init__(self, accounts: tuple[Account, ...]) -> None:
+        super().__init__(accounts)
+        self.accounts = accounts
+
+
+def _post(entry: LedgerEntry, accounts: tuple[Account, ...]) -> Script[Posted]:
     locked = yield from _locked(accounts)
-    # Only now does nobody else change them.
-    held = yield from _held(entry, wanted)
-    if not set(accounts_of(entry, held)) <= set(accounts):
-        raise StoreUnavailable("the same entry is being posted by somebody else just now")
-    before = yield from _books(locked, accounts, held)
-    before = yield from _with_balances(before, lines_of(entry, before))
-    after, posted = post(before, entry)
-    yield from _write(before, after)
+    # Only now does nobody else change them. They lie nearly always in accounts of the entry.
+    held = yield from _held(entry)
+    touched = {*accounts, *_accounts_in(held)}
+    if len(touched) > len(accounts):
+        raise _HeldElsewhere(tuple(_sorted(touched)))
+    before = yield from _books(locked, accounts, entry.at, held)
+    moves, posted = decide(before, entry)
+    yield from _write(moves)
     return posted
 
 
-def _held(entry: LedgerEntry, named: Document) -> Script[tuple[Hold, ...]]:
-    if named["rows"] == "[]":
+def _held(entry: LedgerEntry) -> Script[tuple[Hold, ...]]:
+    if not (names := holds_named(entry)):
         return ()
+    named = {"rows": json.dumps([{"id": hold_id} for hold_id in names])}
     return holds_of(entry, map(parse_hold, (yield _READ_HOLDS, named)))
 
 
-def _give_back(which: Statement, values: Document, decide: Callable[[Books], Books]) -> Script[int]:
-    """Let *decide* close the holds that are found; return how many those are."""
+def _give_back(
+    which: Statement,
+    values: Document,
+    moved: Callable[[Books], Moves],
+    lines: Iterable[Line] = (),
+) -> Script[int]:
+    """Have *moved* close the holds that are found, given these *lines*; return how many."""
     found = yield which, values
     if not found:
         return 0
@@ -199,13 +246,13 @@ def _give_back(which: Statement, values: Document, decide: Callable[[Books], Boo
     still_there = yield _READ_HOLDS, named
     held = [parse_hold(row) for row in still_there]
     before = Books(holds={hold.id: hold for hold in held})
-    before = yield from _with_balances(before, (line for hold in held for line in hold.lines))
-    yield from _write(before, decide(before))
+    before = yield from _with_balances(before, lines)
+    yield from _write(moved(before))
     return len(held)
 
 
-def _all_released(books: Books) -> Books:
-    return reduce(budget.release, books.holds, books)
+def _all(books: Books) -> Moves:
+    return budget.give_back(books.holds.values())
 
 
 def _accounts_in(holds: Iterable[Hold]) -> set[Account]:
@@ -214,51 +261,77 @@ def _accounts_in(holds: Iterable[Hold]) -> set[Account]:
 
 def _locked(accounts: Collection[Account]) -> Script[Sequence[Stored]]:
     """Lock the rows of *accounts*, making those that are missing, and return them."""
-    found = yield _LOCK_ACCOUNTS, _rows(accounts)
+    named = _rows(accounts)
+    found = yield _LOCK_ACCOUNTS, named
     if len(found) < len(set(accounts)):
         there = {parse_account(row) for row in found}
         missing = [account for account in _sorted(accounts) if account not in there]
         yield _OPEN_ACCOUNT, [{**account_document(account), "zone": None} for account in missing]
-        found = yield _LOCK_ACCOUNTS, _rows(accounts)
+        found = yield _LOCK_ACCOUNTS, named
     return found
 
 
 def _books(
-    rows: Sequence[Stored], accounts: Collection[Account], held: Iterable[Hold] = ()
+    rows: Sequence[Stored], accounts: Collection[Account], at: datetime, held: Iterable[Hold] = ()
 ) -> Script[Books]:
-    zones = {parse_account(row): row["zone"] for row in rows if row["zone"] is not None}
-    limits = [parse_limit(row) for row in (yield _READ_LIMITS, _rows(accounts))]
+    """Return what decides about *accounts* at *at*: of their lines those that are limited."""
+    zones = {parse_account(row): zone_named(row["zone"]) for row in rows if row["zone"] is not None}
+    dated = tuple((account, *dates_at(at, zones.get(account, UTC))) for account in accounts)
+    limited = yield _READ_LIMITED, {"rows": _dated(dated)}
+    limits = [parse_limit(row) for row in limited]
     return Books(
-        zones={account: zone_named(zone) for account, zone in zones.items()},
+        zones=zones,
         limits={(limit.account, limit.meter, limit.window): limit for limit in limits},
+        balances=dict(map(parse_balance, limited)),
         holds={hold.id: hold for hold in held},
     )
 
 
 def _with_balances(books: Books, lines: Iterable[Line]) -> Script[Books]:
     named = [line_document(line) for line in set(lines)]
-    rows = yield _READ_BALANCES, {"rows": json.dumps(named)}
-    return evolve(books, balances=dict(parse_balance(row) for row in rows))
+    rows = (yield _READ_BALANCES, {"rows": json.dumps(named)}) if named else ()
+    return evolve(books, balances=dict(map(parse_balance, rows)))
 
 
 def _standing_of(account: Account, meter: Meter, at: datetime) -> Script[Books]:
     locked = yield from _locked([account])
-    books = yield from _books(locked, [account])
+    books = yield from _books(locked, [account], at)
     return (yield from _with_balances(books, lines_shown(books, [account], [meter], at)))
 
 
-def _write(before: Books, after: Books) -> Script[None]:
-    changes = changes_of(before, after)
-    if changes.balances:
-        yield _WRITE_BALANCE, [balance_document(*pair) for pair in changes.balances.items()]
-    if changes.closed:
-        yield _CLOSE_HOLD, [{"id": hold_id} for hold_id in changes.closed]
-    if changes.opened:
-        yield _OPEN_HOLD, [hold_document(hold) for hold in changes.opened]
+def _write(moves: Moves) -> Script[None]:
+    if moves.lines:
+        yield (
+            _ADD_TO_BALANCE,
+            [
+                {**line_document(line), "spent": spent, "held": held}
+                for line, (spent, held) in moves.lines.items()
+            ],
+        )
+    if moves.closed:
+        yield _CLOSE_HOLD, [{"id": hold_id} for hold_id in moves.closed]
+    if moves.opened:
+        yield _OPEN_HOLD, [hold_document(hold) for hold in moves.opened]
 
 
 def _rows(accounts: Iterable[Account]) -> Document:
-    return {"rows": json.dumps([account_document(account) for account in _sorted(accounts)])}
+    return {"rows": _named_rows(tuple(_sorted(accounts)))}
+
+
+# The accounts of a session are named with each of its entries.
+@lru_cache(maxsize=1024)
+def _named_rows(accounts: tuple[Account, ...]) -> str:
+    return json.dumps([account_document(account) for account in accounts])
+
+
+@lru_cache(maxsize=1024)
+def _dated(accounts: tuple[tuple[Account, str, str], ...]) -> str:
+    return json.dumps(
+        [
+            {**account_document(account), Window.DAY: day, Window.MONTH: month}
+            for account, day, month in accounts
+        ]
+    )
 
 
 def _sorted(accounts: Iterable[Account]) -> list[Account]:

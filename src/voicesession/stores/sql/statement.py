@@ -101,6 +101,14 @@ class SqlDialect(Protocol):
         """
         ...
 
+    def addition(self, table: Table, key: Sequence[str], adding: Sequence[str]) -> ClauseElement:
+        """Return the statement that inserts a row, or adds it to the one with its key.
+
+        Args:
+            adding: The columns that are added; a sum that they cannot hold is refused.
+        """
+        ...
+
     def has_metadata(self, column: Column[Any]) -> ColumnElement[bool]:
         """Return whether every pair of text in the value ``metadata`` stands in *column*."""
         ...

@@ -81,6 +81,11 @@ class PostgresDialect:
             index_elements=key, set_={name: new.excluded[name] for name in changing}
         )
 
+    def addition(self, table: Table, key: Sequence[str], adding: Sequence[str]) -> ClauseElement:
+        new = insert(table).values(stored(self, table, names_of(table)))
+        sums = {name: table.c[name] + new.excluded[name] for name in adding}
+        return new.on_conflict_do_update(index_elements=key, set_=sums)
+
     def has_metadata(self, column: Column[Any]) -> ColumnElement[bool]:
         return column.op("@>")(cast(bindparam("metadata", type_=Text()), JSONB)).is_(True)
 

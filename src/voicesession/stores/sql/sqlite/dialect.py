@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -13,9 +13,11 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    case,
     exists,
     func,
     literal_column,
+    null,
     select,
 )
 from sqlalchemy.dialects.sqlite import dialect, insert
@@ -24,6 +26,8 @@ from sqlalchemy.sql import ClauseElement
 from ..statement import Compiled, Statement, compiled, names_of, stored
 
 __all__ = ("SqliteDialect",)
+
+_LARGEST: Final = 2**63 - 1
 
 
 class SqliteDialect:
@@ -59,6 +63,21 @@ class SqliteDialect:
         return new.on_conflict_do_update(
             index_elements=key, set_={name: new.excluded[name] for name in changing}
         )
+
+    def addition(self, table: Table, key: Sequence[str], adding: Sequence[str]) -> ClauseElement:
+        new = insert(table).values(stored(self, table, names_of(table)))
+        # Where an integer would be too large SQLite goes on with a float; these take no null.
+        sums = {
+            name: case(
+                (
+                    new.excluded[name] <= literal_column(str(_LARGEST)) - table.c[name],
+                    table.c[name] + new.excluded[name],
+                ),
+                else_=null(),
+            )
+            for name in adding
+        }
+        return new.on_conflict_do_update(index_elements=key, set_=sums)
 
     def has_metadata(self, column: Column[Any]) -> ColumnElement[bool]:
         """No wanted pair is missing: whatever stands in a key, it is no path and no pattern."""

@@ -13,11 +13,11 @@ import pytest
 
 from ....core import budget
 from ....core.accounts import WARN_AT, Account, HoldId, Level, Limit, Scope, Standing
-from ....core.budget import Books
-from ....core.errors import InvalidValue
+from ....core.books import Books
+from ....core.errors import InvalidValue, StoreError
 from ....core.identity import SessionId, TenantId
 from ....core.ledger import Grant, LedgerEntry, Posted, Want, post
-from ....core.meters import Meter
+from ....core.meters import LARGEST_QUANTITY, Meter
 from ....core.windows import Window
 from ....ports.storage import Storage
 from .examples import OnStorage
@@ -128,6 +128,17 @@ class LedgerContract(OnStorage):
             )
         assert await _stand(storage, _CALL) == [(0, 100)]
         assert await _stand(storage, _CALL, _TOKENS) == [(0, 0)]
+
+    async def test_what_no_line_can_hold_is_refused_and_nothing_of_it_is_booked(
+        self, storage: Storage
+    ) -> None:
+        await _post(storage, charge={_TOKENS: LARGEST_QUANTITY - 1})
+        for account in (_ACME, _OTHER_CALL):  # one that is full, and one that has never spent
+            with pytest.raises((InvalidValue, StoreError)):
+                await _post(storage, accounts=(account, _ADA), charge={_AUDIO: 1, _TOKENS: 2})
+            assert set(await _stand(storage, account)) == {(0, 0)}
+        await _post(storage, charge={_TOKENS: 1})
+        assert set(await _stand(storage, _ACME, _TOKENS)) == {(LARGEST_QUANTITY, 0)}
 
     async def test_an_entry_that_was_granted_something_can_be_repeated(
         self, storage: Storage
