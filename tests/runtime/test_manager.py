@@ -15,12 +15,16 @@ from voicesession.core.errors import (
     InvalidState,
     InvalidValue,
     LeaseLost,
+    ProviderError,
+    ProviderUnavailable,
     QuotaExceeded,
     SessionAlreadyActive,
     SessionExists,
     SessionExpired,
     SessionNotActive,
     SessionNotFound,
+    StoreUnavailable,
+    VoiceSessionError,
 )
 from voicesession.core.journal import replay
 from voicesession.core.states import EndReason, PauseReason, SessionState, SessionStatus
@@ -300,6 +304,36 @@ async def test_an_exception_in_the_block_ends_the_session_as_an_error(
     ended = await voice.get(session.id)
     assert (ended.status, ended.end_reason) == (SessionStatus.ERROR, EndReason.ERROR)
     assert ended.error == "RuntimeError: the host's own bug"
+
+
+@pytest.mark.parametrize(
+    ("error", "is_live", "state"),
+    [
+        (StoreUnavailable("away"), True, SessionState.PAUSED),
+        (StoreUnavailable("away"), False, SessionState.PAUSED),
+        (ProviderUnavailable("engine", "away"), False, SessionState.PAUSED),
+        (ProviderUnavailable("engine", "away"), True, SessionState.ENDED),
+        (ProviderError("engine", "broken"), False, SessionState.ENDED),
+    ],
+)
+async def test_what_may_pass_ends_no_session_that_waits_and_an_outage_ends_none_at_all(
+    voice: SessionManager, error: VoiceSessionError, is_live: bool, state: SessionState
+) -> None:
+    session = await voice.create(user_id="ada")
+    async with voice.attach(session.id) as call:
+        await call.live()
+        await call.disconnected()
+
+    async def host() -> None:
+        async with voice.attach(session.id) as call:
+            if is_live:
+                await call.live()
+            raise error
+
+    with pytest.raises(type(error)):
+        await host()
+    left = await voice.get(session.id)
+    assert (left.state, left.worker_id) == (state, None)
 
 
 async def test_an_owner_learns_of_a_command_from_another_worker(

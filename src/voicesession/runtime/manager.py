@@ -82,7 +82,8 @@ class SessionManager(SessionCatalogue):
 
         Whoever owned it before is refused from now on. A session that is not over at the
         end of the block is paused as ``shutdown``, for a client to resume elsewhere; after
-        an exception it ends as ``error``.
+        an exception it ends as ``error``, unless the store was away, or it was still paused
+        and the error is retryable: then it waits to be tried again.
 
         Args:
             take_over: The client has come back: have the session also from another block of

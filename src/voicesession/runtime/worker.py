@@ -11,9 +11,16 @@ from typing import Any, Final
 import anyio
 from anyio.abc import TaskGroup
 
-from ..core.errors import Draining, InvalidState, LeaseLost, VoiceSessionError
+from ..core.errors import (
+    Draining,
+    InvalidState,
+    LeaseLost,
+    StoreError,
+    StoreUnavailable,
+    VoiceSessionError,
+)
 from ..core.identity import SessionId, shortened
-from ..core.states import EndReason
+from ..core.states import EndReason, SessionState
 from .alarms import Alarms
 from .draining import Drain
 from .home import Home
@@ -105,8 +112,9 @@ class Worker:
     async def running(self, ownership: Ownership) -> AsyncGenerator[None]:
         """Look after *ownership* for the length of the block, and leave it in good order.
 
-        After an exception the session ends as an error. When the block is left otherwise, or
-        is cancelled, the worker goes away and the session does not.
+        After an exception the session ends as an error, unless that may pass: a store that is
+        away, or something else that kept it from going on. When the block is left otherwise,
+        or is cancelled, the worker goes away and the session does not.
 
         Raises:
             Draining: The worker has begun to leave while the session was being taken.
@@ -183,7 +191,18 @@ async def _leave(ownership: Ownership, error: Exception | None) -> None:
     with anyio.move_on_after(_LEAVING_TAKES_AT_MOST_S, shield=True):
         if error is None:
             await ownership.give_up()
+        elif _may_pass(error, ownership):
+            with suppress(StoreError):  # away still: then its lease lapses
+                await ownership.hand_over()
         elif not ownership.is_over:
             code = error.code if isinstance(error, VoiceSessionError) else type(error).__name__
             with suppress(LeaseLost):  # somebody else has it: the error is the host's alone
                 await ownership.end(EndReason.ERROR, error=f"{code}: {error}")
+
+
+def _may_pass(error: Exception, ownership: Ownership) -> bool:
+    """Whether *error* is no reason to end a session: whoever tries again may have more luck."""
+    if isinstance(error, StoreUnavailable):
+        return True
+    is_waiting = ownership.session.state is SessionState.PAUSED
+    return is_waiting and isinstance(error, VoiceSessionError) and error.retryable

@@ -186,6 +186,7 @@ def open_house(tmp_path: Path) -> HouseMaker:
         tts: Any = None,
         pipeline: Any = None,
         buffered: int | None = None,
+        **parts: Any,
     ) -> AsyncGenerator[House]:
         lexicon = Lexicon(word_us=WORD_US)
         voice = voicesession.open(
@@ -193,6 +194,7 @@ def open_house(tmp_path: Path) -> HouseMaker:
             recordings=tmp_path / "recordings",
             life=life or LifePolicy(),
             admission=admission or AdmissionPolicy(per_user=None),
+            **parts,
         )
         made: list[Session] = []
 

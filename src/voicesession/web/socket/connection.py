@@ -38,6 +38,7 @@ from ...schemas import messages
 from ...schemas.messages import ClientMessage, ServerMessage
 from ..refusals import BadRequest
 from .intake import Intake
+from .leaving import check_taken_over, ended, leave
 from .narration import Narrator
 from .options import SocketOptions
 from .outcome import (
@@ -140,25 +141,40 @@ class Connection:
             for work in (partial(self._outlet.run, first), self._listen, self._speak):
                 tasks.start_soon(self._until_over, work)
             await self._is_over.wait()
-            await self._part()
+            self._outcome = await self._settle(self._outcome or VANISHED)
+            await self._part(self._outcome)
             tasks.cancel_scope.cancel()
         outcome = self._outcome or VANISHED
         if outcome.leaves_session:
-            await self._leave()
+            await leave(self._call.handle, self._clock)
         return outcome
 
-    async def _part(self) -> None:
+    async def _settle(self, outcome: Outcome) -> Outcome:
+        """Bring about what *outcome* says, or find out that it is another one; return which."""
+        handle = self._call.handle
+        try:
+            if outcome is ENDED:
+                self.say(session_end(await ended(handle, self._clock), at=self._at))
+        except LeaseLost:
+            outcome = TAKEN_OVER
+        except VoiceSessionError as error:
+            return refused(error)
+        try:
+            if outcome is TAKEN_OVER:
+                await check_taken_over(handle, self._line.voice)
+        except VoiceSessionError as error:
+            return refused(error)
+        return outcome
+
+    async def _part(self, outcome: Outcome) -> None:
         """Say the last messages, after all that is still to be said."""
-        outcome = self._outcome or VANISHED
-        if outcome is ENDED:
-            session = await self._call.handle.end()
-            self.say(session_end(session, at=self._at))
-        elif outcome.listens:
+        if not outcome.listens:
+            return
+        if outcome is not ENDED:
             for message in outcome.farewell(self._at):
                 self.say(message)
-        if outcome.listens:
-            with anyio.move_on_after(_LAST_MESSAGES_TAKE_AT_MOST_S):
-                await self._outlet.emptied()
+        with anyio.move_on_after(_LAST_MESSAGES_TAKE_AT_MOST_S):
+            await self._outlet.emptied()
 
     # --- the three tasks ---------------------------------------------------------------------
 
@@ -250,18 +266,6 @@ class Connection:
         self._narrator.wishes = evolve(self._narrator.wishes, playout=True)
         for piece in self._playback.played(report.reply_id, report.played_ms):
             self._call.played(piece)
-
-    # --- the end --------------------------------------------------------------------------------
-
-    async def _leave(self) -> None:
-        """Let the session wait for its client; where that is for no time at all, it ends."""
-        ownership = self._call.handle.ownership
-        try:
-            await self._call.handle.disconnected()
-            await ownership.pass_time()
-        except (InvalidState, LeaseLost):
-            pass  # it waits already, is over, or goes on elsewhere
-        await ownership.hand_over(client_gone=True)
 
     def _warn_of_lag(self) -> None:
         self.say(messages.Warned(at=self._at, code="lagging"))

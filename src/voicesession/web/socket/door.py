@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 import anyio
 
+from ...core.errors import StoreUnavailable
 from ...core.identity import shortened
 from ...core.session import Session
 from ...core.states import EndReason, SessionState
@@ -24,6 +25,7 @@ from ..statuses import CloseCode, problem_of, status_of
 from ..tickets import Kind
 from .connection import Connection, Line
 from .history import Past, past_of
+from .leaving import leave
 from .narration import Narrator
 from .opening import Opened, Opening, chosen_subprotocol
 from .outcome import error_message
@@ -120,9 +122,15 @@ class Door:
         session_id, comes_back = opened.session.id, opened.attach is not None
         pipeline = await self._pipeline(opened.session)
         async with opened.voice.converse(session_id, pipeline, take_over=comes_back) as call:
-            connection, first = await self._begun(socket, opened, call)
-            outcome = await connection.run(first)
-        return outcome.code, outcome.reason
+            try:
+                connection, first = await self._begun(socket, opened, call)
+            except StoreUnavailable as error:
+                refusal = error
+                await leave(call.handle, self._clock)
+            else:
+                outcome = await connection.run(first)
+                return outcome.code, outcome.reason
+        raise refusal
 
     async def _begun(
         self, socket: Socket, opened: Opened, call: VoiceSession
