@@ -26,15 +26,15 @@ def store(command: Command) -> Path:
 def test_a_limit_is_set_shown_and_raised(command: Command, store: Path) -> None:
     armed = command("budget", "set", "user", "ada", "--amount", "5", "--store", STORE)
     assert armed.stdout.splitlines() == [
-        "audio_minutes      day      4.5 used, 0.0 reserved, of 5.0  90%",
-        "audio_minutes      month    4.5 used, 0.0 reserved, no limit",
+        "audio_minutes      day      4 min 30 s used, 0 s reserved, of 5 min  90%",
+        "audio_minutes      month    4 min 30 s used, 0 s reserved, no limit",
     ]
     raised = command("budget", "raise", "user", "ada", "--by", "4", "--store", STORE, "--json")
     day, month = raised.document["standings"]
     assert (day["limit"], day["remaining"], day["level"]) == (9.0, 4.5, "ok")
     assert (month["limit"], month["utilization"]) == (None, None)
     shown = command("budget", "show", "user", "ada", "--store", STORE)
-    assert "of 9.0  50%" in shown.stdout
+    assert "of 9 min  50%" in shown.stdout
 
 
 def test_other_meters_are_counted_in_whole_units(command: Command, store: Path) -> None:
@@ -54,7 +54,10 @@ def test_money_is_limited_and_shown_in_its_currency(command: Command, store: Pat
     command("budget", "set", "user", "ada", "--amount", "12.50", "--warn-at", "1/2", *options)
     command("budget", "raise", "user", "ada", "--by", "0.25", *options)
     shown = command("budget", "show", "user", "ada", "--store", STORE)
-    assert "money_usd          day      0.0 used, 0.0 reserved, of 12.75  0%" in shown.stdout
+    assert (
+        "money_usd          day      0.00 USD used, 0.00 USD reserved, of 12.75 USD  0%"
+        in shown.stdout
+    )
     ran = command("budget", "set", "user", "ada", "--amount", "-1", *options)
     assert (ran.code, "amount" in ran.complaint) == (2, True)
 

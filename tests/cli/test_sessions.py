@@ -1,5 +1,6 @@
 """Looking at a store from the command line, and removing from it."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,8 @@ def test_a_session_is_shown_with_its_words(command: Command) -> None:
     assert [utterance["text"] for utterance in transcript["utterances"]] == ["Grüße von [Ada]"]
     shown = command("sessions", "get", "one", "--store", STORE).stdout
     assert "00:00.20  user  Grüße von [Ada]" in shown
-    assert "audio_uri" in shown
+    assert re.search(r"^audio_uri +file://", shown, re.MULTILINE)
+    assert re.search(r"^audio_duration_seconds +1 s$", shown, re.MULTILINE)
 
 
 @pytest.mark.usefixtures("store")

@@ -97,7 +97,7 @@ def test_the_commands_of_the_page_run_in_an_empty_folder_as_they_stand(command: 
         assert ran.code == 0, ran.complaint
     listed = command("templates", "get", "tmpl_visit", "--store", "sqlite:///voicesession.db")
     said = dict(line.split(maxsplit=1) for line in listed.stdout.splitlines())
-    assert (said["max_active_seconds"], said["audio_budget_minutes"]) == ("1800.0", "30.0")
+    assert (said["max_active_seconds"], said["audio_budget_minutes"]) == ("30 min", "30 min")
     assert "model" not in said
 
 

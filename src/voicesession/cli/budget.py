@@ -10,9 +10,11 @@ import typer
 from ..core.identity import DEFAULT_TENANT
 from .failures import Debug, WrongUse, reported
 from .opening import Json, Store, Tenant, ask, print_json
+from .shown import amount_shown, currency_of
 
 if TYPE_CHECKING:
     from ..core.accounts import Standing
+    from ..core.meters import Meter
     from ..runtime.manager import SessionManager
 
 __all__ = ("budget",)
@@ -127,18 +129,11 @@ def _units(meter: str, amount: str) -> tuple[Any, int]:
 
     if meter == _MINUTES:
         return Meter.AUDIO_US, audio_us(amount)
-    if currency := _currency(meter):
+    if currency := currency_of(meter):
         return Meter(meter), Money(exact_fraction(meter, amount), currency).units
     if not amount.isdecimal():
         raise WrongUse(f"{amount}: {meter} is counted in whole units")
     return Meter(meter), int(amount)
-
-
-def _currency(meter: str) -> str | None:
-    """Return the currency that *meter* counts, if it counts money."""
-    from ..core.meters import MONEY_METERS
-
-    return next((one for one, counting in MONEY_METERS.items() if counting == meter), None)
 
 
 def _window(scope: str, meter: str, window: str | None) -> Any:
@@ -152,38 +147,48 @@ def _window(scope: str, meter: str, window: str | None) -> Any:
 
 
 def _print(standings: Sequence[Standing], *, as_json: bool) -> None:
-    told = [_document(standing) for standing in standings]
     if as_json:
-        print_json({"standings": told})
+        print_json({"standings": [_document(standing) for standing in standings]})
         return
-    for line in told:
-        if line["used"] or line["reserved"] or line["limit"] is not None:
-            limit = "no limit" if line["limit"] is None else f"of {line['limit']}"
-            share = "" if line["utilization"] is None else f"  {line['utilization']:.0%}"
-            print(
-                f"{line['meter']:<18} {line['window']:<8} {line['used']} used, "
-                f"{line['reserved']} reserved, {limit}{share}"
-            )
-    if not any(line["used"] or line["limit"] is not None for line in told):
+    told = [one for one in standings if one.spent or one.held or one.limit is not None]
+    for standing in told:
+        print(_line(standing))
+    if not told:
         print("nothing used, no limits")
+
+
+def _line(standing: Standing) -> str:
+    meter, share = standing.line.meter, standing.utilization
+    used, reserved = (amount_shown(meter, units) for units in (standing.spent, standing.held))
+    limit = standing.limit
+    of = "no limit" if limit is None else f"of {amount_shown(meter, limit.amount)}"
+    return (
+        f"{_name(meter):<18} {standing.line.window:<8} {used} used, {reserved} reserved, {of}"
+        + ("" if share is None else f"  {float(share):.0%}")
+    )
+
+
+def _name(meter: Meter) -> str:
+    from ..core.meters import Meter
+
+    return _MINUTES if meter is Meter.AUDIO_US else meter.value
 
 
 def _document(standing: Standing) -> dict[str, Any]:
     from ..core.meters import Meter
     from ..core.price import MONEY_UNITS
 
-    is_audio = standing.line.meter is Meter.AUDIO_US
     in_one = 1
-    if is_audio:
+    if standing.line.meter is Meter.AUDIO_US:
         in_one = _US_PER_MINUTE
-    elif _currency(standing.line.meter):
+    elif currency_of(standing.line.meter):
         in_one = MONEY_UNITS
 
     def units(amount: int | None) -> float | None:
         return amount if amount is None or in_one == 1 else amount / in_one
 
     return {
-        "meter": _MINUTES if is_audio else standing.line.meter,
+        "meter": _name(standing.line.meter),
         "window": standing.line.window,
         "used": units(standing.spent),
         "reserved": units(standing.held),

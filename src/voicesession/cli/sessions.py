@@ -12,6 +12,7 @@ from ..core.identity import DEFAULT_TENANT
 from .failures import Debug, WrongUse, reported
 from .opening import Json, Tenant, ask, print_json
 from .remote import Server, Token, ask_server, page_of_server, session_of_server
+from .shown import print_record
 
 if TYPE_CHECKING:
     from ..client import VoiceClient
@@ -223,9 +224,7 @@ def _print_page(page: dict[str, Any]) -> None:
 def _print_session(found: dict[str, Any]) -> None:
     from .timeline import clock_face
 
-    for name, value in found["session"].items():
-        if value not in (None, "", [], {}):
-            print(f"{name:<24}{value}")
+    print_record(found["session"])
     for utterance in (found["transcript"] or {"utterances": ()})["utterances"]:
         cut = "  (interrupted)" if utterance.get("interrupted") else ""
         at = clock_face(round(utterance["start"] * _US_PER_S))

@@ -14,6 +14,7 @@ import typer
 from ..core.identity import DEFAULT_TENANT
 from .failures import Debug, WrongUse, reported
 from .opening import Json, Store, Tenant, ask, print_json
+from .shown import print_record
 
 if TYPE_CHECKING:
     from ..core.templates import SessionTemplate
@@ -290,10 +291,8 @@ def _print(template: SessionTemplate, *, as_json: bool) -> None:
     document = _document(template)
     if as_json:
         print_json({"template": document})
-        return
-    for name, value in document.items():
-        if value not in (None, "", [], {}):
-            print(f"{name:<24}{value}")
+    else:
+        print_record(document)
 
 
 def _print_list(found: Sequence[SessionTemplate]) -> None:
