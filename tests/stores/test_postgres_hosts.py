@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 from tests.servers.postgres_server import PostgresServer
 
-from voicesession.core.errors import StoreError, WrongEventLoop
+import voicesession
+from voicesession.core.errors import InvalidConfig, StoreError, WrongEventLoop
 from voicesession.core.metadata import metadata_json
 from voicesession.ports.storage import EVERYTHING, RunningStats, SessionQuery
 from voicesession.stores.pages import position_of
@@ -131,6 +132,50 @@ def test_of_many_who_upgrade_at_once_one_does_it(postgres: PostgresServer) -> No
         return await asyncio.gather(*upgrades)
 
     assert asyncio.run(all_at_once()) == [revisions.HEAD] * 3
+
+
+async def test_workers_may_upgrade_when_they_start_and_one_of_them_does_it(
+    postgres: PostgresServer,
+) -> None:
+    url = await anyio.to_thread.run_sync(lambda: postgres.fresh_database(empty=True))
+
+    async def start(number: int) -> None:
+        async with PostgresStorage(url, upgrades=True) as storage:
+            await put(storage, a_session(f"s{number}"))
+
+    await asyncio.gather(*map(start, range(3)))
+    assert await anyio.to_thread.run_sync(migration.check, url) == []
+
+
+def test_an_address_is_read_as_the_driver_reads_it(postgres: PostgresServer) -> None:
+    url = postgres.fresh_database(empty=True)
+    options = "sslmode=disable&application_name=migration&upgrade=true"
+    assert migration.upgrade(f"{url}?{options}") == revisions.HEAD
+    assert migration.current(f"{url}?{options}") == revisions.HEAD
+
+
+async def test_an_address_may_ask_for_the_upgrade(postgres: PostgresServer) -> None:
+    url = await anyio.to_thread.run_sync(lambda: postgres.fresh_database(empty=True))
+    async with voicesession.open(f"{url}?upgrade=true") as voice:
+        await voice.create()
+    async with voicesession.open(f"{url}?upgrade=false") as voice:
+        assert len((await voice.find()).sessions) == 1
+
+
+async def test_a_database_that_cannot_be_upgraded_is_not_opened(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
+    newer = "UPDATE voice_revision SET version_num = '9999'"
+    await anyio.to_thread.run_sync(postgres.run, newer, postgres_url.rpartition("/")[2])
+    with pytest.raises(StoreError, match=r"revision 9999 .* upgrade the library"):
+        async with PostgresStorage(postgres_url, upgrades=True):
+            raise AssertionError
+
+
+async def test_the_tables_of_a_hosts_own_pool_are_the_hosts_to_upgrade(postgres_url: str) -> None:
+    async with asyncpg.create_pool(postgres_url, min_size=0) as pool:
+        with pytest.raises(InvalidConfig, match="upgrades"):
+            PostgresStorage(pool, upgrades=True)
 
 
 @pytest.mark.parametrize(

@@ -103,3 +103,9 @@ def test_an_address_of_redis_may_say_how_long_ended_sessions_stay() -> None:
 def test_an_address_of_redis_with_no_number_of_days_is_refused(days: str) -> None:
     with pytest.raises(InvalidConfig, match="ttl_after_end_days=1 to 36500"):
         storage_at(f"redis://:{SECRET}@cache.example/0?ttl_after_end_days={days}")
+
+
+@pytest.mark.parametrize("word", ["", "1", "yes", "True"])
+def test_an_upgrade_at_the_start_is_true_or_false(word: str) -> None:
+    with pytest.raises(InvalidConfig, match="upgrade=true or false"):
+        storage_at(f"postgresql://voice:{SECRET}@db.example/voice?upgrade={word}")

@@ -74,16 +74,20 @@ def _sqlite(url: str) -> Storage:
 
 def _postgres(url: str) -> Storage:
     from ..stores.sql.postgres import PostgresStorage
+    from ..stores.sql.revisions import UPGRADE
 
-    return PostgresStorage(url)
+    address, word = _without(UPGRADE, url)
+    if word not in (None, "true", "false"):
+        raise InvalidConfig("store", f"{UPGRADE}={word}", f"{UPGRADE}=true or false")
+    return PostgresStorage(address, upgrades=word == "true")
 
 
 def _redis(url: str) -> Storage:
     from ..stores.documents import DocumentStorage
     from ..stores.documents.redis import RedisDocumentDriver
 
-    address, ttl_after_end = _ttl_in(url)
-    return DocumentStorage(RedisDocumentDriver(address), ttl_after_end=ttl_after_end)
+    address, days = _without(_TTL, url)
+    return DocumentStorage(RedisDocumentDriver(address), ttl_after_end=_ttl_of(days))
 
 
 def _firestore(url: str) -> Storage:
@@ -107,17 +111,23 @@ _STORES: Final[Mapping[str, tuple[StorageAt, str]]] = MappingProxyType(
 )
 
 
-def _ttl_in(url: str) -> tuple[str, timedelta | None]:
-    """Return *url* without what redis-py does not know, and how long ended sessions stay."""
-    parts = _split(url)
-    options = parse_qsl(parts.query, keep_blank_values=True)
-    days = dict(options).get(_TTL)
+def _ttl_of(days: str | None) -> timedelta | None:
     if days is None:
-        return url, None
+        return None
     if not (days.isascii() and days.isdigit() and 1 <= int(days) <= _MOST_DAYS):
         raise InvalidConfig("store", f"{_TTL}={days}", f"{_TTL}=1 to {_MOST_DAYS}")
-    others = urlencode([option for option in options if option[0] != _TTL])
-    return parts._replace(query=others).geturl(), timedelta(days=int(days))
+    return timedelta(days=int(days))
+
+
+def _without(option: str, url: str) -> tuple[str, str | None]:
+    """Return *url* without an option of ours, which drivers do not know, and its value."""
+    parts = _split(url)
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    given = dict(options).get(option)
+    if given is None:
+        return url, None
+    others = urlencode([pair for pair in options if pair[0] != option])
+    return parts._replace(query=others).geturl(), given
 
 
 def _split(url: str) -> SplitResult:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from alembic.autogenerate import compare_metadata
@@ -22,7 +23,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from ...core.errors import InvalidConfig, StoreError
-from .revisions import FIRST_COUNTED_IN, OURS, REVISION_TABLE, REVISIONS, Step, step_needed
+from .revisions import FIRST_COUNTED_IN, OURS, REVISION_TABLE, REVISIONS, UPGRADE, Step, step_needed
 from .schema import METADATA, ONLY_ON
 
 __all__ = ("check", "current", "migrate", "upgrade", "upgrade_on")
@@ -191,7 +192,13 @@ def _on_sqlite(url: URL, work: Callable[[Connection], T]) -> T:
 
 
 async def _on_postgres(url: URL, work: Callable[[Connection], T]) -> T:
-    engine = create_async_engine(url.set(drivername="postgresql+asyncpg"))
+    import asyncpg  # SQLite does without
+
+    # The driver reads the address itself: SQLAlchemy knows few of its options, sslmode for one.
+    address = url.difference_update_query([UPGRADE]).render_as_string(hide_password=False)
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=partial(asyncpg.connect, address)
+    )
     try:
         async with engine.begin() as connection:
             return await connection.run_sync(work)

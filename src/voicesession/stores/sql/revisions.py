@@ -23,6 +23,7 @@ __all__ = (
     "OURS",
     "REVISIONS",
     "REVISION_TABLE",
+    "UPGRADE",
     "Step",
     "making_of_sqlite_tables",
     "step_needed",
@@ -32,6 +33,9 @@ REVISIONS: Final = ("0001", "0002", "0003")
 HEAD: Final = REVISIONS[-1]
 REVISION_TABLE: Final = "voice_revision"
 FIRST_COUNTED_IN: Final = "voice_schema"
+
+UPGRADE: Final = "upgrade"
+"""The option of a URL that asks for the missing revisions when a worker starts."""
 
 OURS: Final = frozenset({*METADATA.tables, REVISION_TABLE, FIRST_COUNTED_IN})
 """Every table that we make, or have made."""
