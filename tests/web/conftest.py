@@ -155,9 +155,10 @@ def serving() -> Serving:
 
     @asynccontextmanager
     async def serve(app: ASGIApp) -> AsyncIterator[str]:
-        server = uvicorn.Server(
-            uvicorn.Config(app, port=0, ws="none", lifespan="off", log_config=None)
+        config = uvicorn.Config(
+            app, port=0, ws="websockets-sansio", lifespan="off", log_config=None
         )
+        server = uvicorn.Server(config)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(server.serve)
             while not server.started:  # noqa: ASYNC110  # it tells nobody when it is

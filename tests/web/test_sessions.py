@@ -185,25 +185,6 @@ async def test_a_replay_is_answered_though_the_quota_is_full(
         assert (await ada.post(SESSIONS, json={}, headers=key)).json() == last.json()
 
 
-async def test_the_hash_of_the_namespaces_key_is_asked_for_where_there_is_a_hook(
-    voice: SessionManager, keys: Authenticator, as_person: Clients
-) -> None:
-    asked: list[tuple[str, str]] = []
-
-    async def verify(namespace_id: str, key_hash: str) -> bool:
-        asked.append((namespace_id, key_hash))
-        return key_hash == "right"
-
-    options = WebOptions(verify_key_hash=verify)
-    ada = as_person("ada", of=voice_app(voice, authenticator=keys, options=options))
-    for wish in ({}, {"key_hash": "wrong"}):
-        answer = await ada.post(SESSIONS, json=wish)
-        assert await code_of(answer) == (401, "unauthenticated")
-        assert answer.json()["detail"] == "Invalid encryption key hash"
-    assert "right" not in str(await created(ada, key_hash="right"))
-    assert asked == [("acme", "wrong"), ("acme", "right")]
-
-
 async def test_a_session_that_continues_another_says_so(
     ada: httpx2.AsyncClient, finished: Finisher
 ) -> None:

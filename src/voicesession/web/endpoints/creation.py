@@ -10,7 +10,7 @@ from ...schemas.requests import NewSession, Query
 from ..access import user_meant
 from ..call import Answer, Call
 from ..idempotency import create_once
-from ..principal import Unauthenticated
+from ..key_hashes import check_key_hash
 from .answers import session_answer
 
 __all__ = ("create",)
@@ -20,7 +20,7 @@ _NOT_OF_THE_SESSION: Final = {"tenant_id", "namespace_id", "organization_id"}
 
 async def create(call: Call[Query, NewSession]) -> Answer:
     """Return a new session in CONNECTING; it ends if no client connects in time."""
-    await _check_key_hash(call)
+    await check_key_hash(call, call.body.key_hash)
     wanted = _parameters(call)
     _check_previous(wanted)
     headers: dict[str, str] = {}
@@ -56,12 +56,3 @@ def _check_previous(wanted: dict[str, Any]) -> None:
             checked_id("resume_session_id", previous)
         except InvalidValue:
             raise SessionNotFound(previous) from None
-
-
-async def _check_key_hash(call: Call[Query, NewSession]) -> None:
-    verify = call.options.verify_key_hash
-    if verify is None:
-        return
-    key_hash = call.body.key_hash
-    if key_hash is None or not await verify(call.voice.tenant_id, key_hash):
-        raise Unauthenticated("Invalid encryption key hash")

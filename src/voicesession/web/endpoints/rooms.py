@@ -7,6 +7,7 @@ from ...runtime.rooms import RoomAccess
 from ...schemas.requests import NewRoom, Nothing, Query
 from ..access import user_meant, visible
 from ..call import Answer, Call, json_answer
+from ..key_hashes import check_key_hash
 from ..principal import Unauthenticated
 from ..refusals import NotFound
 
@@ -16,6 +17,7 @@ __all__ = ("start", "token", "webhook")
 async def start(call: Call[Query, NewRoom]) -> Answer:
     """Return a new session in a room of its own, and what its caller needs to enter it."""
     _check_configured(call)
+    await check_key_hash(call, None)
     user_id = user_meant(call, call.body.user_id, call.query.user_id)
     access = await call.voice.start(call.body.session_template_id, user_id=user_id)
     return _answer(access, status=201)
