@@ -142,17 +142,18 @@ class Price:
     currency: str = field(validator=_is_a_currency)
     source: str
     date: dt.date = field(validator=_is_a_day)
+    units: int = field(init=False, repr=False, eq=False)
+    """What one unit of the meter costs, in units of a money meter."""
+
+    @units.default
+    def _in_units(self) -> int:
+        return (self.amount * MONEY_UNITS).numerator
 
     def __attrs_post_init__(self) -> None:
         if (self.amount * MONEY_UNITS).denominator != 1:
             raise InvalidValue(
                 f"the price of {self.meter}", self.amount, f"whole 1/{MONEY_UNITS} {self.currency}"
             )
-
-    @property
-    def units(self) -> int:
-        """What one unit of the meter costs, in units of a money meter."""
-        return (self.amount * MONEY_UNITS).numerator
 
     def of(self, amount: int) -> Money:
         """Return what *amount* units cost, exactly.

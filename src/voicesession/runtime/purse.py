@@ -19,8 +19,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final
 
-from attrs import define
-
 from ..core.accounts import Account, HoldId, Standing
 from ..core.errors import (
     BudgetExhausted,
@@ -45,17 +43,6 @@ _SLICES_TO_A_LIMIT: Final = 8
 _SOON_US: Final = 5_000_000
 
 
-@define
-class _Slice:
-    hold_id: HoldId
-    amount_us: int
-    left_us: int
-
-    @property
-    def used_us(self) -> int:
-        return self.amount_us - self.left_us
-
-
 class Purse:
     """The budget of one session that this worker owns.
 
@@ -75,9 +62,9 @@ class Purse:
         self._clock = clock
         self._accounts = accounts
         self._new_hold_id = new_hold_id
-        self._slices: list[_Slice] = []
+        self._slices: dict[HoldId, int] = {}
         self.left_us = 0
-        """How much audio may be processed without asking."""
+        """How much audio may be processed without asking: of the slices, the last of it."""
         self.besides = Afterwards()
         """What else the session has used; booked along with its audio."""
         self._used_up: Counter[HoldId] = Counter()
@@ -115,14 +102,6 @@ class Purse:
             self.ask_below_us = self.left_us + 1
             return False
         self.left_us -= audio_us
-        while audio_us:
-            first = self._slices[0]
-            if audio_us < first.left_us:  # nearly always
-                first.left_us -= audio_us
-                return True
-            audio_us -= first.left_us
-            del self._slices[0]
-            self._used_up[first.hold_id] = first.amount_us
         return True
 
     async def open(self, also: Iterable[Meter] = ()) -> tuple[Standing, ...]:
@@ -199,14 +178,32 @@ class Purse:
             await self._answer_so_far()
             counted = Counter(await booked())
             counted.update(self.besides.noted)
-            unbooked_us = sum(each.used_us for each in self._slices)
-            counted[Meter.AUDIO_US] += unbooked_us + self._used_up.total()
+            unbooked_us = self._used_up.total() + self._used_us
+            counted[Meter.AUDIO_US] += unbooked_us
             return counted
 
     # --- inside --------------------------------------------------------------------------------
 
+    @property
+    def _used_us(self) -> int:
+        """How much of the slices is used."""
+        return sum(self._slices.values()) - self.left_us
+
+    def _use_up(self) -> None:
+        """Take the slices away of which nothing is left."""
+        used_us = self._used_us
+        for hold_id, amount_us in tuple(self._slices.items()):
+            if used_us < amount_us:
+                break
+            used_us -= amount_us
+            self._used_up[hold_id] = self._slices.pop(hold_id)
+
     def _use_up_all(self) -> None:
-        self._used_up.update({each.hold_id: each.used_us for each in self._slices})
+        """Take all slices away, and what is left of the one that is begun."""
+        self._use_up()
+        used_us = self._used_us
+        for hold_id in self._slices:
+            self._used_up[hold_id], used_us = used_us, 0
         self._slices.clear()
         self.left_us = 0
         self._slice_us = FIRST_SLICE_US
@@ -227,6 +224,7 @@ class Purse:
         self, *, reserve: tuple[Want, ...] = (), release: frozenset[HoldId] = frozenset()
     ) -> LedgerEntry:
         """Return an entry with everything that is not booked; it is booked only there."""
+        self._use_up()
         used_up, self._used_up = self._used_up, Counter()
         return LedgerEntry(
             at=self._clock.now(),
@@ -288,7 +286,7 @@ class Purse:
         self._was_granted = amount_us > 0
         if self._was_granted:
             self._was_refused = False
-            self._slices.append(_Slice(want.hold_id, amount_us, amount_us))
+            self._slices[want.hold_id] = amount_us
             self.left_us += amount_us
             self._slice_us = _next_slice_us(grant.tightest)
         # With nothing granted it is asked once more when audio has to be refused: somebody

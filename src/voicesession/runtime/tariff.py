@@ -15,7 +15,7 @@ from typing import Final
 from ..core.meters import MONEY_METERS, WASTE_OF, Meter
 from ..core.price import Price, money_meter
 from ..ports.clock import Clock
-from ..ports.prices import HOST, EngineModel, PriceBook, engine_model
+from ..ports.prices import HOST, EngineModel, PriceBook
 from .chain import Chain, Engine
 from .happenings import Stage
 
@@ -58,11 +58,11 @@ class Tariff:
         self._engines = {
             (engine, meter)
             for stage, chain in chains.items()
-            for engine in (engine_model(link.engine) for link in chain.links)
+            for engine in (link.priced_as for link in chain.links)
             if stage is not Stage.AGENT or engine.model is not None
             for meter in _CHARGED_FOR[stage]
         }
-        self.listener = engine_model(chains[Stage.STT].links[0].engine)
+        self.listener = chains[Stage.STT].links[0].priced_as
 
     def price(self, engine: EngineModel, meter: Meter) -> Price | None:
         """Return what a unit of *meter* costs with *engine*, or None where nobody knows."""
