@@ -82,7 +82,8 @@ async def test_a_spoken_question_is_answered_aloud_after_a_tool_was_asked(
                     call.played(piece)
                 clock.advance(20_000)
         said = [(u.speaker, u.text) for u in (await voice.transcript(session.id)).utterances]
-    await agent.aclose()
+    for engine in (agent, pipeline.tts, pipeline.stt):
+        await engine.aclose()
     assert said == [
         ("user", "two coffees please my friend"),
         ("agent", "Two coffees are on their way."),

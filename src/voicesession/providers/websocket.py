@@ -111,7 +111,7 @@ class WebSocketLink(asyncio.Protocol):
             message = self._messages.popleft()
             self._count_unread(-len(message))
             return message
-        if self._protocol.state is not State.OPEN or self._is_lost:
+        if not self.is_open:
             raise self._failure()
         return None
 
@@ -134,13 +134,23 @@ class WebSocketLink(asyncio.Protocol):
         """Have `news` return."""
         self._news.set()
 
-    async def aclose(self) -> None:
-        """Say goodbye and let go, without waiting for the vendor's own. Twice is harmless."""
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has hung up yet, as far as is known here."""
+        return self._protocol.state is State.OPEN and not self._is_lost
+
+    def hang_up(self) -> None:
+        """Say goodbye and close, and wait for nothing."""
         if self._protocol.state is State.OPEN:
             self._protocol.send_close(1000)
             self._write()
         if self._transport is not None and not self._is_lost:
             self._transport.close()
+
+    async def aclose(self) -> None:
+        """Say goodbye and let go, without waiting for the vendor's own. Twice is harmless."""
+        self.hang_up()
+        if self._transport is not None and not self._is_lost:
             with anyio.CancelScope(shield=True):
                 with anyio.move_on_after(_CLOSE_S):
                     await self._loss()

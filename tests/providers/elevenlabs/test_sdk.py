@@ -1,11 +1,29 @@
-"""The vendor's own SDK takes our server for ElevenLabs: so the server speaks its language."""
+"""
+The vendor's own SDK takes our server for ElevenLabs: so the server speaks its language.
+
+It has a client for single texts, which are spoken in the same pieces as contexts are. For contexts
+it has the messages, and no client: by those is judged what both of us say.
+"""
 
 from __future__ import annotations
+
+from contextlib import aclosing
+from typing import Any
 
 import pytest
 from anyio import to_thread
 from elevenlabs.client import ElevenLabs
+from elevenlabs.types import (
+    AudioOutputMulti,
+    CloseContext,
+    FinalOutputMulti,
+    InitializeConnectionMulti,
+    SendTextMulti,
+)
+from pydantic import BaseModel
 from tests.providers.wire.elevenlabs import CHARACTER_MS, ElevenLabsServer
+
+from voicesession.providers.elevenlabs import ElevenLabsTextToSpeech
 
 
 # The SDK asks websockets for a name that it has deprecated.
@@ -32,3 +50,23 @@ async def test_the_sdk_hears_what_the_server_says(server: ElevenLabsServer) -> N
     assert (opening, end) == (" ", "")
     assert "".join(texts).split() == ["Hello", "there."]
     assert len(pcm) == len("".join(texts)) * 2 * 16 * CHARACTER_MS
+
+
+def is_one(kind: type[BaseModel], told: dict[str, Any]) -> bool:
+    """Whether *told* is such a message: it has all that it needs, and no name unknown to the SDK."""
+    return not kind.model_validate(told).model_extra
+
+
+async def test_the_sdk_knows_every_message_of_a_context(server: ElevenLabsServer) -> None:
+    speaker = ElevenLabsTextToSpeech("ada", api_key="k", base_url=server.url)
+    async with aclosing(speaker.speak("Hello there.", language="en")) as speech:
+        async for _ in speech:
+            pass
+    await speaker.aclose()
+    begin, say, close = server.said
+    assert is_one(InitializeConnectionMulti, begin)
+    assert is_one(SendTextMulti, say)
+    assert is_one(CloseContext, close)
+    *pieces, last = server.sent
+    assert all(is_one(AudioOutputMulti, piece) for piece in pieces)
+    assert is_one(FinalOutputMulti, last)

@@ -25,7 +25,7 @@ class VoiceActivityDetectorContract(ABC):
     def voice(self) -> bytes:
         """Some seconds of speech, s16le, mono, 16 kHz."""
 
-    def test_itsname_is_fit_for_metrics(self, detector: VoiceActivityDetector) -> None:
+    def test_its_name_is_fit_for_metrics(self, detector: VoiceActivityDetector) -> None:
         assert name_is_fit_for_metrics(detector.name)
 
     def test_every_window_gets_one_probability(

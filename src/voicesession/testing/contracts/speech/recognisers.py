@@ -29,7 +29,7 @@ class RecognitionContract(ABC):
     @abstractmethod
     def recogniser(self) -> SpeechToText: ...
 
-    def test_itsname_is_fit_for_metrics(self, recogniser: SpeechToText) -> None:
+    def test_its_name_is_fit_for_metrics(self, recogniser: SpeechToText) -> None:
         assert name_is_fit_for_metrics(recogniser.name)
 
     async def test_silence_has_no_words(self, recogniser: SpeechToText) -> None:

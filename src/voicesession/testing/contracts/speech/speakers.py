@@ -17,16 +17,16 @@ __all__ = ("TextToSpeechContract",)
 
 
 class TextToSpeechContract(ABC):
-    """Subclass it and give it a ``speaker``."""
+    """Subclass it and give it a ``speaker``, which an asynchronous fixture may close again."""
 
     @pytest.fixture
     @abstractmethod
     def speaker(self) -> TextToSpeech: ...
 
-    def test_itsname_is_fit_for_metrics(self, speaker: TextToSpeech) -> None:
+    async def test_its_name_is_fit_for_metrics(self, speaker: TextToSpeech) -> None:
         assert name_is_fit_for_metrics(speaker.name)
 
-    def test_it_speaks_16_bit_mono(self, speaker: TextToSpeech) -> None:
+    async def test_it_speaks_16_bit_mono(self, speaker: TextToSpeech) -> None:
         assert speaker.audio_format.encoding is Encoding.PCM_S16LE
         assert speaker.audio_format.channels == 1
 
