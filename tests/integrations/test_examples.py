@@ -1,7 +1,6 @@
 """The examples for other people's runtimes: the runtimes are real, their engines are not."""
 
 import runpy
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +14,12 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from tests.integrations import livekit_stage, pipecat_stage
 from tests.integrations.eventually import said_by_now
 
-import voicesession
 from voicesession import SessionManager
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 GLUE_LINES = 40
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def voice(tmp_path: Path) -> AsyncGenerator[SessionManager]:
-    async with voicesession.open(recordings=tmp_path) as voice:
-        yield voice
 
 
 def example(name: str) -> Any:

@@ -3,7 +3,6 @@
 import wave
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import anyio
 import pytest
@@ -22,7 +21,6 @@ from tests.integrations.livekit_stage import (
     ScriptedMouth,
 )
 
-import voicesession
 from voicesession import AudioFormat, InvalidValue, Limit, SessionHandle, SessionManager
 from voicesession.core.accounts import Scope
 from voicesession.core.floor.effects import FloorChanged
@@ -36,17 +34,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::R
 
 SECOND = 50
 """Frames."""
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def voice(tmp_path: Path) -> AsyncGenerator[SessionManager]:
-    async with voicesession.open(recordings=tmp_path) as voice:
-        yield voice
 
 
 @frozen

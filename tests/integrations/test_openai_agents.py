@@ -32,11 +32,6 @@ VOICE = b"\x10\x27"
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def voice(tmp_path: Path) -> AsyncGenerator[SessionManager]:
     async with voicesession.open(f"sqlite:///{tmp_path}/voice.db", recordings=tmp_path) as voice:
         yield voice

@@ -4,7 +4,6 @@ import asyncio
 import wave
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from attrs import frozen
@@ -15,7 +14,6 @@ from pipecat.workers.runner import WorkerRunner
 from tests.integrations.eventually import eventually, said_by_now
 from tests.integrations.pipecat_stage import RATE_HZ, VOICE, Ears, Loudspeaker, Mind, heard
 
-import voicesession
 from voicesession import Limit, SessionHandle, SessionManager
 from voicesession.core.accounts import Scope
 from voicesession.core.meters import Meter
@@ -26,17 +24,6 @@ from voicesession.integrations.pipecat import kept
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
 SECOND = 50
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def voice(tmp_path: Path) -> AsyncGenerator[SessionManager]:
-    async with voicesession.open(recordings=tmp_path) as voice:
-        yield voice
 
 
 @frozen

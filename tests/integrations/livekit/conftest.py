@@ -1,4 +1,4 @@
-"""LiveKit's own library runs on asyncio, and so do these tests."""
+"""A server of LiveKit's, and a house whose sessions are in its rooms."""
 
 from collections.abc import AsyncGenerator, Generator
 from datetime import UTC, datetime
@@ -10,11 +10,6 @@ import voicesession
 from voicesession.integrations.livekit import LiveKitRooms, LiveKitServer, LiveKitWebhooks
 from voicesession.runtime.clock import SteppedClock
 from voicesession.runtime.manager import SessionManager
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @pytest.fixture
