@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -107,6 +108,7 @@ async def open_house(
     *,
     store: str = "memory://",
     life: LifePolicy | None = None,
+    lease: timedelta = timedelta(seconds=15),
     options: WebOptions | None = None,
     routes: Sequence[BaseRoute] = (),
     middleware: Sequence[Middleware] = (),
@@ -122,6 +124,7 @@ async def open_house(
         store,
         recordings=folder / "recordings",
         life=life or LifePolicy(),
+        lease=lease,
         admission=AdmissionPolicy(per_user=None),
         rooms=LiveKitRooms(LIVEKIT),
     )

@@ -34,8 +34,13 @@ class Bookmark:
         )
 
     def begun(self, begin: SessionBegin) -> Bookmark:
-        """Return the bookmark after *begin*, which does not move it."""
-        return evolve(self, resume_token=begin.resume_token)
+        """Return the bookmark after *begin*, which does not move it on.
+
+        A store that has crashed may have lost the last moments of a session: what is told in
+        their place has their numbers.
+        """
+        last_seq = min(self.last_seq, begin.last_seq)
+        return evolve(self, resume_token=begin.resume_token, last_seq=last_seq)
 
     def is_behind(self, message: ServerMessage) -> bool:
         """Whether *message* has been given out already."""

@@ -15,7 +15,7 @@ from typing import Any, Final, Self, TypeAlias, get_args
 from urllib.parse import quote, urlencode
 
 import anyio
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from pydantic import BaseModel
 
 from .._loop import require_asyncio
@@ -24,6 +24,7 @@ from ..core.errors import SessionNotActive, VoiceSessionError
 from ..core.identity import checked_id
 from ..schemas import messages
 from ..schemas.messages import SERVER_MESSAGE, ServerMessage
+from . import operations
 from .bookmark import Bookmark
 from .connection import Connection
 from .line import Line, LineLost
@@ -52,10 +53,11 @@ _IN_THE_URL: Final = {"interim_results", "word_timestamps"}
 class Stream:
     """A conversation with one session; made by `VoiceClient.stream`. asyncio only.
 
-    ``async with`` connects. ``async for`` yields messages and the agent's audio, and is over after
-    ``session.end``; ``session.begin`` comes again with each connection. Read from one task; any task
-    may send. Sending waits while the line is broken; what was on its way when it broke may be lost,
-    but for the wish to end. Leaving without `end` lets the session wait for its client.
+    ``async with`` connects; a line that breaks before the session has begun is made again, too.
+    ``async for`` yields messages and the agent's audio, and is over after ``session.end``;
+    ``session.begin`` comes again with each connection. Read from one task; any task may send.
+    Sending waits while the line is broken; what was on its way when it broke may be lost, but for
+    the wish to end. Leaving without `end` lets the session wait for its client.
 
     Raises, from reading and sending alike:
         Unreachable: The server stayed away for too long.
@@ -86,7 +88,7 @@ class Stream:
         try:
             self._line = await self._open()
         except LineLost as lost:
-            raise lost.error from lost
+            self._line = await self._opened_after(lost)
         return self
 
     async def __aexit__(
@@ -234,13 +236,30 @@ class Stream:
     async def _repair(self, broken: Line, lost: LineLost) -> None:
         """Have another line in the place of *broken*."""
         async with self._repairing:
-            while self._line is broken:
-                await self._patience.wait_after(lost.error)
-                try:
-                    self._line = await self._open()
-                except LineLost as again:
-                    lost = again
+            if self._line is broken:
+                self._line = await self._opened_after(lost)
         await broken.aclose()
+
+    async def _opened_after(self, lost: LineLost) -> Line:
+        """Return a line, as soon as there is one again."""
+        while True:
+            await self._patience.wait_after(lost.error)
+            try:
+                await self._be_known()
+                return await self._open()
+            except LineLost as again:
+                lost = again
+
+    async def _be_known(self) -> None:
+        """Have a token: the session may have begun on a line that has not lived to tell."""
+        if self.bookmark.resume_token:
+            return
+        values = {"session_id": self.bookmark.session_id}
+        try:
+            answer = await self._connection.ask(operations.TICKET, values)
+        except VoiceSessionError as error:
+            raise LineLost(error) from error
+        self.bookmark = evolve(self.bookmark, resume_token=answer.resume_token)
 
     async def _open(self) -> Line:
         line = await Line.open(

@@ -3,8 +3,11 @@ What lets a WebSocket in without a header: tickets, and tokens to come back with
 
 A browser cannot send a header with a WebSocket, and a long-lived token has no place in a URL. So
 whoever may write to a session asks for a *ticket* first: it is good for this session, for this
-user, for half a minute. A *resume token* is handed out with ``session.begin`` and lets a client
-come back to its session for as long as that may go on; it is never part of a URL.
+user, for half a minute, and once. A *resume token* is handed out with ``session.begin`` and lets a
+client come back to its session for as long as that may go on; it is never part of a URL.
+
+A ticket names the epoch of its session, which counts those who have held it. Whoever comes in
+begins the next one, on whichever worker, and the ticket is used up: no list of them is kept.
 
 Both are ``v1.<claims>.<mac>``: the claims in base64url say the kind, the tenant, the user and
 the last moment; the MAC (HMAC-SHA256) covers them together with the session, so that neither can
@@ -52,10 +55,12 @@ class Pass:
 
     Attributes:
         user_id: Of the session; None where it has none.
+        epoch: Of the session, in which a ticket is good; None of a token.
     """
 
     tenant_id: TenantId
     user_id: str | None
+    epoch: int | None = None
 
     @property
     def principal(self) -> Principal:
@@ -94,11 +99,13 @@ class Passes:
         """Return a ticket or token for *session*, which only it can be shown for."""
         expires_us = to_us(self._clock.now()) + duration_us(self._good_for[kind])
         claims = {"k": kind.value, "t": session.tenant_id, "u": session.user_id, "x": expires_us}
+        if kind is Kind.TICKET:
+            claims["e"] = session.epoch
         coded = _coded(json.dumps(claims, separators=(",", ":")).encode())
         return f"{_VERSION}.{coded}.{self._mac(coded, session.id)}"
 
     def check(self, kind: Kind, shown: str, session_id: str) -> Pass:
-        """Return whom *shown* lets in to the session.
+        """Return whom *shown* lets in to the session; a ticket only in its epoch.
 
         Raises:
             Unauthenticated: It is not ours, not of this kind, not for this session, or too old.
@@ -113,7 +120,7 @@ class Passes:
         )
         if claims["k"] != kind or claims["x"] <= to_us(self._clock.now()):
             raise Unauthenticated(_REFUSED)
-        return Pass(tenant_id=TenantId(claims["t"]), user_id=claims["u"])
+        return Pass(tenant_id=TenantId(claims["t"]), user_id=claims["u"], epoch=claims.get("e"))
 
     def _mac(self, coded: str, session_id: str) -> str:
         signed = f"{_VERSION}.{coded}.{session_id}".encode()

@@ -16,7 +16,10 @@ __all__ = ("ticket",)
 
 
 async def ticket(call: Call[Query, Any]) -> Answer:
-    """Return a ticket for the WebSocket of this session, good for half a minute."""
+    """Return a ticket for one connection to this session by WebSocket, good for half a minute.
+
+    A session that has begun wants ``attach`` besides; the token for that comes along.
+    """
     session = await visible(call)
     if session.state is SessionState.ENDED:
         told = f"session …{shortened(session.id)} is over"
@@ -24,4 +27,9 @@ async def ticket(call: Call[Query, Any]) -> Answer:
         raise SessionExpired(told) if expired else SessionNotActive(told)
     url = f"{call.request.origin.websocket_url}{call.request.mount}/{session.id}/stream"
     issued = call.passes.issue(Kind.TICKET, session)
-    return json_answer({"ticket": issued, "websocket_url": f"{url}?ticket={issued}"}, status=200)
+    answer = {
+        "ticket": issued,
+        "websocket_url": f"{url}?ticket={issued}",
+        "resume_token": call.passes.issue(Kind.RESUME, session),
+    }
+    return json_answer(answer)

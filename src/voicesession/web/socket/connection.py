@@ -85,12 +85,16 @@ class Connection:
 
     Args:
         call: The session; not ended here, unless the client or the session wants it.
+        may_attach: It is the session's first connection, and its client may not know that.
     """
 
-    def __init__(self, line: Line, call: VoiceSession, narrator: Narrator) -> None:
+    def __init__(
+        self, line: Line, call: VoiceSession, narrator: Narrator, *, may_attach: bool
+    ) -> None:
         self._line = line
         self._call = call
         self._narrator = narrator
+        self._may_attach = may_attach
         self._clock = line.clock
         self._outlet = Outlet(line.socket, line.clock, line.options, self._warn_of_lag)
         self._intake = Intake(line.options, line.clock.monotonic_us())
@@ -208,6 +212,7 @@ class Connection:
                 await self._try(wanted)
                 # Frames that have arrived are received without a wait: let others have a turn.
                 await checkpoint()
+            self._may_attach = False
 
     async def _speak(self) -> None:
         sample_rate = self._call.handle.audio_format.sample_rate
@@ -258,7 +263,8 @@ class Connection:
             case messages.End():
                 self.finish(ENDED)
             case messages.Attach():
-                raise BadRequest("type", "attach as the first message, and only then")
+                if not self._may_attach:
+                    raise BadRequest("type", "attach as the first message, and only then")
             case _:
                 assert_never(wanted)
 

@@ -21,6 +21,7 @@ from ...runtime.pipeline import Pipeline
 from ...schemas.messages import ServerMessage, SessionBegin, TurnStateChanged
 from ...schemas.parts import SessionConfiguration
 from ..gate import Gate
+from ..principal import Unauthenticated
 from ..statuses import CloseCode, problem_of, status_of
 from ..tickets import Kind
 from .connection import Connection, Line
@@ -123,8 +124,9 @@ class Door:
         pipeline = await self._pipeline(opened.session)
         async with opened.voice.converse(session_id, pipeline, take_over=comes_back) as call:
             try:
+                _check_first(opened, call)
                 connection, first = await self._begun(socket, opened, call)
-            except StoreUnavailable as error:
+            except (StoreUnavailable, Unauthenticated) as error:
                 refusal = error
                 await leave(call.handle, self._clock)
             else:
@@ -151,7 +153,7 @@ class Door:
             options=self._options,
             by=opened.by,
         )
-        connection = Connection(line, call, narrator)
+        connection = Connection(line, call, narrator, may_attach=opened.attach is None)
         if narrator.is_conversation:
             connection.say(TurnStateChanged(at=opened.voice.now(), state=call.turn.value))
         stop_waiting()
@@ -197,6 +199,11 @@ class Door:
         made = self._make_pipeline(session)
         pipeline = await made if isawaitable(made) else made
         return listening_only(pipeline) if session.mode == TRANSCRIPTION else pipeline
+
+
+def _check_first(opened: Opened, call: VoiceSession) -> None:
+    if opened.epoch not in {None, call.handle.ownership.epoch}:
+        raise Unauthenticated("somebody else came in by this ticket at the same moment")
 
 
 def _configuration(session: Session, wishes: Wishes) -> SessionConfiguration:

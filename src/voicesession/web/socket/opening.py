@@ -42,6 +42,7 @@ class Opened:
         voice: The sessions of the tenant.
         attach: How the client came back; None on a first connection.
         by: The user of the caller, if it is one.
+        epoch: The one of the session that it begins, if a ticket has let the caller in.
     """
 
     voice: SessionManager
@@ -49,6 +50,7 @@ class Opened:
     query: StreamQuery
     attach: Attach | None = None
     by: str | None = None
+    epoch: int | None = None
 
 
 class Opening:
@@ -76,23 +78,21 @@ class Opening:
         if not session_id:
             raise BadRequest("session_id", "the id of a session")
         try:
-            principal = await self._principal(handshake, query, session_id)
+            opened = await self._known(handshake, query, session_id)
         except Unauthenticated:
             attach = await self._attach(socket)
             if attach is None:
                 raise
             return await self._come_back(handshake, attach, session_id, query)
-        call = self._call(handshake, principal, query)
-        session = await visible(call, Permission.WRITE, session_id=session_id)
-        query.agree(session)
-        by = principal.user_id
-        if session.state is not SessionState.CONNECTING:
-            attach = await self._attach(socket)
-            if attach is not None:
-                return await self._come_back(handshake, attach, session_id, query, by=by)
-            if session.state is not SessionState.ENDED:
-                raise BadRequest("type", "attach: the session has begun before")
-        return Opened(voice=call.voice, session=session, query=query, by=by)
+        session = opened.session
+        if session.state is SessionState.CONNECTING and session.worker_id is None:
+            return opened
+        attach = await self._attach(socket)
+        if attach is not None:
+            return await self._come_back(handshake, attach, session_id, query, by=opened.by)
+        if session.state is not SessionState.ENDED:
+            raise BadRequest("type", "attach: the session has begun before")
+        return opened
 
     async def new(self, handshake: Handshake) -> Opened:
         """Return the connection to a session that is created for it.
@@ -104,7 +104,7 @@ class Opening:
             SessionNotFound: The one to continue is not there.
         """
         query = query_as(StreamQuery, handshake.query)
-        principal = await self._principal(handshake, query, None)
+        principal = await self._principal(handshake)
         call = self._call(handshake, principal, query)
         if self._gate.options.verify_key_hash is not None:
             raise Unauthenticated("sessions of this server are created by HTTP, with a key hash")
@@ -122,19 +122,34 @@ class Opening:
 
     # --- who ---------------------------------------------------------------------------------
 
-    async def _principal(
-        self, handshake: Handshake, query: StreamQuery, session_id: str | None
-    ) -> Principal:
-        caller = handshake.origin.client_host
-        if query.ticket is not None and session_id is not None:
-            with self._gate.attempt(caller):
-                return self._gate.passes.check(Kind.TICKET, query.ticket, session_id).principal
+    async def _known(self, handshake: Handshake, query: StreamQuery, session_id: str) -> Opened:
+        """Return the connection of somebody who may write to the session without a token of it."""
+        if query.ticket is None:
+            good_in, principal = None, await self._principal(handshake)
+        else:
+            with self._gate.attempt(handshake.origin.client_host):
+                held = self._gate.passes.check(Kind.TICKET, query.ticket, session_id)
+            good_in, principal = held.epoch, held.principal
+        call = self._call(handshake, principal, query)
+        session = await visible(call, Permission.WRITE, session_id=session_id)
+        if good_in not in {None, session.epoch}:
+            raise Unauthenticated("somebody has come in by this ticket")
+        query.agree(session)
+        return Opened(
+            voice=call.voice,
+            session=session,
+            query=query,
+            by=principal.user_id,
+            epoch=None if good_in is None else good_in + 1,
+        )
+
+    async def _principal(self, handshake: Handshake) -> Principal:
         headers = dict(handshake.headers)
         for offered in handshake.subprotocols:
             if offered.startswith(_BEARER):
                 headers["authorization"] = f"Bearer {offered.removeprefix(_BEARER)}"
         credentials = Credentials(headers=headers, client_host=handshake.peer)
-        return await self._gate.admit(credentials, caller=caller)
+        return await self._gate.admit(credentials, caller=handshake.origin.client_host)
 
     def _call(
         self, handshake: Handshake, principal: Principal, query: StreamQuery
