@@ -8,7 +8,9 @@ nothing besides; whoever reads one passes over what a newer server adds.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 
 from pydantic import Field
@@ -160,21 +162,36 @@ class Deleted(Told):
     session_id: str = Field(examples=[_EXAMPLE_ID])
 
 
+def _reader(names: Sequence[str]) -> Callable[[Session], dict[str, Any]]:
+    """Return what reads these fields of a session, its instants as ISO 8601 has them."""
+    values = attrgetter(*names)
+    kinds = SessionRecord.__annotations__ | SessionRow.__annotations__
+    instants = [name for name in names if "datetime" in kinds[name]]
+
+    def read(session: Session) -> dict[str, Any]:
+        document = dict(zip(names, values(session), strict=True))
+        for name in instants:
+            if (instant := document[name]) is not None:
+                document[name] = instant.isoformat()
+        return document
+
+    return read
+
+
 _ELSEWHERE: Final = frozenset({"websocket_url", "links", "enhancement"})
 """What the record does not know: it depends on who asks, and on the tasks."""
-_PLAIN: Final = tuple(
-    name
-    for name in SessionRecord.model_fields
-    if name
-    not in _ELSEWHERE
-    | {"pause_reasons", "secrets_blurred", "enabled_panels", "daily_budget_remaining"}
+_BY_HAND: Final = frozenset(
+    {"pause_reasons", "secrets_blurred", "enabled_panels", "daily_budget_remaining"}
 )
-_ROW: Final = tuple(SessionRow.model_fields)
+_record_of: Final = _reader(
+    [name for name in SessionRecord.model_fields if name not in _ELSEWHERE | _BY_HAND]
+)
+_row_of: Final = _reader([*SessionRow.model_fields])
 
 
 def session_document(session: Session) -> dict[str, Any]:
     """Return the record of *session*, without what depends on who asks."""
-    document = {name: _plain(getattr(session, name)) for name in _PLAIN}
+    document = _record_of(session)
     panels = session.enabled_panels
     document["pause_reasons"] = sorted(session.pause_reasons)
     document["secrets_blurred"] = [*session.secrets_blurred]
@@ -185,16 +202,12 @@ def session_document(session: Session) -> dict[str, Any]:
 
 def row_document(session: Session) -> dict[str, Any]:
     """Return *session* as a row of a list."""
-    return {name: _plain(getattr(session, name)) for name in _ROW}
+    return _row_of(session)
 
 
 def pagination_document(limit: int, next_cursor: str | None) -> dict[str, Any]:
     """Return where a page stands in its list."""
     return {"limit": limit, "next_cursor": next_cursor, "has_more": next_cursor is not None}
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _remaining(left: DailyRemaining | None) -> dict[str, Any] | None:

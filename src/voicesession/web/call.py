@@ -7,11 +7,11 @@ its framework sends.
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from attrs import field, frozen
+from pydantic_core import to_json
 
 from ..runtime.manager import SessionManager
 from .forwarding import Origin
@@ -23,6 +23,8 @@ from .tickets import Passes
 __all__ = ("JSON", "Answer", "Call", "Request", "json_answer")
 
 JSON: Final = "application/json"
+
+_FURTHEST_FIRST: Final = (Reach.ALL, Reach.OWN)
 
 Q = TypeVar("Q")
 B = TypeVar("B")
@@ -75,12 +77,9 @@ class Call(Generic[Q, B]):
 
     @property
     def reach(self) -> Reach:
-        """For whose sessions they may do it, where the call needs one permission."""
-        return max(
-            (self.principal.reach(one) for one in self.permissions),
-            key=tuple(Reach).index,
-            default=Reach.NONE,
-        )
+        """For whose sessions they may do it, by whichever permission goes furthest."""
+        reaches = {self.principal.reach(one) for one in self.permissions}
+        return next((one for one in _FURTHEST_FIRST if one in reaches), Reach.NONE)
 
 
 @frozen(kw_only=True)
@@ -102,5 +101,4 @@ def json_answer(
     document: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Answer:
     """Return *document* as JSON."""
-    content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-    return Answer(content=content, status=status, headers=headers or {})
+    return Answer(content=to_json(document), status=status, headers=headers or {})

@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Final, cast
 
-from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request as StarletteRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
@@ -22,8 +21,11 @@ _PLAIN_SCHEME: Final = "http"
 
 def headers_of(connection: HTTPConnection) -> dict[str, str]:
     """Return the headers by their names in lower case; what comes twice is joined."""
-    headers: Headers = connection.headers
-    return {name: ", ".join(headers.getlist(name)) for name in {*headers.keys()}}
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in connection.headers.raw:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
 def origin_of_connection(

@@ -20,6 +20,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 
 from ..core.errors import VoiceSessionError
 from ..runtime.manager import SessionManager
+from .call import Request as Received
 from .exchange import request_of, response_of
 from .face import DEFAULT_PREFIXES, Face, Mounted, PipelineMaker
 from .operations import operation_of, responses_of
@@ -30,6 +31,7 @@ from .socket.mounting import socket_routes
 __all__ = ("get_principal", "get_voice", "voice_router")
 
 _FACE: Final = "voicesession.face"
+_RECEIVED: Final = "voicesession.received"
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="token", description="A token, or an API key.")
 _api_key = APIKeyHeader(name="X-API-Key", auto_error=False, scheme_name="api_key")
@@ -63,9 +65,10 @@ def voice_router(
         prefixes=prefixes,
         options=options,
     )
-    router = APIRouter(route_class=_route_class(face))
+    router = APIRouter()
+    kinds = {mounted.prefix: _route_class(face, mounted.prefix) for mounted in face.mounted()}
     for mounted in face.mounted():
-        _add(router, face, mounted)
+        _add(router, face, mounted, kinds[mounted.prefix])
     router.routes.extend(socket_routes(face))
     return router
 
@@ -85,15 +88,18 @@ async def get_principal(
     Raises:
         Unauthenticated: Nobody is known by these credentials.
     """
-    gate = _face(request).gate
-    return await gate.principal_of(request_of(request, gate.options, mount=""))
+    return await _face(request).gate.principal_of(_received(request))
 
 
 def _face(request: Request) -> Face:
     return cast("Face", request.scope[_FACE])
 
 
-def _route_class(face: Face) -> type[APIRoute]:
+def _received(request: Request) -> Received:
+    return cast("Received", request.scope[_RECEIVED])
+
+
+def _route_class(face: Face, mount: str) -> type[APIRoute]:
     """A route that knows its face, and tells as a problem what a dependency refuses."""
 
     class VoiceRoute(APIRoute):
@@ -102,6 +108,7 @@ def _route_class(face: Face) -> type[APIRoute]:
 
             async def told(request: Request) -> Response:
                 request.scope[_FACE] = face
+                request.scope[_RECEIVED] = request_of(request, face.gate.options, mount=mount)
                 try:
                     return await handle(request)
                 except VoiceSessionError as error:
@@ -113,7 +120,7 @@ def _route_class(face: Face) -> type[APIRoute]:
     return VoiceRoute
 
 
-def _add(router: APIRouter, face: Face, mounted: Mounted) -> None:
+def _add(router: APIRouter, face: Face, mounted: Mounted, kind: type[APIRoute]) -> None:
     route = mounted.route
     is_shown = mounted.is_documented
     responses = responses_of(route) if is_shown else None
@@ -136,6 +143,7 @@ def _add(router: APIRouter, face: Face, mounted: Mounted) -> None:
             response_model=route.answer if is_shown else None,
             responses=responses,
             openapi_extra=operation,
+            route_class_override=kind,
         )
 
 
@@ -143,12 +151,12 @@ def _endpoint(face: Face, mounted: Mounted) -> Callable[..., Coroutine[Any, Any,
     gate, route = face.gate, mounted.route
 
     async def answer(
-        received: Request, voice: SessionManager, principal: Principal | None
+        request: Request, voice: SessionManager, principal: Principal | None
     ) -> Response:
-        request = request_of(received, gate.options, mount=mounted.prefix)
+        received = _received(request)
         if route.takes_body:
-            request = await gate.read(request, received.stream())
-        told = await gate.serve(route, request, voice, principal)
+            received = await gate.read(received, request.stream())
+        told = await gate.serve(route, received, voice, principal)
         return await response_of(told, method=received.method)
 
     async def known(

@@ -65,6 +65,11 @@ class Reach(StrEnum):
 _SCOPES: Final = frozenset(
     text for one in Permission for text in (one.value, f"{one}:{Reach.OWN}", f"{one}:{Reach.ALL}")
 )
+_FOR_ALL: Final = {
+    one: frozenset({Permission.ADMIN, f"{Permission.ADMIN}:all", f"{one}:all"})
+    for one in Permission
+}
+_FOR_OWN: Final = {one: f"{one}:{Reach.OWN}" for one in Permission}
 
 
 def known_scopes(texts: Iterable[str]) -> frozenset[str]:
@@ -120,11 +125,11 @@ class Principal:
 
     def reach(self, permission: Permission) -> Reach:
         """Return for whose sessions of the tenant they may do it."""
-        if {Permission.ADMIN, f"{Permission.ADMIN}:all", f"{permission}:all"} & self.scopes:
+        if not _FOR_ALL[permission].isdisjoint(self.scopes):
             return Reach.ALL
         if permission in self.scopes:
             return Reach.ALL if self.user_id is None else Reach.OWN
-        if f"{permission}:own" in self.scopes and self.user_id is not None:
+        if _FOR_OWN[permission] in self.scopes and self.user_id is not None:
             return Reach.OWN
         return Reach.NONE
 

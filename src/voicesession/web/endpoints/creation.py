@@ -36,7 +36,9 @@ async def create(call: Call[Query, NewSession]) -> Answer:
 
 def _parameters(call: Call[Query, NewSession]) -> dict[str, Any]:
     """What was said, and nothing else: for the rest the host and the template have defaults."""
-    said = call.body.model_dump(exclude_unset=True, exclude=_NOT_OF_THE_SESSION)
+    said = {
+        name: getattr(call.body, name) for name in call.body.model_fields_set - _NOT_OF_THE_SESSION
+    }
     wanted = {
         name: value
         for name, value in said.items()
