@@ -54,6 +54,21 @@ async def user_text(stage: Stage, session_id: str) -> str:
     return " ".join(u.text for u in transcript.utterances if u.speaker == "user")
 
 
+# --- noise ----------------------------------------------------------------------------------
+
+
+async def test_who_speaks_into_a_noise_is_answered_where_the_recogniser_hears_the_end(
+    stage: Stage,
+) -> None:
+    hears_ends = ScriptedSpeechToText(stage.lexicon, endpoint_us=300_000)
+    noise = stage.lexicon.noise(6 * SECOND_US)
+    for stt, heard in ((stage.stt, []), (hears_ends, ["you", "said", "good", "morning"])):
+        async with stage.call(evolve(stage.pipeline(), stt=stt)) as (_, phone):
+            await phone.say("good morning")
+            await phone.send(noise)
+            assert phone.heard_words == heard
+
+
 # --- long utterances ------------------------------------------------------------------------
 
 

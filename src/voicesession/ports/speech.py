@@ -176,7 +176,8 @@ class Marked:
 class Endpoint:
     """The engine itself takes the utterance to be over; its last word ended at ``at_us``.
 
-    A hint, from engines that listen for it; it may come late, twice, or not at all.
+    A hint, from engines that listen for it; it may come late, twice, or not at all. Where a voice is
+    heard all the same, and no word for long, that is taken for noise: see `FloorConfig`.
     """
 
     at_us: int

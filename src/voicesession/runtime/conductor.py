@@ -24,7 +24,7 @@ from ..core.floor.effects import Effects, ReplyId
 from ..core.states import SessionState, TurnState
 from ..core.utterance import Speaker, Utterance
 from ..ports.agent import Prompt
-from ..ports.speech import Final as FinalWords, Flushed, Interim, Recognition
+from ..ports.speech import Endpoint, Final as FinalWords, Flushed, Interim, Recognition
 from .crew import Crew
 from .ears import Ears
 from .handle import SessionHandle
@@ -118,6 +118,8 @@ class Conductor:
                 result.confidence,
                 result.words,
             )
+        elif isinstance(result, Endpoint):
+            wanted = self.floor.endpoint(at_us, result.at_us)
         elif isinstance(result, Flushed):
             wanted = self.floor.flushed(at_us)
         else:

@@ -268,6 +268,10 @@ class ConversationMachine(RuleBasedStateMachine):
         self.witness.open_flushes = max(0, self.witness.open_flushes - 1)
         self.tell("flushed")
 
+    @rule(ago_us=st.integers(0, 4_000_000))
+    def recogniser_hears_an_end(self, ago_us: int) -> None:
+        self.tell("endpoint", max(0, self.at_us - ago_us))
+
     @rule(probability=st.floats(0, 1))
     def detector_speaks(self, probability: float) -> None:
         self.tell("turn_probability", probability)

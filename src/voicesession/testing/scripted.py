@@ -26,7 +26,15 @@ from ..core.errors import InvalidValue
 from ..core.heard import SpeechMark
 from ..core.utterance import Word
 from ..ports.agent import Prompt, ReplyPart
-from ..ports.speech import Final as FinalWords, Flushed, Interim, Marked, Recognition, SpeechAudio
+from ..ports.speech import (
+    Endpoint,
+    Final as FinalWords,
+    Flushed,
+    Interim,
+    Marked,
+    Recognition,
+    SpeechAudio,
+)
 
 __all__ = (
     "CallbackAgent",
@@ -124,18 +132,24 @@ class ScriptedVoiceActivity:
 
 
 class ScriptedSpeechToText:
-    """Reads the words of a lexicon out of the audio."""
+    """Reads the words of a lexicon out of the audio.
+
+    Args:
+        endpoint_us: So long after a word without another, an utterance is over: that is told as
+            an ``Endpoint``. None: it never is.
+    """
 
     name = "scripted"
 
-    def __init__(self, lexicon: Lexicon) -> None:
+    def __init__(self, lexicon: Lexicon, *, endpoint_us: int | None = None) -> None:
         self._lexicon = lexicon
+        self._endpoint_us = endpoint_us
 
     async def open(self, audio_format: AudioFormat, /, *, language: str) -> ScriptedRecognition:  # noqa: ARG002 - a word is a word
         await checkpoint()
         if (audio_format.encoding, audio_format.channels) != (Encoding.PCM_S16LE, 1):
             raise InvalidValue("audio_format", audio_format, "s16le, mono")
-        return ScriptedRecognition(self._lexicon, audio_format)
+        return ScriptedRecognition(self._lexicon, audio_format, self._endpoint_us)
 
     async def aclose(self) -> None:
         await checkpoint()
@@ -153,11 +167,15 @@ class _Sound:
 class ScriptedRecognition:
     """One track of a ScriptedSpeechToText. It answers at once."""
 
-    def __init__(self, lexicon: Lexicon, audio_format: AudioFormat) -> None:
+    def __init__(
+        self, lexicon: Lexicon, audio_format: AudioFormat, endpoint_us: int | None
+    ) -> None:
         self._lexicon = lexicon
         self._format = audio_format
+        self._endpoint_us = endpoint_us
         self._sounds: list[_Sound] = []
         self._told = 0
+        self._ended_us = -1
         self._results: deque[Recognition] = deque()
         self._news = anyio.Event()
         self._closed = False
@@ -182,6 +200,7 @@ class ScriptedRecognition:
                     words=words,
                 )
             )
+        self._look_for_end(words)
 
     def flush(self) -> None:
         words = self._words()
@@ -226,6 +245,13 @@ class ScriptedRecognition:
             last.end_us = end_us
         else:
             self._sounds.append(_Sound(loudness, start_us, end_us))
+
+    def _look_for_end(self, words: tuple[Word, ...]) -> None:
+        if self._endpoint_us is None or not words or words[-1].end_us <= self._ended_us:
+            return
+        if self._sounds[-1].end_us - words[-1].end_us >= self._endpoint_us:
+            self._ended_us = words[-1].end_us
+            self._tell(Endpoint(self._ended_us))
 
     def _words(self) -> tuple[Word, ...]:
         heard = ((sound, self._lexicon.word(sound.loudness)) for sound in self._sounds)

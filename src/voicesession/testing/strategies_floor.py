@@ -65,6 +65,7 @@ def _argument(name: str, at_us: int) -> st.SearchStrategy[Any]:
         "text": text,
         "start_us": st.integers(0, at_us),
         "end_us": st.just(at_us),
+        "word_end_us": st.integers(0, at_us),
         "confidence": st.none() | st.floats(0, 1),
         "words": st.just(()) | st.just((Word(text="Paris", start_us=0, end_us=at_us),)),
         "reply_id": st.integers(1, 4),

@@ -80,6 +80,10 @@ class Dialogue:
         start_us = words[0].start_us if words else max(0, end_us - 1_000_000)
         return self.tell("final", text, start_us, end_us, 0.9, words)
 
+    def hears_the_end(self, *, seconds_ago: float = 0) -> Effects:
+        """The recogniser says that the last word ended so long ago."""
+        return self.tell("endpoint", max(0, self.at_us - round(seconds_ago * 1_000_000)))
+
     def answers_flush(self) -> Effects:
         self.witness.open_flushes -= 1
         return self.tell("flushed")

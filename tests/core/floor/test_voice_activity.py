@@ -57,6 +57,32 @@ def test_silence_ends_speech_at_once() -> None:
     assert stopping.stopped_us == 1_000_000
 
 
+def test_noise_is_no_voice_until_there_was_silence() -> None:
+    activity = after((2, 0.9))
+    activity.dismiss(1_000_000)
+    assert (activity.state, activity.is_on, activity.stopped_us) == (
+        VoiceState.NOISE,
+        False,
+        1_000_000,
+    )
+    for probability in (0.9, 0.5, 0.35):
+        activity.step(2_000_000, 3_000_000, probability)
+        assert activity.state is VoiceState.NOISE
+    activity.step(3_000_000, 3_010_000, 0.34)
+    activity.step(3_010_000, 3_060_000, 0.9)
+    assert (activity.is_on, activity.started_us) == (True, 3_010_000)
+
+
+def test_noise_may_be_a_voice_again_for_who_listens() -> None:
+    activity = after((2, 0.9))
+    activity.attend()
+    assert activity.is_on
+    activity.dismiss(1_000_000)
+    activity.attend()
+    activity.step(2_000_000, 2_050_000, 0.9)
+    assert (activity.is_on, activity.started_us) == (True, 2_000_000)
+
+
 def test_how_long_speech_lasted_counts_from_a_later_moment_too() -> None:
     activity = after((1, 0.1), (1, 0.9), (0.2, 0.1))
     assert activity.voiced_us(0, 2_200_000) == 1_000_000
@@ -68,6 +94,7 @@ def test_how_long_speech_lasted_counts_from_a_later_moment_too() -> None:
 @given(st.lists(st.floats(0, 1), max_size=300))
 def test_windows_without_news_may_be_left_out(probabilities: list[float]) -> None:
     """The hot path of Conversation rests on this."""
+    noisy = bool(probabilities) and probabilities[0] >= 0.5
     whole = VoiceActivity(VoiceActivityConfig())
     skipping = VoiceActivity(VoiceActivityConfig())
     for number, probability in enumerate(probabilities):
@@ -79,6 +106,9 @@ def test_windows_without_news_may_be_left_out(probabilities: list[float]) -> Non
             skipping.step(start_us, end_us, probability)
         assert (skipping.state, skipping.is_on) == (whole.state, whole.is_on)
         assert (skipping.started_us, skipping.stopped_us) == (whole.started_us, whole.stopped_us)
+        if noisy and whole.is_on and number % 7 == 0:
+            whole.dismiss(end_us)
+            skipping.dismiss(end_us)
 
 
 def test_speech_starts_the_padding_before_its_first_window(begin: Any) -> None:

@@ -150,7 +150,8 @@ class EndpointingConfig:
     Attributes:
         min_delay_us: The pause to wait for where the turn looks complete: a turn detector
             says so, or there is none.
-        max_delay_us: The pause to wait for where the detector says that more will come.
+        max_delay_us: The pause to wait for where the detector says that more will come; and how
+            long a voice may go on in which the recogniser hears no more words.
         threshold: From this end-of-turn probability on a turn looks complete.
         mode: FIXED takes ``min_delay_us`` as it is; DYNAMIC learns it (see Endpointing).
         pause_weight: DYNAMIC: the share of the newest pause in the moving average.

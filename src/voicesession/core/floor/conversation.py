@@ -159,6 +159,15 @@ class Conversation:
             self._floor.hearing.flushed()
         return self._settled()
 
+    def endpoint(self, at_us: int, word_end_us: int) -> Effects:
+        """Take that the recogniser hears no more words after *word_end_us*: an utterance is over.
+
+        Where a voice goes on without any for the longest delay of endpointing, it is noise.
+        """
+        if self._has_time(at_us):
+            self._floor.hearing.endpoint(word_end_us)
+        return self._settled()
+
     def turn_probability(self, at_us: int, probability: float) -> Effects:
         """Take from a turn detector how likely it is, 0 to 1, that the user has finished.
 

@@ -11,7 +11,8 @@ class Endpointing:
     """Says when a turn is over if the user stays silent.
 
     The delay counts from the end of the last speech. It is the long one (``max_delay_us``) where
-    a turn detector says that more will come, else the short one. FIXED: the short one is
+    a turn detector says that more will come, or a voice goes on in which the recogniser hears no more
+    words, else the short one. FIXED: the short one is
     ``min_delay_us``. DYNAMIC: it follows the user's own pauses within a turn, by
 
         average ← average + pause_weight · (min(pause, max_delay_us) − average)

@@ -29,6 +29,8 @@ class Hearing:
         flushes: Flushes that the recogniser has not answered yet.
         flush_due_us: When to stop waiting for the answers; None if nothing is waited for.
         last_words_us: When words last came in; mere voice is none.
+        wordless_us: Since when the voice that is on has held no words, as far as the recogniser
+            hears; None where it does not say.
     """
 
     __slots__ = (
@@ -45,6 +47,7 @@ class Hearing:
         "last_words_us",
         "quietest",
         "turn",
+        "wordless_us",
     )
 
     def __init__(
@@ -63,6 +66,7 @@ class Hearing:
         self.flushes = 0
         self.flush_due_us: int | None = None
         self.last_words_us = 0
+        self.wordless_us: int | None = None
 
     @property
     def is_in_doubt(self) -> bool:
@@ -100,17 +104,32 @@ class Hearing:
         elif was_on:
             self._look_for_cut(start_us, end_us, probability)
 
+    def endpoint(self, word_end_us: int) -> None:
+        """Take that the recogniser hears no words after *word_end_us*.
+
+        Where the voice is off, this is no news.
+        """
+        if self.activity.is_on:
+            self.wordless_us = max(word_end_us, self.activity.started_us)
+
+    def dismiss_noise(self, at_us: int) -> None:
+        """Take the voice that is on, and holds no words, for noise."""
+        self.activity.dismiss(self.wordless_us or at_us)
+        self._voice_off(at_us)
+
     def interim(self, at_us: int, partial: PartialHeard) -> None:
         """Take what the recogniser thinks so far; blank text withdraws what it thought."""
         if not partial.text or partial.text.isspace():
             self.turn.think("")
             return
+        self._voice_has_words(partial.end_us)
         self._words_came(at_us, partial.end_us)
         self.turn.think(partial.text, partial.start_us, partial.end_us)
         self._out.append(partial)
 
     def final(self, at_us: int, heard: UtteranceHeard) -> None:
         """Take words that will not change."""
+        self._voice_has_words(heard.end_us)
         self._words_came(at_us, heard.end_us)
         self.turn.think("")
         self._give(self._seam.take(heard))
@@ -152,6 +171,7 @@ class Hearing:
         self.quietest.begin(started_us)
 
     def _voice_off(self, at_us: int) -> None:
+        self.wordless_us = None
         self._quiet_since_us = self.activity.stopped_us
         self._out.append(SpeechEnded(at_us=self._quiet_since_us))
         self.endpointing.speech_ended(self._quiet_since_us)
@@ -164,6 +184,11 @@ class Hearing:
             self._out.append(CutUtterance(at_us=cut_us))
             self._seam.cut(cut_us)
             self.flush(end_us)
+
+    def _voice_has_words(self, end_us: int) -> None:
+        self.activity.attend()
+        if self.wordless_us is not None and end_us > self.wordless_us:
+            self.wordless_us = None
 
     def _words_came(self, at_us: int, end_us: int) -> None:
         self.last_words_us = at_us

@@ -39,6 +39,19 @@ def recogniser_due_us(floor: Floor) -> int | None:
     return floor.hearing.flush_due_us
 
 
+def dismiss_noise(floor: Floor) -> bool:
+    """A voice in which the recogniser has long heard no more words is none: a noise."""
+    if not _has_come(floor, noise_due_us(floor)):
+        return False
+    floor.hearing.dismiss_noise(floor.now_us)
+    return True
+
+
+def noise_due_us(floor: Floor) -> int | None:
+    since_us = floor.hearing.wordless_us
+    return None if since_us is None else since_us + floor.config.endpointing.max_delay_us
+
+
 def reopen_turn(floor: Floor) -> bool:
     """A user who goes on before the answer is heard was not finished: words, or a long voice."""
     answer = floor.speaking.unheard_answer
@@ -273,6 +286,7 @@ _Deadline: TypeAlias = Callable[[Floor], int | None]
 
 AGENT_RULES: Final[tuple[_Rule, ...]] = (
     stop_waiting_for_recogniser,
+    dismiss_noise,
     reopen_turn,
     yield_to_user,
     hold_speech,
@@ -282,6 +296,7 @@ AGENT_RULES: Final[tuple[_Rule, ...]] = (
 )
 AGENT_DEADLINES: Final[tuple[_Deadline, ...]] = (
     recogniser_due_us,
+    noise_due_us,
     continuation_due_us,
     interruption_due_us,
     hold_due_us,
@@ -292,6 +307,7 @@ AGENT_DEADLINES: Final[tuple[_Deadline, ...]] = (
 
 USER_RULES: Final[tuple[_Rule, ...]] = (
     stop_waiting_for_recogniser,
+    dismiss_noise,
     stop_long_turn,
     ask_for_words,
     commit_turn,
@@ -301,6 +317,7 @@ USER_RULES: Final[tuple[_Rule, ...]] = (
 )
 USER_DEADLINES: Final[tuple[_Deadline, ...]] = (
     recogniser_due_us,
+    noise_due_us,
     long_turn_due_us,
     endpoint_due_us,
     pause_due_us,

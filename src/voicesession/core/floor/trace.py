@@ -55,6 +55,7 @@ FACTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "interim": ("at_us", "text", "start_us", "end_us", "words"),
         "final": ("at_us", "text", "start_us", "end_us", "confidence", "words"),
         "flushed": ("at_us",),
+        "endpoint": ("at_us", "word_end_us"),
         "turn_probability": ("at_us", "probability"),
         "typed": ("at_us", "text"),
         "reply_text": ("at_us", "reply_id", "text"),

@@ -15,16 +15,20 @@ ABOVE_ALL: Final = 2.0
 
 
 class VoiceState(StrEnum):
-    """QUIET → STARTING → SPEAKING → STOPPING → QUIET; the two in between may turn back."""
+    """QUIET → STARTING → SPEAKING → STOPPING → QUIET; STARTING and STOPPING may turn back.
+
+    NOISE is what sounds like a voice and is none; a soft window makes it QUIET.
+    """
 
     QUIET = "quiet"
     STARTING = "starting"
     SPEAKING = "speaking"
     STOPPING = "stopping"
+    NOISE = "noise"
 
 
 # A name costs a tenth of a look into the enum, and these are compared on the audio path.
-QUIET, STARTING, SPEAKING, STOPPING = VoiceState
+QUIET, STARTING, SPEAKING, STOPPING, NOISE = VoiceState
 
 
 class VoiceActivity:
@@ -63,7 +67,7 @@ class VoiceActivity:
         """
         if self.state is QUIET:
             return self._config.on, ABOVE_ALL
-        if self.state is SPEAKING:
+        if self.state is SPEAKING or self.state is NOISE:
             return BELOW_ALL, self._config.off
         silent_from_us = self.silent_from_us
         if silent_from_us is not None and now_us < silent_from_us:
@@ -84,12 +88,25 @@ class VoiceActivity:
         self.state = QUIET
         self.is_on = False
 
+    def dismiss(self, since_us: int) -> None:
+        """Take what has been heard since *since_us* for noise; the voice is on."""
+        self.stopped_us = since_us
+        self.state = NOISE
+        self.is_on = False
+
+    def attend(self) -> None:
+        """Listen into the noise: from now on it may be a voice again."""
+        if self.state is NOISE:
+            self.state = QUIET
+
     def voiced_us(self, since_us: int, now_us: int) -> int:
         """Return how long the present speech has lasted, or the last one did, after *since_us*."""
         end_us = now_us if self.state is SPEAKING else self.stopped_us
         return end_us - max(self.started_us, since_us) if end_us > since_us else 0
 
     def _while_off(self, start_us: int, end_us: int, probability: float) -> None:
+        if self.state is NOISE and probability >= self._config.off:
+            return
         if probability < self._config.on:
             self.state = QUIET
             return
