@@ -11,6 +11,7 @@ import {
 } from "./constants.js";
 
 const OPEN = 1;
+const MOST_WAITING_BYTES = 512 * 1024; // of audio: 16 s of it, as sessions are by default
 
 /** Return the wait before *retry*, the first of which is 0, in milliseconds. */
 export function delayMs(retry, draw) {
@@ -36,6 +37,7 @@ export class Connection extends EventTarget {
     this.socket = null;
     this.isOver = false;
     this.#protocols = token ? [SUBPROTOCOL, `bearer.${token}`] : [SUBPROTOCOL];
+    this.#ended.promise.catch(() => {}); // told to whoever asks for the end, and to nobody else
   }
 
   #protocols;
@@ -46,6 +48,7 @@ export class Connection extends EventTarget {
   #wantsEnd = false;
   #wantsPlayout = false;
   #timer = null;
+  #ended = settling();
 
   open() {
     const socket = new WebSocket(this.url, this.#protocols);
@@ -62,9 +65,10 @@ export class Connection extends EventTarget {
     return this.#write(JSON.stringify(message));
   }
 
-  /** Send a frame of the caller's audio; while the line is broken it is dropped. */
+  /** Send a frame of the caller's audio; while the line is broken, or stuck, it is dropped. */
   sendAudio(frame) {
-    return this.#resumeToken !== null && this.#write(frame);
+    if (this.#resumeToken === null || this.socket.bufferedAmount > MOST_WAITING_BYTES) return false;
+    return this.#write(frame);
   }
 
   /** Say that playout is reported, on this line and those to come. */
@@ -76,14 +80,8 @@ export class Connection extends EventTarget {
   /** Resolve with `session.end`, over whichever line; reject if there is no line any more. */
   end() {
     this.#wantsEnd = true;
-    const ended = new Promise((resolve, reject) => {
-      this.addEventListener("session.end", ({ detail }) => resolve(detail), { once: true });
-      this.addEventListener("closed", ({ detail }) => reject(new Error(detail.reason)), {
-        once: true,
-      });
-    });
     this.send({ type: "end" });
-    return ended;
+    return this.#ended.promise;
   }
 
   /** Leave without ending: the session waits for its client, for its grace time. */
@@ -91,6 +89,7 @@ export class Connection extends EventTarget {
     this.isOver = true;
     clearTimeout(this.#timer);
     this.socket?.close(1000);
+    this.#ended.reject(new Error("the session was left, not ended"));
   }
 
   #write(data) {
@@ -122,7 +121,7 @@ export class Connection extends EventTarget {
     if (message.type === "reply.begin") {
       this.#reply = { replyId: message.reply_id, sampleRate: message.sample_rate };
     } else if (message.type === "reply.end") this.#reply = null;
-    else if (message.type === "session.end") this.isOver = true;
+    else if (message.type === "session.end") this.#over(message);
     else if (message.seq !== undefined && message.seq <= this.lastSeq) return;
     if (message.seq !== undefined) this.lastSeq = Math.max(this.lastSeq, message.seq);
     this.#fire(message.type, message);
@@ -136,11 +135,17 @@ export class Connection extends EventTarget {
     if (this.#wantsEnd) this.send({ type: "end" });
   }
 
+  #over(message) {
+    this.isOver = true;
+    this.#ended.resolve(message);
+  }
+
   #lost(code, reason) {
     if (this.isOver) return;
     const canComeBack = MAY_COME_BACK.includes(code) && this.#resumeToken !== null;
     if (!canComeBack || this.#failures >= RETRIES) {
       this.isOver = true;
+      this.#ended.reject(new Error(reason));
       this.#fire("closed", { code, reason });
       return;
     }
@@ -151,4 +156,11 @@ export class Connection extends EventTarget {
   #fire(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+/** Return a promise beside what settles it. */
+function settling() {
+  const settle = {};
+  settle.promise = new Promise((resolve, reject) => Object.assign(settle, { resolve, reject }));
+  return settle;
 }

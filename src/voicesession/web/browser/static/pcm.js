@@ -18,30 +18,76 @@ export function fromS16(bytes) {
   return floats;
 }
 
-/** Changes the rate of a stream, block by block, by straight lines between samples. */
+const LOBES = 8; // of the sinc, on either side of a sample
+
+/**
+ * Changes the rate of a stream, block by block: each sample is a sum of those around it, weighted
+ * by a sinc under a Hann window, which lets nothing through that the new rate cannot hold.
+ */
 export class Resampler {
   constructor(from, to) {
-    this.step = from / to;
-    this.position = 1; // of the next sample, in samples behind `last`
-    this.last = 0;
+    const divisor = greatestDivisor(from, to);
+    this.from = from / divisor;
+    this.to = to / divisor;
+    this.cutoff = Math.min(1, (0.9 * to) / from);
+    this.reach = Math.ceil(LOBES / this.cutoff);
+    this.past = new Float32Array(this.reach - 1); // silence, before the first sample
+    this.at = (this.reach - 1) * this.to; // of the next sample, in 1/to of those in `past`
+    this.weights = new Map();
   }
 
+  /** Return what *block* makes; what needs the next one to be known comes with that. */
   push(block) {
-    if (this.step === 1) return block;
+    if (this.from === this.to) return block;
+    const known = new Float32Array(this.past.length + block.length);
+    known.set(this.past);
+    known.set(block, this.past.length);
     const made = [];
-    while (this.position <= block.length) {
-      const index = Math.floor(this.position);
-      const share = this.position - index;
-      const here = index === 0 ? this.last : block[index - 1];
-      const next = share === 0 ? here : block[index];
-      if (next === undefined) break;
-      made.push(here + (next - here) * share);
-      this.position += this.step;
+    let first = this.#firstNeeded();
+    while (first + 2 * this.reach <= known.length) {
+      made.push(sumOf(known, first, this.#weightsAt(this.at % this.to)));
+      this.at += this.from;
+      first = this.#firstNeeded();
     }
-    this.position -= block.length;
-    this.last = block[block.length - 1] ?? this.last;
+    const done = Math.min(first, known.length);
+    this.past = known.slice(done);
+    this.at -= done * this.to;
     return Float32Array.from(made);
   }
+
+  #firstNeeded() {
+    return Math.floor(this.at / this.to) - this.reach + 1;
+  }
+
+  /** Return the weights for a sample that lies *phase* behind one of the stream's own. */
+  #weightsAt(phase) {
+    let weights = this.weights.get(phase);
+    if (weights === undefined) {
+      weights = Float32Array.from({ length: 2 * this.reach }, (_, i) =>
+        this.#weight(i - this.reach + 1 - phase / this.to),
+      );
+      const whole = weights.reduce((sum, weight) => sum + weight);
+      weights = weights.map((weight) => weight / whole);
+      this.weights.set(phase, weights);
+    }
+    return weights;
+  }
+
+  #weight(distance) {
+    const angle = Math.PI * this.cutoff * distance;
+    const window = Math.cos((Math.PI * distance) / (2 * this.reach)) ** 2;
+    return angle === 0 ? 1 : (window * Math.sin(angle)) / angle;
+  }
+}
+
+function sumOf(samples, first, weights) {
+  let sum = 0;
+  for (let i = 0; i < weights.length; i++) sum += samples[first + i] * weights[i];
+  return sum;
+}
+
+function greatestDivisor(a, b) {
+  return b === 0 ? a : greatestDivisor(b, a % b);
 }
 
 /** Collects samples into frames of one length. */

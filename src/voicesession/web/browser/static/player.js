@@ -2,6 +2,9 @@
 
 import { fromS16 } from "./pcm.js";
 
+/** How far ahead the first piece is put, so that a late one behind it leaves no gap: in seconds. */
+export const LEAD_S = 0.08;
+
 export class Player {
   /** @param context An AudioContext, which belongs to the caller. */
   constructor(context) {
@@ -24,7 +27,8 @@ export class Player {
     source.buffer = buffer;
     source.connect(this.context.destination);
     source.onended = () => this.#sources.delete(source);
-    const startsAt = Math.max(this.context.currentTime, this.#endsAt);
+    const now = this.context.currentTime;
+    const startsAt = this.#endsAt > now ? this.#endsAt : now + LEAD_S;
     source.start(startsAt);
     this.#sources.add(source);
     this.#endsAt = startsAt + buffer.duration;
@@ -34,7 +38,9 @@ export class Player {
   /** Return `{replyId, playedMs}` of the reply that is played, or null. */
   played() {
     if (this.#replyId === null) return null;
-    const waitingS = Math.max(0, this.#endsAt - this.context.currentTime);
+    // What the context has handed out is heard later: much later, from a wireless loudspeaker.
+    const heardAt = this.context.currentTime - (this.context.outputLatency ?? 0);
+    const waitingS = Math.max(0, this.#endsAt - heardAt);
     const playedMs = Math.max(0, Math.floor(1000 * (this.#queuedS - waitingS)));
     return { replyId: this.#replyId, playedMs };
   }

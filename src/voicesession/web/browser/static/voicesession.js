@@ -28,20 +28,23 @@ export class VoiceCall extends Connection {
   #reporting = null;
   #reported = null;
 
-  /** Ask for the microphone and connect. Rejects, and leaves nothing open, if it is refused. */
+  /** Ask for the microphone and connect. Rejects, and leaves nothing open, if that cannot be. */
   async start() {
-    const wanted = { channelCount: 1, echoCancellation: true, noiseSuppression: true };
-    this.#microphone = await navigator.mediaDevices.getUserMedia({ audio: wanted });
+    if (this.#context !== null) throw new Error("a call is started once");
+    this.#context = new AudioContext(); // first: browsers want it close to the click
     try {
-      this.#context = new AudioContext();
+      const wanted = { channelCount: 1, echoCancellation: true, noiseSuppression: true };
+      this.#microphone = await navigator.mediaDevices.getUserMedia({ audio: wanted });
+      if (this.isOver) throw new Error("the call was closed before it began");
       await this.#context.audioWorklet.addModule(new URL("./capture.js", import.meta.url));
+      await this.#context.resume(); // Safari lets those who record play, but not before they do
       this.#listen();
+      this.#speak();
+      this.open();
     } catch (error) {
-      this.#silence();
+      this.close();
       throw error;
     }
-    this.#speak();
-    this.open();
     this.reportPlayout();
   }
 
