@@ -3,69 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 import signal
 import socket
+import sqlite3
 import subprocess
-import sys
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import anyio
 import httpx2
 import pytest
-from attrs import frozen
+from tests.cli.served import Served, served
 from tests.cli.stage import Command
-from websockets.exceptions import ConnectionClosedError
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.sync.client import connect
 
 import voicesession
-from voicesession.schemas.settings import variables
 
 pytestmark = pytest.mark.offline
 
 SECRET = "a secret that is long enough for HS256"  # noqa: S105  # of this test
 SILENCE = bytes(640)
-
-
-@frozen
-class Served:
-    url: str
-    process: subprocess.Popen[str]
-
-    @property
-    def ws(self) -> str:
-        return self.url.replace("http", "ws", 1)
-
-
-@contextmanager
-def served(folder: Path, **settings: str) -> Generator[Served]:
-    """Run ``voicesession serve`` in *folder* until the end of the block, then ask it to stop."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "voicesession.cli", "serve", "--port", "0", "--drain", "0"],
-        cwd=folder,
-        env=_environment(settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        line = process.stdout.readline()
-        assert line.startswith("listening on http://127.0.0.1:"), process.communicate()
-        yield Served(line.split()[2], process)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=30)
-    assert process.returncode == 0, errors
-    assert "Traceback" not in errors
-
-
-def _environment(settings: Mapping[str, str]) -> dict[str, str]:
-    named = {variable.name for variable in variables()}
-    kept = {name: value for name, value in os.environ.items() if name not in named}
-    return kept | {f"VOICESESSION_{name}": value for name, value in settings.items()}
 
 
 @pytest.fixture(scope="module")
@@ -88,33 +48,119 @@ def test_sessions_are_at_every_address_that_people_know(server: Served, prefix: 
     assert ended.json()["session"]["status"] == "completed"
 
 
-def test_audio_sent_to_the_stream_is_kept_and_can_be_fetched(server: Served) -> None:
-    path = "/v1/audio/transcriptions/stream?store_audio=true&store_transcript=true&user_id=grace"
-    with connect(f"{server.ws}{path}") as stream:
-        begin = json.loads(stream.recv(timeout=20))
+def curl(*words: str) -> str:
+    """Return what a command line of the docs prints; ``localhost:8000`` is where it is served."""
+    command = ["curl", "-sSf", *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_the_command_lines_that_people_know_run_as_they_stand(
+    server: Served, tmp_path: Path
+) -> None:
+    here = f"localhost:{server.port}"
+    stream = "/v1/audio/transcriptions/stream?store_audio=true&store_transcript=true"
+    with connect(f"ws://{here}{stream}") as line:
+        begin = json.loads(line.recv(timeout=20))
         assert begin["type"] == "session.begin"
         for _ in range(50):
-            stream.send(SILENCE)
-        stream.send(json.dumps({"type": "end"}))
-        messages = [json.loads(message) for message in stream if isinstance(message, str)]
+            line.send(SILENCE)
+        line.send('{"type": "end"}')
+        messages = [json.loads(message) for message in line if isinstance(message, str)]
     assert messages[-1]["type"] == "session.end"
     assert messages[-1]["status"] == "completed"
-    session = f"{server.url}/v1/realtime/sessions/{begin['session_id']}"
-    audio = httpx2.get(f"{session}/audio").content
-    assert audio[:4] == b"RIFF"
-    assert len(audio) == 44 + 50 * len(SILENCE)
-    assert httpx2.get(f"{session}/transcript").json()["duration"] == 1.0
+    session_id, sessions = begin["session_id"], f"http://{here}/v1/realtime/sessions"
+    listed = json.loads(curl(sessions))["sessions"]
+    assert session_id in [one["id"] for one in listed]
+    session = json.loads(curl(f"{sessions}/{session_id}"))["session"]
+    assert (session["status"], session["audio_duration_seconds"]) == ("completed", 1.0)
+    wav = tmp_path / "session.wav"
+    curl(f"{sessions}/{session_id}/audio", "-o", str(wav))
+    assert wav.read_bytes()[:4] == b"RIFF"
+    assert wav.stat().st_size == 44 + 50 * len(SILENCE)
+    assert json.loads(curl(f"{sessions}/{session_id}/transcript"))["duration"] == 1.0
 
 
-def test_a_caller_with_a_token_comes_in_and_nobody_else(tmp_path: Path, command: Command) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VOICESESSION_JWT_SECRET", SECRET)
-        made = command("token", "--user", "ada", "--json")
-    token = json.loads(made.stdout)["token"]
-    with served(tmp_path, AUTH="jwt", JWT_SECRET=SECRET) as server:
-        assert httpx2.get(f"{server.url}/v1/sessions").status_code == 401
-        headers = {"authorization": f"Bearer {token}"}
-        assert httpx2.get(f"{server.url}/v1/sessions", headers=headers).status_code == 200
+# --- what is beside the sessions -----------------------------------------------------------------
+
+
+def test_a_page_to_talk_from_is_there_where_nobody_is_asked_who_they_are(server: Served) -> None:
+    page = httpx2.get(f"{server.url}/")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "'unsafe" not in page.headers["content-security-policy"]
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; ")
+    parts = re.findall(r'(?:src|href)="(/[^"]+)"', page.text)
+    assert len(parts) == 2
+    for part in parts:
+        answer = httpx2.get(f"{server.url}{part}")
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
+
+
+def test_an_url_names_the_port_that_is_served_where_a_caller_does_not(server: Served) -> None:
+    nameless = b"POST /v1/sessions HTTP/1.0\r\nContent-Length: 0\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(nameless)
+        with connection.makefile("rb") as answer:
+            _, _, body = answer.read().partition(b"\r\n\r\n")
+    url = json.loads(body)["session"]["websocket_url"]
+    assert url.startswith(f"ws://localhost:{server.port}/v1/sessions/")
+
+
+def test_what_is_measured_is_told_to_callers_of_this_machine(server: Served) -> None:
+    with connect(f"{server.ws}/v1/audio/transcriptions/stream") as line:
+        line.recv(timeout=20)
+        line.send('{"type": "end"}')
+        for _ in line:
+            pass
+    told = httpx2.get(f"{server.url}/metrics")
+    assert told.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    (ended,) = re.findall(r"^session_stopped_total\{.*completed.*\} (.+)$", told.text, re.MULTILINE)
+    assert float(ended) >= 1
+
+
+# --- who is let in ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Generator[Served]:
+    folder = tmp_path_factory.mktemp("guarded")
+    with served(folder, AUTH="jwt", JWT_SECRET=SECRET, METRICS="true") as running:
+        yield running
+
+
+@pytest.fixture
+def bearer(command: Command, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, str]]:
+    """Makes the header of somebody with a token."""
+    monkeypatch.setenv("VOICESESSION_JWT_SECRET", SECRET)
+
+    def header(user: str, *, scope: str) -> dict[str, str]:
+        made = command("token", "--user", user, "--scope", scope, "--json").document
+        return {"authorization": f"Bearer {made['token']}"}
+
+    return header
+
+
+def test_a_caller_with_a_token_comes_in_and_nobody_else(
+    guarded: Served, bearer: Callable[..., dict[str, str]]
+) -> None:
+    sessions = f"{guarded.url}/v1/sessions"
+    assert httpx2.get(sessions).status_code == 401
+    assert httpx2.get(sessions, headers=bearer("ada", scope="read")).status_code == 200
+
+
+def test_where_there_are_accounts_there_is_the_module_and_no_page(guarded: Served) -> None:
+    module = httpx2.get(f"{guarded.url}/voicesession/voicesession.js")
+    assert module.headers["content-type"] == "text/javascript; charset=utf-8"
+    for of_a_page in ("/", "/voicesession/talk.js", "/voicesession/talk.css"):
+        assert httpx2.get(f"{guarded.url}{of_a_page}").status_code == 404
+
+
+def test_where_there_are_accounts_what_is_measured_is_for_administrators(
+    guarded: Served, bearer: Callable[..., dict[str, str]]
+) -> None:
+    metrics = f"{guarded.url}/metrics"
+    assert httpx2.get(metrics).status_code == 401
+    assert httpx2.get(metrics, headers=bearer("ada", scope="write")).status_code == 403
+    assert httpx2.get(metrics, headers=bearer("root", scope="admin")).status_code == 200
 
 
 def test_a_key_is_known_by_the_lines_that_were_printed_with_it(
@@ -129,6 +175,56 @@ def test_a_key_is_known_by_the_lines_that_were_printed_with_it(
         assert refused.status_code == 403
         wrong = {"x-api-key": made["key"][:-1] + "?"}
         assert httpx2.get(f"{server.url}/v1/sessions", headers=wrong).status_code == 401
+
+
+# --- what it prints ------------------------------------------------------------------------------
+
+
+def test_a_full_run_prints_no_secret_no_word_and_no_full_id(
+    tmp_path: Path, bearer: Callable[..., dict[str, str]]
+) -> None:
+    ada = bearer("ada", scope="admin")
+    hidden = [SECRET, ada["authorization"].split()[1], "hunter2", "treasure", "guessed"]
+    with served(tmp_path, AUTH="jwt", JWT_SECRET=SECRET) as server, httpx2.Client() as client:
+        client.headers |= ada
+        sessions = f"{server.url}/v1/sessions"
+        wish = {"store_transcript": True, "metadata": {"a": "hunter2"}}
+        session_id = client.post(sessions, json=wish).json()["session"]["id"]
+        session = f"{sessions}/{session_id}"
+        ticket = client.post(f"{session}/ticket").json()
+        hidden += [session_id, ticket["ticket"], _talk(ticket["websocket_url"])]
+        assert "treasure" in client.get(f"{session}/transcript").text
+        guess = {"authorization": "Bearer guessed"}
+        assert client.get(session, headers=guess).status_code == 401
+        with connect(f"{ticket['websocket_url']}guessed") as line, suppress(ConnectionClosed):
+            line.send("treasure")
+            line.recv(timeout=20)
+        with closing(sqlite3.connect(tmp_path / "voicesession.db")) as database:
+            database.execute("ALTER TABLE voice_sessions RENAME TO lost")
+        assert client.get(session).status_code >= 500
+    assert "get_session failed" in server.printed
+    for secret in hidden:
+        assert secret not in server.printed
+
+
+def _talk(url: str) -> str:
+    """Say something, have it answered, and end; return the token to come back with."""
+    with connect(url) as line:
+        token = json.loads(line.recv(timeout=20))["resume_token"]
+        line.send('{"type": "text", "text": "where is the treasure"}')
+        kinds = (json.loads(one)["type"] for one in line if isinstance(one, str))
+        assert "reply.begin" in kinds
+        line.send('{"type": "end"}')
+        assert "session.end" in kinds
+    return str(token)
+
+
+# --- how it ends -----------------------------------------------------------------------------------
+
+
+def test_a_signal_is_obeyed_from_the_moment_it_says_that_it_listens(tmp_path: Path) -> None:
+    with served(tmp_path):
+        pass
 
 
 def test_sessions_of_callers_who_are_there_at_a_shutdown_are_paused_for_another_worker(
@@ -154,6 +250,9 @@ def test_sessions_of_callers_who_are_there_at_a_shutdown_are_paused_for_another_
 async def _pause_reasons(store: str, session_id: str) -> set[str]:
     async with voicesession.open(store) as voice:
         return {str(reason) for reason in (await voice.get(session_id)).pause_reasons}
+
+
+# --- what it refuses -------------------------------------------------------------------------------
 
 
 def test_without_accounts_nobody_but_this_machine_is_served(command: Command) -> None:

@@ -15,9 +15,11 @@ from attrs import frozen
 
 from ..core.errors import InvalidConfig
 from .failures import Debug, WrongUse, reported
+from .metrics import metrics_of
 from .settings import EnvFile, server_settings
 
 if TYPE_CHECKING:
+    from anyio.abc import TaskStatus
     from starlette.applications import Starlette
     from uvicorn import Server
 
@@ -52,8 +54,8 @@ def serve(
     """Serve sessions over HTTP and WebSocket, with the settings that .env.example lists.
 
     Without any it keeps sessions in ./voicesession.db and audio in ./recordings, speaks and
-    understands offline, and lets in callers of this machine alone. The first signal to stop
-    lets live sessions end, the second one does not wait.
+    understands offline, lets in callers of this machine alone, and has a page for them to talk
+    from. The first signal to stop lets live sessions end, the second one does not wait.
     """
     with reported(debug=debug):
         settings, livekit = server_settings(env_file)
@@ -74,10 +76,14 @@ async def _serve(settings: Settings, livekit: LiveKitSettings, place: _Place) ->
 
     with closing(_bound(place)) as listener:
         async with serving_pipeline(settings) as pipeline:
-            made = configured_app(settings, livekit, pipeline=lambda _: pipeline)
+            made = configured_app(
+                settings,
+                livekit,
+                pipeline=lambda _: pipeline,
+                port=listener.getsockname()[1],
+                metrics=metrics_of(settings),
+            )
             async with made.voice as voice:
-                listener.listen()
-                print(f"listening on {_url(listener)}  (Ctrl-C stops)", flush=True)
                 await _run(_server(made.app), listener, voice, place.drain)
 
 
@@ -91,15 +97,18 @@ async def _run(
         await voice.drain(within=within)
         server.should_exit = True
 
-    async def listen() -> None:
+    async def obey(*, task_status: TaskStatus[None]) -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            task_status.started()
             within = drain
             async for _ in signals:
                 tasks.start_soon(leave, within)
                 within = timedelta()
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(listen)
+        await tasks.start(obey)
+        listener.listen()
+        print(f"listening on {_url(listener)}  (Ctrl-C stops)", flush=True)
         await server.serve(sockets=[listener])
         tasks.cancel_scope.cancel()
 

@@ -141,6 +141,11 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field(
         "", description="Addresses whose X-Forwarded-… headers are believed, with commas."
     )
+    metrics: bool | None = Field(
+        None,
+        description="Whether /metrics tells administrators what is measured; without it, where "
+        "nobody is asked who they are.",
+    )
 
     @model_validator(mode="after")
     def _auth_is_whole(self) -> Self:

@@ -15,8 +15,9 @@ from ..wiring.configured import configured
 from .auth.api_keys import ApiKeys
 from .auth.jwks import PublishedKeys
 from .auth.tokens import JwtAuthenticator, PublicKey, SecretKey, TokenKeys
+from .browser import browser_routes, page_routes
 from .face import PipelineMaker
-from .options import WebOptions
+from .options import MetricsSource, WebOptions
 from .principal import Authenticator
 from .starlette import voice_app
 
@@ -44,9 +45,21 @@ class Configured:
 
 
 def configured_app(
-    settings: Settings, livekit: LiveKitSettings, *, pipeline: PipelineMaker
+    settings: Settings,
+    livekit: LiveKitSettings,
+    *,
+    pipeline: PipelineMaker,
+    port: int,
+    metrics: MetricsSource | None = None,
 ) -> Configured:
     """Return the application that *settings* describe; nothing is opened yet.
+
+    The browser's module is at ``/voicesession``. Where nobody is asked who they are, there is
+    a page at ``/`` to talk from, too.
+
+    Args:
+        port: That is listened on; URLs name it, where a call does not say how it found us.
+        metrics: What ``/metrics`` answers; without it, that is a 404.
 
     Raises:
         InvalidConfig: A setting cannot be used; nothing was started.
@@ -59,7 +72,7 @@ def configured_app(
         )
     server = LiveKitServer.of(livekit) if livekit.is_configured else None
     voice = configured(settings, rooms=None if server is None else LiveKitRooms(server))
-    options = _options(settings)
+    options = evolve(_options(settings), port=port, metrics=metrics)
     if server is not None:
         options = evolve(options, livekit_webhook=LiveKitWebhooks(server, voice.room_news).receive)
     app = voice_app(
@@ -69,6 +82,9 @@ def configured_app(
         prefixes=PREFIXES,
         options=options,
     )
+    app.router.routes.extend(browser_routes())
+    if settings.auth is AuthKind.NONE:
+        app.router.routes.extend(page_routes())
     return Configured(app, voice)
 
 

@@ -10,6 +10,6 @@ from elsewhere. ``constants.js`` is written from the models of the messages.
 from __future__ import annotations
 
 from .constants import constants_module
-from .serving import browser_routes
+from .serving import browser_routes, page_routes
 
-__all__ = ("browser_routes", "constants_module")
+__all__ = ("browser_routes", "constants_module", "page_routes")
