@@ -1,4 +1,5 @@
-# Everything runs in .venv, which the first call makes. Nothing but python3 and make is needed.
+# Everything runs in .venv, which the first call makes. Nothing but python3 and make is needed;
+# the tests bring a browser, where there is none.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -13,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: $(VENV)/.demo
 	$(BIN)/voicesession demo
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev $(VENV)/.browser
 	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 check: $(VENV)/.dev
@@ -24,7 +25,7 @@ check: $(VENV)/.dev
 	$(BIN)/basedpyright --level error
 
 # What make test does with few examples, with many: properties, machines, killed processes.
-proof: $(VENV)/.dev
+proof: $(VENV)/.dev $(VENV)/.browser
 	VOICESESSION_PROFILE=proof $(BIN)/pytest --numprocesses auto --dist loadfile --timeout 7200
 
 # Every branch of the core is taken by the core's own tests.
@@ -60,6 +61,15 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(PIP) --upgrade "pip>=25.1"
 	$(PIP) --editable ".[all]" --group test --group check
 	@touch $@ $(VENV)/.demo
+
+# A browser for the tests of what runs in one: this machine's, Debian's, or Playwright's own.
+$(VENV)/.browser: $(VENV)/.dev
+	for name in chromium-headless-shell chromium google-chrome; do \
+	    ! command -v $$name >/dev/null || exit 0; \
+	done; \
+	apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium-headless-shell \
+	    || $(BIN)/playwright install --only-shell chromium
+	@touch $@
 
 # The peers that the benchmarks measure beside us.
 $(VENV)/.bench: pyproject.toml | $(VENV)/.dev

@@ -1,0 +1,283 @@
+"""Two people at a browser talk to ``voicesession serve``: all of it is real but their voice."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import math
+import wave
+from array import array
+from collections.abc import AsyncGenerator, Generator
+from typing import Any, Final
+
+import httpx2
+import pytest
+from attrs import frozen
+from playwright.async_api import Browser, expect
+from tests.cli.served import Served, served
+from tests.servers.proxy import running_proxy
+from tests.web.browser.chromium import Sound, Visit, running_chromium
+
+from voicesession.cli.caller import ScriptLine, rehearsed
+from voicesession.cli.engines import callers_voice
+from voicesession.core.states import TurnState
+
+pytestmark = pytest.mark.offline
+
+SAID: Final = "tell me a long story"
+RATE_HZ: Final = 16_000
+ROUND_STEPS: Final = 170
+"""Of 20 ms, until it is said again: in the middle of the answer, which is interrupted by it."""
+
+
+@frozen(kw_only=True)
+class Call:
+    """One that is over.
+
+    Attributes:
+        shown: What the page shows of it, line by line: who, and what.
+        session: As the server keeps it, with its journal, its transcript and its recording.
+    """
+
+    visit: Visit
+    shown: list[tuple[str, str]]
+    session: dict[str, Any]
+    journal: list[dict[str, Any]]
+    transcript: list[dict[str, Any]]
+    audio: bytes
+
+    @property
+    def told(self) -> list[int]:
+        """The seq of each durable message that came, over whichever line, as it came."""
+        messages = (one for one in self.visit.received.all if isinstance(one, dict))
+        return [one["seq"] for one in messages if "seq" in one]
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """Playwright runs on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Served]:
+    with served(tmp_path_factory.mktemp("served")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Browser]:
+    microphone = tmp_path_factory.mktemp("microphone") / "said.wav"
+    caller = await rehearsed([ScriptLine(text=SAID)], callers_voice(), sample_rate=RATE_HZ)
+    with wave.open(str(microphone), "wb") as file:
+        file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
+        for _ in range(ROUND_STEPS):
+            file.writeframes(caller.speak(TurnState.LISTENING) or b"")
+    async with running_chromium(microphone) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+async def calls(server: Served, browser: Browser) -> tuple[Call, Call]:
+    """A call that goes well, and one that is cut; at the same time, since a voice takes time."""
+    return await asyncio.gather(_a_call(server, browser), _a_call_that_is_cut(server, browser))
+
+
+@pytest.fixture(scope="module")
+def call(calls: tuple[Call, Call]) -> Call:
+    return calls[0]
+
+
+@pytest.fixture(scope="module")
+def cut_call(calls: tuple[Call, Call]) -> Call:
+    return calls[1]
+
+
+async def _a_call(server: Served, browser: Browser) -> Call:
+    visit = await Visit.to(server.url, await browser.new_page())
+    page = visit.page
+    await page.click("#talk")
+    await visit.received.next("session.begin")
+    await visit.received.next("transcript.final")
+    await visit.hear(Sound.VOICE)
+    await visit.received.next("reply.clear")
+    await visit.hear(Sound.SILENCE)
+    await page.click("#pause")
+    await visit.received.next("session.paused")
+    await expect(page.locator("#state")).to_have_text("paused: user")
+    await page.click("text=Resume")
+    await visit.received.next("session.resumed")
+    await visit.received.next("transcript.final", is_meant=_is_understood)
+    await page.click("text=End")
+    await expect(page.locator("#state")).to_have_text("completed")
+    return await _over(server, visit)
+
+
+async def _a_call_that_is_cut(server: Served, browser: Browser) -> Call:
+    async with running_proxy(server.port) as proxy:
+        visit = await Visit.to(proxy.url, await browser.new_page())
+        await visit.page.click("#talk")
+        await visit.received.next("transcript.final")
+        await visit.hear(Sound.VOICE)
+        proxy.close()
+        await visit.received.next("session.begin")
+        await visit.received.next("transcript.final", is_meant=_is_understood)
+        proxy.close()
+        await visit.page.click("text=End")
+        await expect(visit.page.locator("#state")).to_have_text("completed")
+        return await _over(server, visit)
+
+
+def _is_understood(final: dict[str, Any]) -> bool:
+    return bool(final["utterance"]["text"] == SAID)
+
+
+async def _over(server: Served, visit: Visit) -> Call:
+    lines = await visit.page.locator("#said li").all()
+    shown = [
+        (await line.get_attribute("class") or "", await line.text_content() or "") for line in lines
+    ]
+    await visit.page.close()
+    session_id = visit.received.of("session.begin")[0]["session_id"]
+    url = f"{server.url}/v1/sessions/{session_id}"
+    async with httpx2.AsyncClient() as client:
+        return Call(
+            visit=visit,
+            shown=shown,
+            session=(await client.get(url)).json()["session"],
+            journal=(await client.get(f"{url}/events")).json()["events"],
+            transcript=(await client.get(f"{url}/transcript")).json()["utterances"],
+            audio=(await client.get(f"{url}/audio")).content,
+        )
+
+
+# --- a call ----------------------------------------------------------------------------------------
+
+
+async def test_what_is_said_into_the_microphone_is_understood_and_kept(call: Call) -> None:
+    assert _spoken(call)[0] == ("user", SAID)
+    assert _spoken(call).count(("user", SAID)) > 1
+    caller, agent = _tracks(call.audio)
+    first, *_ = call.transcript
+    within = slice(int(first["start"] * RATE_HZ), int(first["end"] * RATE_HZ))
+    assert _rms(caller[within]) > 10 * _rms(agent[within])
+    assert _rms(caller[within]) > 10 * _rms(
+        caller[within.stop + RATE_HZ : within.stop + 2 * RATE_HZ]
+    )
+
+
+async def test_the_agent_is_heard_and_what_was_played_of_it_is_told(call: Call) -> None:
+    played = [one["played_ms"] for one in call.visit.sent.of("playout") if one["reply_id"] == 1]
+    assert played == sorted(set(played))
+    sent_ms = _audio_bytes(call.visit, until="reply.clear") / 32
+    assert 0 < played[-1] <= sent_ms
+
+
+async def test_who_is_interrupted_falls_silent_and_is_shown_as_far_as_heard(call: Call) -> None:
+    said = call.transcript[1]
+    assert (said["speaker"], said["interrupted"]) == ("agent", True)
+    assert said["generated_text"].startswith(said["spoken_text"])
+    assert len(said["spoken_text"]) < len(said["generated_text"]) / 2
+    assert ("agent interrupted", said["spoken_text"]) in call.shown
+
+
+async def test_a_page_shows_what_is_stored(call: Call, cut_call: Call) -> None:
+    for one in (call, cut_call):
+        assert [(who.split()[0], text) for who, text in one.shown] == _spoken(one)
+
+
+async def test_a_call_stands_still_and_goes_on_by_a_click_and_ends_when_all_is_stored(
+    call: Call,
+) -> None:
+    happened = [one["type"] for one in call.journal]
+    assert happened.index("pause_requested") + 1 == happened.index("resume_requested")
+    assert happened[-1] == "end_requested"
+    assert call.visit.received.of("session.end")[0]["seq"] == call.session["seq"]
+    assert (call.session["status"], call.session["end_reason"]) == ("completed", "completed")
+
+
+# --- a call that is cut ------------------------------------------------------------------------------
+
+
+async def test_after_a_cut_everything_durable_was_told_once_and_in_order(cut_call: Call) -> None:
+    lost = [one for one in cut_call.journal if one["type"] == "transport_lost"]
+    assert len(lost) == 2
+    assert cut_call.told == [one["seq"] for one in cut_call.journal][1:]
+
+
+async def test_a_caller_who_comes_back_is_understood_as_before(cut_call: Call) -> None:
+    assert len(cut_call.visit.sent.of("attach")) == 2
+    assert _spoken(cut_call)[0] == ("user", SAID)
+    assert _spoken(cut_call).count(("user", SAID)) > 1
+
+
+async def test_an_end_that_is_asked_for_on_a_broken_line_is_reached_over_the_next(
+    cut_call: Call,
+) -> None:
+    *_, last = cut_call.visit.sent.of("attach")
+    assert last["last_seq"] < cut_call.session["seq"]
+    assert cut_call.session["end_reason"] == "completed"
+
+
+# --- the page itself -------------------------------------------------------------------------------------
+
+
+async def test_the_browser_has_nothing_to_complain_of(call: Call) -> None:
+    assert call.visit.complaints == []
+
+
+@pytest.mark.parametrize("hindrance", ["refused", "closed meanwhile", "no such server"])
+async def test_a_call_that_cannot_begin_leaves_no_microphone_open(
+    hindrance: str, server: Served, browser: Browser
+) -> None:
+    visit = await Visit.to(server.url, await browser.new_page())
+    tracks = await visit.page.evaluate(_HINDERED, hindrance)
+    assert tracks == (["ended"] if hindrance != "refused" else [])
+    await visit.page.close()
+
+
+_HINDERED: Final = """async (hindrance) => {
+  const { VoiceCall } = await import("/voicesession/voicesession.js");
+  const url = hindrance === "no such server" ? "nowhere:" : "ws://localhost:1/";
+  const call = new VoiceCall({ url });
+  const tracks = [];
+  const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async (wanted) => {
+    if (hindrance === "refused") throw new DOMException("no", "NotAllowedError");
+    const stream = await ask(wanted);
+    if (hindrance === "closed meanwhile") call.close();
+    tracks.push(...stream.getTracks());
+    return stream;
+  };
+  const began = await call.start().then(() => true, () => false);
+  if (began) throw new Error("it began");
+  return tracks.map(({ readyState }) => readyState);
+}"""
+
+
+# --- what is in a call ----------------------------------------------------------------------------------
+
+
+def _spoken(call: Call) -> list[tuple[str, str]]:
+    return [(one["speaker"], one["text"]) for one in call.transcript]
+
+
+def _tracks(wav: bytes) -> tuple[array[int], array[int]]:
+    with wave.open(io.BytesIO(wav)) as file:
+        assert (file.getnchannels(), file.getframerate()) == (2, RATE_HZ)
+        samples = array("h", file.readframes(file.getnframes()))
+    return samples[::2], samples[1::2]
+
+
+def _rms(samples: array[int]) -> float:
+    return math.sqrt(sum(sample * sample for sample in samples) / len(samples))
+
+
+def _audio_bytes(visit: Visit, *, until: str) -> int:
+    size = 0
+    for frame in visit.received.all:
+        if isinstance(frame, bytes):
+            size += len(frame)
+        elif frame["type"] == until:
+            break
+    return size
