@@ -174,3 +174,11 @@ def test_the_lines_of_an_entry_are_those_that_it_changes() -> None:
 def test_the_lines_of_an_entry_include_those_that_it_reserves_in() -> None:
     booked = entry(accounts=[CALL], reserve=[want(H1, 1)])
     assert {line.meter for line in lines_of(booked, Books())} == {AUDIO}
+
+
+def test_an_entry_that_only_asks_for_limits_touches_the_lines_of_what_has_one() -> None:
+    spent = [meter for meter in Meter if meter is not Meter.SESSIONS]
+    asking = entry(accounts=[ADA, ACME], charge=dict.fromkeys(spent, 0) | {TOKENS: 3})
+    assert {line.meter for line in lines_of(asking, Books())} == {TOKENS}
+    assert {line.meter for line in lines_of(asking, limited(100))} == {AUDIO, TOKENS}
+    assert [each.line.meter for each in post(limited(100), asking)[1].limited] == [AUDIO]

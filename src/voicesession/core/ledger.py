@@ -165,17 +165,19 @@ def decide(books: Books, entry: LedgerEntry) -> tuple[Moves, Posted]:
         InvalidValue: As `post`.
     """
     draft = Draft(books)
-    lines = {
-        meter: lines_at(books, entry.accounts, meter, entry.at)
-        for meter in (*entry.charge, *(want.meter for want in entry.reserve))
-    }
+    lines = _lines_on(books, entry)
     risen: tuple[Standing, ...] = ()
     if any(want.hold_id in books.holds for want in entry.reserve):
         grants = tuple(_as_granted(books, want) for want in entry.reserve)
     else:
         risen = _booked(draft, entry, lines)
         grants = tuple(_granted(draft, want, lines[want.meter]) for want in entry.reserve)
-    limited = (standing for meter in entry.charge for standing in draft.limited(lines[meter]))
+    limited = (
+        standing
+        for meter in entry.charge
+        if meter in lines
+        for standing in draft.limited(lines[meter])
+    )
     return draft.moves, Posted(grants=grants, risen=risen, limited=tuple(limited))
 
 
@@ -190,14 +192,25 @@ def accounts_of(entry: LedgerEntry, holds: Iterable[Hold]) -> tuple[Account, ...
 
 
 def lines_of(entry: LedgerEntry, books: Books) -> frozenset[Line]:
-    """Return every line that *entry* touches.
+    """Return every line that *entry* touches, or depends on.
 
     Args:
-        books: With the zones of its accounts and the holds that it names; no balances yet.
+        books: With the zones and limits of its accounts, and the holds that it names; no
+            balances yet.
     """
-    meters = {*entry.charge, *(want.meter for want in entry.reserve)}
-    now = (line for meter in meters for line in lines_at(books, entry.accounts, meter, entry.at))
+    now = (line for lines in _lines_on(books, entry).values() for line in lines)
     return frozenset([*now, *(line for hold in books.holds.values() for line in hold.lines)])
+
+
+def _lines_on(books: Books, entry: LedgerEntry) -> dict[Meter, tuple[Line, ...]]:
+    """Return the lines in which *entry* charges and reserves, by meter."""
+    limited = {meter for _, meter, _ in books.limits}
+    # To charge nothing is to ask for limits; a session that begins asks for those on everything.
+    charged = (meter for meter, used in entry.charge.items() if used or meter in limited)
+    reserved = (want.meter for want in entry.reserve)
+    return {
+        meter: lines_at(books, entry.accounts, meter, entry.at) for meter in (*charged, *reserved)
+    }
 
 
 def _booked(
@@ -213,7 +226,8 @@ def _booked(
             draft.give_back(hold)
     for meter, used in entry.charge.items():
         check_spendable(meter, used)
-        risen |= {each.line: each for each in draft.spend(lines[meter], used)}
+        if used:
+            risen |= {each.line: each for each in draft.spend(lines[meter], used)}
     return tuple(risen.values())
 
 
