@@ -2,6 +2,7 @@
 What the web adds: a call beside a raw ASGI answer, audio beside a bare Starlette loop.
 
     python benchmarks/web.py [--json] [--sessions 100] [--seconds 4] [--rounds 5] [--calls 100]
+                            [--callers 200]
 
 Each server runs in a process of its own, under uvicorn with ``ws="websockets-sansio"``,
 without compression, on loopback; what is told is the CPU time of that process alone. They
@@ -17,6 +18,10 @@ audio message            20 ms of a caller's audio, 50 a second, beside a Starle
                          session (by hand): ours without by hand is what the adapter adds
 conversation             the same, and every four seconds a reply of two, let out at its
                          pace, with the messages about it; bare sends as many frames
+turn, barge-in           from the frame that ends a turn to the first of the reply, and from the
+                         frame that interrupts to ``reply.clear``, over the wire; bare answers
+                         a text. A server that is busy all the time is too small for as many
+                         callers, and tells of its queue: see ``server_busy``
 =======================  =================================================================
 """
 
@@ -24,80 +29,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import json
-import os
-import struct
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from statistics import median
 from typing import Final
 
-from attrs import frozen
+from web_turns import CONVERSATION, turns
+from web_wire import AUDIO, END, FRAME_S, TEXT, Line, Server, connected, serving
 
-FRAME_S: Final = 0.02
 TURN_S: Final = 4.0
 CONNECTIONS: Final = 4
 TRANSCRIPTION: Final = "/v1/audio/transcriptions/stream"
-CONVERSATION: Final = f"{TRANSCRIPTION}?mode=LS1A"
 
 CALL: Final = b'{"user_id": "ada", "store_transcript": true, "language": "en"}'
-ACCEPTED: Final = b"\r\n\r\n"
-
-
-def ws_frame(opcode: int, payload: bytes) -> bytes:
-    """Return a whole masked frame; the mask is zero, so it need not be applied (RFC 6455)."""
-    size = len(payload)
-    head = struct.pack("!BB", 0x80 | opcode, 0x80 | min(size, 126))
-    return head + (struct.pack("!H", size) if size >= 126 else b"") + bytes(4) + payload
-
-
-AUDIO: Final = ws_frame(2, bytes(640))
-TEXT: Final = ws_frame(1, b'{"type": "text", "text": "hello"}')
-END: Final = ws_frame(1, b'{"type": "end"}')
-
-
-@frozen
-class Server:
-    """One of ``web_servers.py``, in a process of its own."""
-
-    process: subprocess.Popen[str]
-    port: int
-
-    @property
-    def cpu_s(self) -> float:
-        """What it has used so far."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-
-@asynccontextmanager
-async def serving(*names: str) -> AsyncIterator[dict[str, Server]]:
-    """Run these servers for the length of the block."""
-    program = Path(__file__).with_name("web_servers.py")
-    servers: dict[str, Server] = {}
-    try:
-        for name in names:
-            process = subprocess.Popen(  # noqa: ASYNC220, S603  # nothing else runs meanwhile; our own file
-                [sys.executable, program, name],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            assert process.stdout is not None
-            servers[name] = Server(process, int(process.stdout.readline()))
-        yield servers
-    finally:
-        for server in servers.values():
-            server.process.kill()
-            server.process.wait()
 
 
 async def in_turn(
@@ -159,54 +105,6 @@ async def creates(rounds: int, calls: int) -> dict[str, float]:
 # --- sockets ----------------------------------------------------------------------------------
 
 
-class Line(asyncio.Protocol):
-    """A WebSocket of a client that counts what it hears and understands none of it."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._transport: asyncio.WriteTransport
-        self._head = b""
-        self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.heard_bytes = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
-        key = base64.b64encode(os.urandom(16)).decode()
-        transport.write(
-            f"GET {self._path} HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\n"
-            f"connection: Upgrade\r\nsec-websocket-key: {key}\r\n"
-            "sec-websocket-version: 13\r\n\r\n".encode()
-        )
-
-    def data_received(self, data: bytes) -> None:
-        if self.begun.done():
-            self.heard_bytes += len(data)
-            return
-        self._head += data
-        if b"session.begin" in self._head.partition(ACCEPTED)[2]:
-            self.begun.set_result(None)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self.begun.done():
-            self.begun.set_exception(exc or ConnectionError(self._head.decode(errors="replace")))
-
-    def send(self, frame: bytes) -> None:
-        self._transport.write(frame)
-
-
-async def connected(port: int, path: str, count: int) -> Sequence[Line]:
-    """Open *count* sessions."""
-    lines: list[Line] = []
-    for _ in range(count):
-        _, line = await asyncio.get_running_loop().create_connection(
-            lambda: Line(path), "127.0.0.1", port
-        )
-        await line.begun
-        lines.append(line)
-    return lines
-
-
 async def talk(lines: Sequence[Line], seconds: float, *, asks: bool) -> int:
     """Send 50 frames a second on each line; return how many there were.
 
@@ -235,7 +133,7 @@ async def sockets(arguments: argparse.Namespace, *, asks: bool) -> dict[str, flo
     async with serving(*names) as servers:
         lines = {
             name: await connected(
-                server.port, ours if name == "starlette" else "/", arguments.sessions
+                server.port, arguments.sessions, partial(Line, ours if name == "starlette" else "/")
             )
             for name, server in servers.items()
         }
@@ -277,6 +175,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, float]:
         **await creates(arguments.rounds, arguments.calls),
         **await sockets(arguments, asks=False),
         **await sockets(arguments, asks=True),
+        **await turns(arguments.callers),
     }
 
 
@@ -286,6 +185,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=100, help="that talk at a time")
     parser.add_argument("--seconds", type=float, default=4.0, help="for how long they do")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each server")
+    parser.add_argument("--callers", type=int, default=200, help="that take turns at a time")
     parser.add_argument("--calls", type=int, default=100, help="in each round")
     arguments = parser.parse_args()
     figures = {name: round(value, 3) for name, value in asyncio.run(measure(arguments)).items()}

@@ -16,19 +16,21 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partialmethod
 from typing import Any, Final
 
 import uvicorn
 from attrs import evolve
 from fastapi import FastAPI
-from runtime_engines import FRAME, NULL, InstantTextToSpeech
+from runtime_engines import FRAME, HURRIED, INSTANT, NULL, InstantTextToSpeech
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-import voicesession
-from voicesession import AdmissionPolicy, LifePolicy, SessionManager
+from voicesession import AdmissionPolicy, LifePolicy, SessionConfig, SessionManager
+from voicesession.runtime.services import Services
+from voicesession.stores.memory import MemoryStorage
 from voicesession.web.fastapi import voice_router
 from voicesession.web.options import WebOptions
 from voicesession.web.starlette import voice_app
@@ -47,10 +49,21 @@ PIPELINE: Final = evolve(NULL, tts=InstantTextToSpeech())
 UNHURRIED: Final = WebOptions(rate=None)
 
 
-def manager() -> SessionManager:
+class HurriedManager(SessionManager):
+    """Lets the floor decide everything at once: what is left is the way there."""
+
+    converse = partialmethod(SessionManager.converse, config=SessionConfig(floor=HURRIED))
+
+
+def manager(kind: type[SessionManager]) -> SessionManager:
     """Sessions in memory, with no end of them, that wait longer than anything here takes."""
-    return voicesession.open(
-        admission=AdmissionPolicy(per_user=None), life=LifePolicy(connect_window=timedelta(hours=1))
+    return kind(
+        Services(
+            storage=MemoryStorage(),
+            worker_id="bench",
+            admission=AdmissionPolicy(per_user=None),
+            life=LifePolicy(connect_window=timedelta(hours=1)),
+        )
     )
 
 
@@ -112,6 +125,10 @@ def starlette(voice: SessionManager) -> Starlette:
     return voice_app(voice, pipeline=lambda _session: PIPELINE, options=UNHURRIED)
 
 
+def hurried(voice: SessionManager) -> Starlette:
+    return voice_app(voice, pipeline=lambda _session: INSTANT, options=UNHURRIED)
+
+
 def fastapi(voice: SessionManager) -> FastAPI:
     app = FastAPI()
     app.include_router(voice_router(voice, options=UNHURRIED))
@@ -124,6 +141,7 @@ SERVERS: Final[dict[str, Callable[[SessionManager], ASGIApp]]] = {
     "by_hand": by_hand,
     "starlette": starlette,
     "fastapi": fastapi,
+    "hurried": hurried,
 }
 
 
@@ -135,7 +153,9 @@ def report() -> None:
 
 async def serve(name: str) -> None:
     async with AsyncExitStack() as stack:
-        voice = await stack.enter_async_context(manager())
+        voice = await stack.enter_async_context(
+            manager(HurriedManager if name == "hurried" else SessionManager)
+        )
         settings: dict[str, Any] = {
             "ws": "websockets-sansio",
             "ws_per_message_deflate": False,
