@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import pytest
 import uvicorn
-from attrs import define, field
+from attrs import define, evolve, field
 from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -136,32 +136,39 @@ HouseMaker = Callable[..., Any]
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, *, buffered: int | None = None) -> AsyncGenerator[str]:
+async def serving(
+    app: ASGIApp, *, buffered: int | None = None, ping_s: float = 20
+) -> AsyncGenerator[str]:
     """Serve *app* on a port of its own; the address comes back.
 
     Args:
         buffered: How many bytes the system keeps for a client that does not read.
+        ping_s: How often clients are pinged, and how long they may take to answer.
     """
-    listening = socket.socket()
-    if buffered is not None:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffered)
-    listening.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
         app,
         ws="websockets-sansio",
         ws_per_message_deflate=False,
+        ws_ping_interval=ping_s,
+        ws_ping_timeout=ping_s,
         log_level="warning",
         lifespan="off",
         timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(server.serve, [listening])
-        with anyio.fail_after(_PATIENCE_S):
-            while not server.started:
-                await anyio.lowlevel.checkpoint()
-        yield f"ws://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
+    with socket.socket() as listening:
+        if buffered is not None:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffered)
+        listening.bind(("127.0.0.1", 0))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.serve, [listening])
+            with anyio.fail_after(_PATIENCE_S):
+                while not server.started:
+                    await anyio.lowlevel.checkpoint()
+            try:
+                yield f"ws://127.0.0.1:{listening.getsockname()[1]}"
+            finally:
+                server.should_exit = True
 
 
 @pytest.fixture
@@ -175,7 +182,7 @@ def open_house(tmp_path: Path) -> HouseMaker:
     """Opens a house with scripted engines, for the length of a block."""
 
     @asynccontextmanager
-    async def opened(
+    async def open_one(
         *,
         store: str = "memory://",
         answer: Any = echo,
@@ -186,16 +193,19 @@ def open_house(tmp_path: Path) -> HouseMaker:
         tts: Any = None,
         pipeline: Any = None,
         buffered: int | None = None,
+        ping_s: float = 20,
+        worker_id: str = "here",
         **parts: Any,
     ) -> AsyncGenerator[House]:
         lexicon = Lexicon(word_us=WORD_US)
-        voice = voicesession.open(
+        opened = voicesession.open(
             store,
             recordings=tmp_path / "recordings",
             life=life or LifePolicy(),
             admission=admission or AdmissionPolicy(per_user=None),
             **parts,
         )
+        voice = SessionManager(evolve(opened._services, worker_id=worker_id))
         made: list[Session] = []
 
         def make(session: Session) -> Pipeline:
@@ -211,10 +221,10 @@ def open_house(tmp_path: Path) -> HouseMaker:
         app = voice_app(
             voice, pipeline=pipeline or make, authenticator=authenticator, options=options
         )
-        async with voice, serving(app, buffered=buffered) as url:
+        async with voice, serving(app, buffered=buffered, ping_s=ping_s) as url:
             yield House(voice, lexicon, url, made)
 
-    return opened
+    return open_one
 
 
 @pytest.fixture

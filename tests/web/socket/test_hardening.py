@@ -30,6 +30,7 @@ from voicesession.web.rates import Rate
 from voicesession.web.socket.intake import Intake
 from voicesession.web.socket.options import SocketOptions
 from voicesession.web.socket.outlet import Outlet, TooSlow
+from voicesession.web.socket.port import SocketClosed
 
 STREAM = "/v1/audio/transcriptions/stream"
 FUZZED = 100_000 if os.environ.get("VOICESESSION_PROFILE") == "proof" else 1_000
@@ -219,6 +220,23 @@ async def test_what_waits_for_a_client_is_bounded() -> None:
             await anyio.sleep_forever()
     assert caught.group_contains(TooSlow)
     assert sum(len(frame) for _, frame in outlet._waiting) <= 1_100
+
+
+class Gone:
+    """A socket whose other end has left."""
+
+    async def send(self, _message: str | bytes) -> None:
+        raise SocketClosed
+
+
+async def test_nobody_waits_for_a_client_that_is_gone_to_hear_the_last_message() -> None:
+    outlet = Outlet(Gone(), SteppedClock(START), SocketOptions(), lambda: None)  # type: ignore[arg-type]
+    outlet.put("goodbye")
+    with pytest.raises(SocketClosed):
+        await outlet.run()
+    outlet.put("and again")
+    with anyio.fail_after(1):
+        await outlet.emptied()
 
 
 @given(st.lists(st.integers(0, 50_000), max_size=200))

@@ -50,6 +50,7 @@ class Outlet:
         self._waiting_bytes = 0
         self._sending: anyio.CancelScope | None = None
         self._is_sending = True
+        self._is_closed = False
         self._has_warned = False
         self._changed = Bell()
 
@@ -97,26 +98,33 @@ class Outlet:
             SocketClosed: The client is gone.
             TooSlow: It does not read.
         """
-        await self.deliver(first)
-        while True:
-            while not self._waiting:
-                self._is_sending = False
-                self._has_warned = False
-                self._changed.ring()
-                await self._changed.wait()
-            if self.is_overfull:
-                raise TooSlow
-            self._is_sending = True
-            at_us, frame = self._next()
-            await self._send(frame)
-            if not self._has_warned and self._clock.monotonic_us() - at_us > self._lag_us:
-                self._has_warned = True
-                self._on_lag()
+        try:
+            await self.deliver(first)
+            while True:
+                await self._send_next()
+        finally:
+            self._is_closed = True
+            self._changed.ring()
 
     async def emptied(self) -> None:
-        """Return once everything is sent."""
-        while self._waiting or self._is_sending:
+        """Return once everything is sent, or nothing will be any more."""
+        while not self._is_closed and (self._waiting or self._is_sending):
             await self._changed.wait()
+
+    async def _send_next(self) -> None:
+        while not self._waiting:
+            self._is_sending = False
+            self._has_warned = False
+            self._changed.ring()
+            await self._changed.wait()
+        if self.is_overfull:
+            raise TooSlow
+        self._is_sending = True
+        at_us, frame = self._next()
+        await self._send(frame)
+        if not self._has_warned and self._clock.monotonic_us() - at_us > self._lag_us:
+            self._has_warned = True
+            self._on_lag()
 
     def _next(self) -> tuple[int, str | bytes]:
         at_us, frame = self._waiting.popleft()
