@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
 
 from ..core.errors import LeaseLost, StoreUnavailable, VoiceSessionError
 from ..core.utterance import Utterance
@@ -15,13 +16,19 @@ from .bell import Bell
 __all__ = ("Outbox",)
 
 _RETRY_US: Final = 500_000
+_TURNS_OF_A_REPLY: Final = 2
+"""Of the event loop. A reply that was begun early is ready when the words are, and is out after
+one; what an engine makes at once is out after two. They cost less than to store the words."""
 
 
 class Outbox:
     """Stores utterances one after the other, while the conversation goes on.
 
+    The answer to what was said goes first where it is ready; while somebody thinks of it, the
+    words are stored.
+
     Args:
-        tasks: Where it works whenever there is something to store.
+        tasks: Where it works from the first utterance on.
         store: Makes one utterance durable.
         capacity: How many may wait before ``room`` makes callers wait.
         on_error: Told of what could not be stored yet, and of what never will be.
@@ -42,7 +49,9 @@ class Outbox:
         self._capacity = capacity
         self._on_error = on_error
         self._waiting: list[Utterance] = []
-        self._changed = Bell()
+        self._is_at_work = False
+        self._posted = Bell()
+        self._stored = Bell()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -55,24 +64,30 @@ class Outbox:
     def post(self, utterance: Utterance) -> None:
         """Queue *utterance*. Never blocks: who feeds the session heeds ``is_full``."""
         self._waiting.append(utterance)
-        if len(self._waiting) == 1:
-            self._tasks.start_soon(self._store_all)
+        if not self._is_at_work:
+            self._is_at_work = True
+            self._tasks.start_soon(self._work)
+        self._posted.ring()
 
     async def room(self) -> None:
         """Return once there is room again."""
         while self.is_full:
-            await self._changed.wait()
+            await self._stored.wait()
 
     async def empty(self) -> None:
         """Return once everything posted is stored, or can never be."""
         while self._waiting:
-            await self._changed.wait()
+            await self._stored.wait()
 
-    async def _store_all(self) -> None:
-        while self._waiting:
-            await self._store_first()
-            del self._waiting[0]
-            self._changed.ring()
+    async def _work(self) -> None:
+        while True:
+            for _ in range(_TURNS_OF_A_REPLY):
+                await checkpoint()
+            while self._waiting:
+                await self._store_first()
+                del self._waiting[0]
+                self._stored.ring()
+            await self._posted.wait()
 
     async def _store_first(self) -> None:
         while True:

@@ -34,11 +34,10 @@ class Patience:
 
     def __init__(self, alarms: Alarms, engine: str, limit_us: int) -> None:
         self._clock = alarms.clock
-        self._alarm = Alarm(alarms, self._run_out)
         self._engine = engine
         self._limit_us = limit_us
         self._scope = anyio.CancelScope()
-        self._ran_out = False
+        self._alarm = Alarm(alarms, self._scope.cancel)
 
     def renew(self) -> None:
         """Wait for something from now on."""
@@ -65,10 +64,6 @@ class Patience:
     ) -> None:
         self._alarm.cancel()
         is_ours = self._scope.__exit__(exc_type, exc, traceback)
-        if self._ran_out and (is_ours or isinstance(exc, Exception)):
+        if self._scope.cancel_called and (is_ours or isinstance(exc, Exception)):
             seconds = self._limit_us / _US_PER_S
             raise ProviderUnavailable(self._engine, f"nothing came for {seconds:g} s")
-
-    def _run_out(self) -> None:
-        self._ran_out = True
-        self._scope.cancel()

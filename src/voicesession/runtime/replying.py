@@ -23,6 +23,7 @@ from ..core.meters import Meter
 from ..core.sentences import SentenceCutter
 from ..ports.agent import Agent, HangUp, Prompt, TokensUsed, ToolCall
 from ..ports.speech import TextToSpeech
+from .bell import Bell
 from .busy import Busy
 from .chain import Engine, Link
 from .engines import Engines, as_provider_error
@@ -52,6 +53,34 @@ class ReplySink(Protocol):
         ...
 
 
+class Expenses:
+    """What engines have used for one reply. Told only once it is known whether that was wanted.
+
+    Attributes:
+        are_wanted: The turn is over and this reply answers it: from now on they are told at once.
+    """
+
+    def __init__(self) -> None:
+        self.are_wanted = False
+        self._untold: list[Callable[[bool], None]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._untold)
+
+    def use(self, engines: Engines[E], link: Link[E], used: Mapping[Meter, int]) -> None:
+        """Take that *link* has used what its vendor bills."""
+        if self.are_wanted:
+            engines.used(link, used)
+        else:
+            self._untold.append(lambda wasted: engines.used(link, used, wasted=wasted))
+
+    def tell(self, *, wasted: bool) -> None:
+        """Tell what was not told yet."""
+        untold, self._untold = self._untold, []
+        for tell in untold:
+            tell(wasted)
+
+
 class Reply:
     """Makes the text and the sound of one reply.
 
@@ -77,6 +106,8 @@ class Reply:
         self._sink = sink
         self._busy = busy
         self._cutter = SentenceCutter()
+        self._committed = Bell()
+        self._expenses = expenses = Expenses()
         self._synthesis = Synthesis(
             tts,
             busy=busy,
@@ -86,10 +117,8 @@ class Reply:
                 reply_id, pcm, text_end=text_end, marks=marks
             ),
             room=lambda: sink.room(reply_id),
-            used=lambda link, count: self._use(tts, link, {Meter.TTS_CHARACTERS: count}),
+            used=lambda link, count: expenses.use(tts, link, {Meter.TTS_CHARACTERS: count}),
         )
-        self._uncommitted: list[Callable[[bool], None]] = []
-        self._committed = anyio.Event()
         self._has_effects = False
         self._failure: ProviderError | None = None
 
@@ -99,16 +128,16 @@ class Reply:
             failure = await self._write(agents, prompt)
             self._sink.text_finished(self.id, failure)
             await self._finish()
-            if self._uncommitted:
-                with self._busy.resting():
-                    await self._committed.wait()
+            if self._expenses:
+                await self._commitment()
         finally:
-            self._tell_use(wasted=True)
+            self._expenses.tell(wasted=True)
 
     def commit(self) -> None:
         """Take that the turn is over: tools that change something may be called now."""
-        self._committed.set()
-        self._tell_use(wasted=False)
+        self._expenses.are_wanted = True
+        self._expenses.tell(wasted=False)
+        self._committed.ring()
 
     async def say(self, text: str) -> None:
         """Speak *text*, which the floor knows already."""
@@ -147,24 +176,13 @@ class Reply:
                         Meter.LLM_INPUT_TOKENS: part.input,
                         Meter.LLM_OUTPUT_TOKENS: part.output,
                     }
-                    self._use(agents, link, used)
+                    self._expenses.use(agents, link, used)
                 else:
                     await self._take(part)
                 # How long a tool takes is not the agent's fault.
                 if not isinstance(part, ToolCall):
                     patience.renew()
         agents.succeeded(link)
-
-    def _use(self, engines: Engines[E], link: Link[E], used: Mapping[Meter, int]) -> None:
-        if self._committed.is_set():
-            engines.used(link, used)
-        else:
-            self._uncommitted.append(lambda wasted: engines.used(link, used, wasted=wasted))
-
-    def _tell_use(self, *, wasted: bool) -> None:
-        uncommitted, self._uncommitted = self._uncommitted, []
-        for tell in uncommitted:
-            tell(wasted)
 
     async def _take(self, part: str | HangUp | ToolCall) -> None:
         if isinstance(part, HangUp):
@@ -179,10 +197,15 @@ class Reply:
     async def _give_leave(self, call: ToolCall) -> None:
         """Return when the agent may make *call*."""
         if call.side_effects:
-            with self._busy.resting():
-                await self._committed.wait()
+            await self._commitment()
             self._has_effects = True
         self._sink.tool_called(self.id, call)
+
+    async def _commitment(self) -> None:
+        """Return once the turn is over and this reply answers it. Meanwhile nothing is done."""
+        with self._busy.resting():
+            while not self._expenses.are_wanted:
+                await self._committed.wait()
 
     async def _finish(self) -> None:
         await self._speak_all([self._cutter.rest()])

@@ -67,8 +67,10 @@ class Synthesis:
         """
         start = self._said_text = self._given_text
         self._given_text += len(text)
-        attempts = self._attempts()
+        attempts: Attempts[TextToSpeech] | None = None
         while rest := text[self._said_text - start :].rstrip():
+            if attempts is None:
+                attempts = self._attempts()
             try:
                 link = await attempts.next()
             except VoiceSessionError as error:
@@ -78,7 +80,7 @@ class Synthesis:
             except Exception as error:  # noqa: BLE001 - an adapter may be the host's own
                 attempts.failed(link, error)
             else:
-                attempts = self._attempts()
+                attempts = None
 
     async def finish(self) -> None:
         """Queue what is still on its way; nothing more is spoken."""
