@@ -55,7 +55,7 @@ class InstantRecognition(NullRecognition):
     """Understands "hello" at every flush, and keeps nobody waiting who asks for what is there."""
 
     async def __anext__(self) -> Recognition:
-        return self._answers.popleft() if self._answers else await super().__anext__()
+        return self._answers.pop(0) if self._answers else await super().__anext__()
 
     def flush(self) -> None:
         self._answer(Words(text="hello", start_us=0, end_us=0))

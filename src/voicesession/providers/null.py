@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from collections import deque
 from collections.abc import AsyncGenerator
 from typing import Final
 
@@ -39,6 +38,8 @@ class NullVoiceActivityDetector:
 class NullVoiceActivity:
     """One track; see `VoiceActivityStream`."""
 
+    __slots__ = ("_waiting_bytes", "_window_bytes")
+
     window_us = WINDOW_US
 
     def __init__(self, audio_format: AudioFormat) -> None:
@@ -69,9 +70,11 @@ class NullSpeechToText:
 class NullRecognition:
     """One track; see `RecognitionStream`."""
 
+    __slots__ = ("_answers", "_is_closed", "_wake")
+
     def __init__(self) -> None:
-        self._answers: deque[Recognition] = deque()
-        self._wake = anyio.Event()
+        self._answers: list[Recognition] = []
+        self._wake: anyio.Event | None = None
         self._is_closed = False
 
     def push(self, pcm: bytes, at_us: int, /) -> None:
@@ -90,18 +93,22 @@ class NullRecognition:
         await checkpoint()
         while not self._is_closed:
             if self._answers:
-                return self._answers.popleft()
+                return self._answers.pop(0)
             self._wake = anyio.Event()
             await self._wake.wait()
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
         self._is_closed = True
-        self._wake.set()
+        self._wake_reader()
 
     def _answer(self, answer: Recognition) -> None:
         self._answers.append(answer)
-        self._wake.set()
+        self._wake_reader()
+
+    def _wake_reader(self) -> None:
+        if self._wake is not None:
+            self._wake.set()
 
 
 class NullTextToSpeech:

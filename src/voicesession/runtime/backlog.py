@@ -7,9 +7,10 @@ settles the audio that it is about, and that is forgotten. Sans-I/O.
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_right
 from collections.abc import Iterator
 from enum import StrEnum
+from operator import itemgetter
 from typing import Final
 
 from attrs import define
@@ -21,6 +22,8 @@ __all__ = ("Asked", "Backlog", "Question")
 
 _KEPT_IN_SILENCE_US: Final = 300_000
 """The detector takes less than that to be sure of a voice, which began before."""
+
+_START_US: Final = itemgetter(0)
 
 
 class Question(StrEnum):
@@ -66,7 +69,7 @@ class Backlog:
         self._format = audio_format
         self._most_bytes = audio_format.bytes_at(most_us)
         self._silence_bytes = audio_format.bytes_at(_KEPT_IN_SILENCE_US)
-        self._pieces: deque[tuple[int, bytes]] = deque()
+        self._pieces: list[tuple[int, bytes]] = []
         self._first_place = 0
         self._held_bytes = 0
         self._asked: list[Asked] = []
@@ -102,9 +105,9 @@ class Backlog:
         counts = self.voice or self.words or self._flushes > 0
         most_bytes = self._most_bytes if counts else self._silence_bytes
         while self._held_bytes > most_bytes:
-            dropped_us = self._drop()
             if counts and self.unheard_from_us is None:
-                self.unheard_from_us = dropped_us
+                self.unheard_from_us = self.from_us
+            self._drop(1)
 
     def ask(self, question: Question, at_us: int) -> None:
         """Take that a question was asked at *at_us* on the clock."""
@@ -126,8 +129,12 @@ class Backlog:
         """Take that the words up to *end_us* of media time are final."""
         flush = self.oldest_flush
         before = self._next_place if flush is None else flush.place
-        while self._first_place < before and self._end_us(*self._pieces[0]) <= end_us:
-            self._drop()
+        # Up to a flush they lie one behind the other: only the last may reach beyond.
+        begun = bisect_right(self._pieces, end_us, hi=before - self._first_place, key=_START_US)
+        if begun and self._end_us(*self._pieces[begun - 1]) > end_us:
+            begun -= 1
+        if begun:
+            self._drop(begun)
             self.unheard_from_us = None
 
     def since(self, at_us: int) -> Iterator[tuple[int, bytes]]:
@@ -165,15 +172,14 @@ class Backlog:
             self._asked.remove(asked)
 
     def _settle(self, place: int) -> None:
-        while self._first_place < place:
-            self._drop()
+        self._drop(max(0, place - self._first_place))
         self.unheard_from_us = None
 
-    def _drop(self) -> int:
-        at_us, pcm = self._pieces.popleft()
-        self._first_place += 1
-        self._held_bytes -= len(pcm)
-        return at_us
+    def _drop(self, count: int) -> None:
+        """Forget the oldest pieces."""
+        self._held_bytes -= sum([len(pcm) for _, pcm in self._pieces[:count]])
+        del self._pieces[:count]
+        self._first_place += count
 
     @property
     def _next_place(self) -> int:

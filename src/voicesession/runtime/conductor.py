@@ -104,27 +104,9 @@ class Conductor:
 
     def take_words(self, result: Recognition) -> None:
         """Take what the recogniser says."""
-        at_us = self._handle.media_us
-        if isinstance(result, Interim):
-            wanted = self.floor.interim(
-                at_us, result.text, result.start_us, result.end_us, result.words
-            )
-        elif isinstance(result, FinalWords):
-            wanted = self.floor.final(
-                at_us,
-                result.text,
-                result.start_us,
-                result.end_us,
-                result.confidence,
-                result.words,
-            )
-        elif isinstance(result, Endpoint):
-            wanted = self.floor.endpoint(at_us, result.at_us)
-        elif isinstance(result, Flushed):
-            wanted = self.floor.flushed(at_us)
-        else:
-            return
-        self.carry_out(wanted)
+        step = _STEPS.get(type(result))
+        if step is not None:
+            self.carry_out(step(self.floor, self._handle.media_us, result))
 
     def typed(self, text: str) -> None:
         """Take a typed turn."""
@@ -300,16 +282,34 @@ class Conductor:
 
 
 def _as_told(effect: floor.Effect, redacted: Callable[[str], str]) -> floor.Effect:
-    if isinstance(effect, floor.PartialHeard | floor.TurnCommitted):
-        return evolve(effect, text=redacted(effect.text))
-    if isinstance(effect, floor.ReplyEnded):
-        return evolve(
-            effect,
-            generated_text=redacted(effect.generated_text),
-            spoken_text=redacted(effect.spoken_text),
-        )
-    return effect
+    """Return *effect* as listeners may know it."""
+    words = _WORDS_OF.get(type(effect))
+    if words is None:
+        return effect
+    told: dict[str, Any] = {name: redacted(getattr(effect, name)) for name in words}
+    is_blurred = any(getattr(effect, name) != text for name, text in told.items())
+    return evolve(effect, **told) if is_blurred else effect
 
+
+def _interim(conversation: Conversation, at_us: int, heard: Interim) -> Effects:
+    return conversation.interim(at_us, heard.text, heard.start_us, heard.end_us, heard.words)
+
+
+def _final(conversation: Conversation, at_us: int, heard: FinalWords) -> Effects:
+    return conversation.final(
+        at_us, heard.text, heard.start_us, heard.end_us, heard.confidence, heard.words
+    )
+
+
+_STEPS: Final[Mapping[type[Any], Callable[[Conversation, int, Any], Effects]]] = MappingProxyType(
+    {
+        Interim: _interim,
+        FinalWords: _final,
+        Endpoint: lambda conversation, at_us, heard: conversation.endpoint(at_us, heard.at_us),
+        Flushed: lambda conversation, at_us, _: conversation.flushed(at_us),
+    }
+)
+"""What the floor is told of what the recogniser says."""
 
 _TOLD: Final = frozenset(
     {
@@ -328,6 +328,15 @@ _TOLD: Final = frozenset(
     }
 )
 """What listeners hear of the floor. Words come by UtteranceStored, once they are durable."""
+
+_WORDS_OF: Final[Mapping[type[floor.Effect], tuple[str, ...]]] = MappingProxyType(
+    {
+        floor.PartialHeard: ("text",),
+        floor.TurnCommitted: ("text",),
+        floor.ReplyEnded: ("generated_text", "spoken_text"),
+    }
+)
+"""Which fields hold what somebody said."""
 
 _CARRIED_OUT: Final[Mapping[type[Any], Callable[[Conductor, Any], None]]] = MappingProxyType(
     {

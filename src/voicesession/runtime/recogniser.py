@@ -9,7 +9,7 @@ not been answered for. One task reads whatever stream there is, and does all of 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 import anyio
@@ -88,7 +88,7 @@ class Recogniser:
             ProviderError: No engine can be had.
         """
         self._attempts = attempts = self._engines.attempts()
-        self._adopt(*await self._first_of(attempts))
+        self._adopt(*await _first_of(attempts, self._open))
 
     # --- plain calls, on the audio path -------------------------------------------------------
 
@@ -157,11 +157,7 @@ class Recogniser:
                 take(result)
                 if self._settle(result):
                     better = self._engines.better_than(self._link)
-        if better is not None:
-            await self._improve(better)
-        elif not self._is_closed:
-            return await self._begin_anew()
-        return None
+        return await self._give_way(better)
 
     def _settle(self, result: Recognition) -> bool:
         """Take *result* for what it answers; tell whether everything is answered by a flush."""
@@ -213,9 +209,8 @@ class Recogniser:
 
     def _has_lived(self, share: float) -> bool:
         """Whether the stream has lived for such a share of what its engine allows."""
-        if self._longest_us is None:
-            return False
-        return self._engines.now_us - self._opened_us >= share * self._longest_us
+        lived_us = self._engines.now_us - self._opened_us
+        return self._longest_us is not None and lived_us >= share * self._longest_us
 
     # --- one stream after the other -----------------------------------------------------------
 
@@ -228,52 +223,40 @@ class Recogniser:
         opened = None
         while opened is None:
             try:
-                opened = await self._first_of(self._attempts)
+                opened = await _first_of(self._attempts, self._open)
             except VoiceSessionError as last:
                 self._engines.terms.tell(Failed(last))
                 await self._engines.rest()
                 self._attempts = self._engines.attempts()
         self._adopt(*opened)
 
-    async def _begin_anew(self) -> Exception | None:
-        """Go on with a younger stream of the same engine, or say why this one was broken off."""
-        if not self._has_lived(_OLD):
+    async def _give_way(self, better: Link[SpeechToText] | None) -> Exception | None:
+        """Go on with *better*, which works again, or with a younger stream of the same engine."""
+        if better is not None:
+            failure = await self._move_to(better)
+            if failure is not None:
+                self._engines.failed(better, as_provider_error(better.name, failure))
+        elif self._has_lived(_OLD):
+            return await self._move_to(self._link)
+        elif not self._is_closed:
             return ProviderUnavailable(self._link.name, "it does not answer any more")
-        try:
-            await self._move_to(self._link)
-        except Exception as error:  # noqa: BLE001 - an adapter may be the host's own
-            return error
         return None
 
-    async def _improve(self, better: Link[SpeechToText]) -> None:
-        """Go back to a better engine, which works again."""
-        try:
-            await self._move_to(better)
-        except VoiceSessionError as error:
-            self._engines.failed(better, as_provider_error(better.name, error))
-
-    async def _move_to(self, link: Link[SpeechToText]) -> None:
+    async def _move_to(self, link: Link[SpeechToText]) -> Exception | None:
         """Go on with a stream of *link*; the present one listens until that is open.
 
-        Raises:
-            ProviderError: There is none; nothing has changed.
+        Returns why there is none; then nothing has changed.
         """
         is_same = link is self._link
-        stream = await self._open(link)
+        try:
+            stream = await self._open(link)
+        except Exception as error:  # noqa: BLE001 - an adapter may be the host's own
+            return error
         await self._drop()
         self._adopt(link, stream)
         if is_same:
             self._engines.rolled_over()
-
-    async def _first_of(
-        self, attempts: Attempts[SpeechToText]
-    ) -> tuple[Link[SpeechToText], RecognitionStream]:
-        while True:
-            link = await attempts.next()
-            try:
-                return link, await self._open(link)
-            except Exception as error:  # noqa: BLE001 - an adapter may be the host's own
-                attempts.failed(link, error)
+        return None
 
     async def _open(self, link: Link[SpeechToText]) -> RecognitionStream:
         async with self._engines.patience(link):
@@ -309,3 +292,21 @@ class Recogniser:
     def _wait_for_nothing(self) -> None:
         while self.busy:
             self.busy.done()
+
+
+async def _first_of(
+    attempts: Attempts[SpeechToText],
+    open_stream: Callable[[Link[SpeechToText]], Awaitable[RecognitionStream]],
+) -> tuple[Link[SpeechToText], RecognitionStream]:
+    """Return the first stream that can be had.
+
+    Raises:
+        InvalidValue: No engine can take the format or the language.
+        ProviderError: No engine can be had.
+    """
+    while True:
+        link = await attempts.next()
+        try:
+            return link, await open_stream(link)
+        except Exception as error:  # noqa: BLE001 - an adapter may be the host's own
+            attempts.failed(link, error)

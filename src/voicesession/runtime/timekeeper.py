@@ -16,7 +16,7 @@ from attrs import evolve
 
 from ..core.deadlines import LifePolicy, due, next_deadline
 from ..core.errors import StoreError
-from ..core.events import EndRequested, SessionEvent
+from ..core.events import EndRequested, ReplyFinished, SessionEvent, UtteranceFinished
 from ..core.instants import duration_us
 from ..core.states import SessionState
 from .alarms import Alarm, Alarms
@@ -29,6 +29,7 @@ __all__ = ("Timekeeper",)
 
 _RETRY_US: Final = 500_000
 _NEVER_US: Final = 1 << 62
+_TALK: Final = frozenset[type[SessionEvent]]((UtteranceFinished, ReplyFinished))
 
 
 class Timekeeper:
@@ -77,7 +78,7 @@ class Timekeeper:
             return
         if self._handle.is_over:
             self._alarm.cancel()
-        elif self._alarm.due_us is not None:
+        elif self._alarm.due_us is not None and not _is_mere_talk(happening):
             self._alarm.set(self._next_look_us())
 
     def _look_at_the_time(self) -> None:
@@ -138,6 +139,11 @@ class Timekeeper:
     @property
     def _next_alive_us(self) -> int | None:
         return None if self._alive_every_us is None else self._alive_us + self._alive_every_us
+
+
+def _is_mere_talk(change: SessionChanged) -> bool:
+    """Whether nothing but words came: they only put off what is due, and that can wait till then."""
+    return bool(change.entries) and all(type(entry.event) in _TALK for entry in change.entries)
 
 
 def _stricter(life: LifePolicy, config: SessionConfig) -> LifePolicy:
