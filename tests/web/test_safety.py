@@ -1,6 +1,8 @@
 """What every answer is careful about, and what no log line ever holds."""
 
+import gzip
 import logging
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -24,14 +26,35 @@ Clients = Callable[..., httpx2.AsyncClient]
 SESSIONS = "/v1/sessions"
 
 
-async def test_every_answer_has_the_security_headers_and_lets_no_other_site_read_it(
+EVIL = {"origin": "https://evil.example"}
+
+
+async def test_every_answer_of_ours_has_the_security_headers_on_either_framework(
+    voice: SessionManager,
+    keys: Authenticator,
+    make_app: Callable[..., ASGIApp],
+    as_person: Clients,
+    finished: Callable[..., Any],
+) -> None:
+    app, url = make_app(voice, authenticator=keys), f"{SESSIONS}/{await finished()}"
+    ada, nobody = as_person("ada", of=app), as_person(of=app)
+    for answer in [
+        await ada.get(url, headers=EVIL),
+        await ada.get(f"{url}/audio", headers=EVIL),
+        await ada.get(f"{SESSIONS}/sess_x", headers=EVIL),
+        await ada.post(SESSIONS, content=b"{", headers=EVIL),
+        await nobody.get(url, headers=EVIL),
+        await nobody.get("/healthz", headers=EVIL),
+    ]:
+        assert answer.headers.items() >= SECURITY_HEADERS.items()
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+async def test_no_other_site_is_let_in_even_where_there_is_nothing(
     ada: httpx2.AsyncClient, finished: Callable[..., Any]
 ) -> None:
-    url, origin = f"{SESSIONS}/{await finished()}", {"origin": "https://evil.example"}
+    url, origin = f"{SESSIONS}/{await finished()}", EVIL
     for answer in [
-        await ada.get(url, headers=origin),
-        await ada.get(f"{url}/audio", headers=origin),
-        await ada.get(f"{SESSIONS}/sess_x", headers=origin),
         await ada.get("/nothing/here", headers=origin),
         await ada.delete("/healthz", headers=origin),
         await ada.options(url, headers={**origin, "access-control-request-method": "DELETE"}),
@@ -114,9 +137,14 @@ async def test_who_calls_too_often_waits_and_the_others_do_not(
     assert guesses == [401, 401, 401, 429, 429]
 
 
-async def test_a_caller_that_says_nothing_holds_up_nobody(
-    app: ASGIApp, serving: Callable[..., Any]
+async def test_callers_that_send_in_drops_hold_up_nobody_and_are_not_waited_for(
+    voice: SessionManager,
+    keys: Authenticator,
+    make_app: Callable[..., ASGIApp],
+    serving: Callable[..., Any],
 ) -> None:
+    options = WebOptions(body_within=timedelta(milliseconds=300))
+    app = make_app(voice, authenticator=keys, options=options)
     async with serving(app) as url, httpx2.AsyncClient(headers={"x-api-key": "ada"}) as client:
         port = int(url.rpartition(":")[2])
         slow = [await anyio.connect_tcp("127.0.0.1", port) for _ in range(20)]
@@ -127,8 +155,54 @@ async def test_a_caller_that_says_nothing_holds_up_nobody(
             )
         with anyio.fail_after(10):
             assert (await client.post(f"{url}{SESSIONS}", json={})).status_code == 201
-        for connection in slow:
-            await connection.aclose()
+            for connection in slow:
+                assert (await connection.receive()).startswith(b"HTTP/1.1 408 ")
+                await connection.aclose()
+
+
+JSON_TYPE = b"content-type: application/json"
+NO_TEXT = {
+    "a body in UTF-16": (b"POST", b"", '{"language": "en"}'.encode("utf-16"), JSON_TYPE),
+    "a body that says so": (b"POST", b"", "{}".encode("utf-16"), JSON_TYPE + b"; charset=utf-16"),
+    "a packed body": (
+        b"POST",
+        b"",
+        gzip.compress(b"{}"),
+        JSON_TYPE + b"\r\ncontent-encoding: gzip",
+    ),
+    "half a surrogate": (b"POST", b"", b'{"language": "\\ud800"}', JSON_TYPE),
+    "bytes that are no text": (b"POST", b"", b'{"language": "\xff"}', JSON_TYPE),
+    "a path that is no text": (b"GET", b"/%ff%fe", b"", b"accept: */*"),
+    "a NUL in the path": (b"GET", b"/%00", b"", b"accept: */*"),
+    "a query that is no text": (b"GET", b"?user_id=%ff%00", b"", b"accept: */*"),
+    "a key that is no text": (b"POST", b"", b"{}", JSON_TYPE + b"\r\nidempotency-key: \xff"),
+    "a credential that is no text": (b"GET", b"", b"", b"x-api-key: \xff\xfe"),
+}
+
+
+@pytest.mark.parametrize("what", NO_TEXT)
+async def test_whatever_is_no_text_is_refused_and_no_fault_of_ours(
+    voice: SessionManager,
+    keys: Authenticator,
+    make_app: Callable[..., ASGIApp],
+    serving: Callable[..., Any],
+    caplog: pytest.LogCaptureFixture,
+    what: str,
+) -> None:
+    method, more, body, header = NO_TEXT[what]
+    async with serving(make_app(voice, authenticator=keys)) as url:
+        port = int(url.rpartition(":")[2])
+        async with await anyio.connect_tcp("127.0.0.1", port) as connection:
+            await connection.send(
+                b"%b /v1/sessions%b HTTP/1.1\r\nhost: localhost\r\nx-api-key: boss\r\n%b\r\n"
+                b"content-length: %d\r\n\r\n%b" % (method, more, header, len(body), body)
+            )
+            with anyio.fail_after(10):
+                answer = await connection.receive()
+    assert re.match(rb"HTTP/1.1 4\d\d ", answer), answer
+    assert b"application/problem+json" in answer
+    assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
+    assert (await voice.for_tenant("acme").find()).sessions == ()
 
 
 @pytest.mark.parametrize(
