@@ -1,8 +1,10 @@
 """Sessions live in one thread; others come in by one door, or not at all."""
 
+import inspect
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
+from inspect import Parameter, iscoroutinefunction, signature
 from typing import Any
 
 import anyio.to_thread
@@ -71,11 +73,81 @@ async def test_so_is_one_of_a_session_in_hand(stage: Stage) -> None:
     session = await stage.voice.create(user_id="ada")
     async with stage.voice.attach(session.id) as handle:
         await handle.live()
-        for bare in (handle.pause, handle.disconnected, handle.end):
+        waited_for: list[Callable[[], Awaitable[object]]] = [
+            handle.pause,
+            handle.disconnected,
+            handle.end,
+            handle.live,
+            handle.charge,
+            handle.cost,
+            partial(handle.afford, bytes(640)),
+            partial(handle.add_task, "enhancement"),
+        ]
+        calls: list[Callable[[], object]] = [
+            *(partial(anyio.run, each) for each in waited_for),
+            partial(handle.audio, Track.USER, bytes(640)),
+            partial(handle.partial, "hel"),
+            partial(handle.subscribe, print),
+            handle.pause_recording,
+            handle.resume_recording,
+        ]
+        for bare in calls:
             with pytest.raises(WrongThread):
-                await elsewhere(partial(anyio.run, bare))
+                await elsewhere(bare)
         assert handle.is_live
+        assert handle.media_us == 0
         assert handle.audio(Track.USER, bytes(640))
+
+
+def calls_of(face: object) -> list[str]:
+    """Every public method."""
+    return [
+        name for name, _ in inspect.getmembers(type(face), inspect.isfunction) if name[0] != "_"
+    ]
+
+
+FACES = ("budgets", "usage", "recordings", "transcripts", "templates", "rooms", "room_news", "jobs")
+
+
+@pytest.mark.parametrize("name", FACES)
+async def test_so_is_every_call_of_what_hangs_on_the_manager(stage: Stage, name: str) -> None:
+    face = getattr(stage.voice.for_tenant("acme"), name)
+    assert calls_of(face)
+    for call in calls_of(face):
+        method = getattr(face, call)
+        nothing = [None for each in signature(method).parameters.values() if is_needed(each)]
+
+        def bare(method: Any = method, nothing: list[None] = nothing) -> Any:
+            return (
+                method(*nothing) if not iscoroutinefunction(method) else anyio.run(method, *nothing)
+            )
+
+        with pytest.raises(WrongThread, match="from_thread"):
+            await elsewhere(bare)
+
+
+def is_needed(parameter: Parameter) -> bool:
+    by_place = parameter.kind in {Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD}
+    return by_place and parameter.default is Parameter.empty
+
+
+async def test_what_hangs_on_the_manager_comes_in_by_its_door(stage: Stage) -> None:
+    voice = stage.voice
+    made = await elsewhere(lambda: voice.from_thread(voice.templates.create, "Visit"))
+    assert await voice.templates.get(made.id) == made
+    account = await elsewhere(lambda: voice.from_thread(voice.budgets.account, "user", "ada"))
+    assert account == voice.budgets.account("user", "ada")
+
+
+async def test_a_coroutine_counts_where_it_runs(stage: Stage) -> None:
+    made = await elsewhere(partial(stage.voice.templates.create, "Visit"))
+    assert (await made).name == "Visit"
+
+
+async def test_a_manager_that_nobody_has_opened_is_at_home_anywhere() -> None:
+    voice = Stage().voice
+    account = await elsewhere(partial(voice.budgets.account, "user", "ada"))
+    assert account.id == "ada"
 
 
 async def test_nobody_waits_for_themselves(stage: Stage) -> None:

@@ -17,6 +17,7 @@ from ..core.session import DailyRemaining, Session
 from ..core.windows import Window
 from ..ports.ledger import BudgetLedger
 from ..ports.prices import PriceBook
+from .home import Home, at_home
 from .services import Services
 
 __all__ = ("BudgetTracker", "accounts_of", "currency_of", "left_today")
@@ -65,6 +66,7 @@ async def left_today(ledger: BudgetLedger, account: Account, *, at: datetime) ->
     }
 
 
+@at_home
 class BudgetTracker:
     """Sets limits and counts usage; `SessionManager.budgets` is the one of its tenant.
 
@@ -75,7 +77,8 @@ class BudgetTracker:
     Every method raises StoreError where the ledger cannot do what it is asked.
     """
 
-    def __init__(self, services: Services, tenant_id: TenantId) -> None:
+    def __init__(self, services: Services, home: Home, tenant_id: TenantId) -> None:
+        self._home = home
         self._ledger = services.storage.ledger
         self._prices = services.prices
         self._clock = services.clock

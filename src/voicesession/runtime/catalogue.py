@@ -44,24 +44,22 @@ class SessionCatalogue(Operating):
         self.tenant_id = TenantId(checked_id("tenant_id", tenant_id))
         self._scope = Scope(self.tenant_id)
         self._registry = Registry(services, self._scope, worker.orphans)
-        self.budgets = BudgetTracker(services, self.tenant_id)
+        self.budgets = BudgetTracker(services, worker.home, self.tenant_id)
         """Limits and usage."""
         self._commands = Commands(services, worker, self._registry, self.tenant_id)
-        self.usage = Usage(services, self._commands, self._registry)
+        self.usage = Usage(services, worker.home, self._commands, self._registry)
         """What others have measured."""
-        self.recordings = Recordings(services)
+        self.recordings = Recordings(services, worker.home)
         """The finished audio."""
         self.transcripts = Transcripts(services, worker, self._scope)
         """What was said, as documents and captions, also over linked sessions."""
-        self.templates = Templates(services, self.tenant_id)
+        self.templates = Templates(services, worker.home, self.tenant_id)
         """What sessions of one kind begin with."""
-        self.rooms = Rooms(
-            services, self._registry, self._commands, worker.room_names, self.tenant_id
-        )
+        self.rooms = Rooms(services, worker, self._registry, self._commands, self.tenant_id)
         """How the caller of a session gets into the room that LiveKit runs for it."""
         self.room_news = RoomNews(services, worker)
         """What LiveKit tells of its rooms, those of all tenants."""
-        self.jobs = Jobs(services, worker.jobs, self._scope)
+        self.jobs = Jobs(services, worker.home, worker.jobs, self._scope)
         """What is done in the background, and who does it."""
         self.rescuer = Rescuer(services, worker.orphans)
         """Makes whole what a crash has left, of all tenants."""

@@ -32,7 +32,7 @@ class Commands:
     ) -> None:
         self._worker = worker
         self._registry = registry
-        self._budgets = BudgetTracker(services, tenant_id)
+        self._budgets = BudgetTracker(services, worker.home, tenant_id)
         self._scope = Scope(tenant_id)
         self._clock = services.clock
 

@@ -213,9 +213,6 @@ class Conductor:
         )
         self.mouth.answer(effect.reply_id, prompt, speculative=effect.speculative)
 
-    def begin_say(self, effect: floor.BeginSay) -> None:
-        self.mouth.say(effect.reply_id, effect.text)
-
     def cancel_reply(self, effect: floor.CancelReply) -> None:
         self.mouth.forget(effect.reply_id)
         self._finish_speech(effect.reply_id, "", interrupted=True)
@@ -342,7 +339,7 @@ _CARRIED_OUT: Final[Mapping[type[Any], Callable[[Conductor, Any], None]]] = Mapp
     {
         floor.BeginReply: Conductor.begin_reply,
         floor.CommitReply: lambda self, effect: self.mouth.commit(effect.reply_id),
-        floor.BeginSay: Conductor.begin_say,
+        floor.BeginSay: lambda self, effect: self.mouth.say(effect.reply_id, effect.text),
         floor.CancelReply: Conductor.cancel_reply,
         floor.ReplyEnded: Conductor.end_reply,
         floor.UtteranceHeard: Conductor.keep_words,

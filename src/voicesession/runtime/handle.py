@@ -7,7 +7,7 @@ A session in the hands of its host: for those with their own pipeline, and for o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -56,9 +56,9 @@ _LOOK_AGAIN_US: Final = 100_000
 class SessionHandle:
     """The owner's hand on one session, from `SessionManager.attach`.
 
-    Every method may be called from many tasks of the session's event loop. Those that
-    write raise LeaseLost once another worker owns the session, and StoreError where the
-    store does not take the write.
+    Every method may be called from many tasks of the session's event loop, and raises
+    WrongThread in another thread. Those that write raise LeaseLost once another worker owns
+    the session, and StoreError where the store does not take the write.
     """
 
     def __init__(
@@ -71,8 +71,9 @@ class SessionHandle:
         self._services = services
         self._clock = services.clock
         self._redactor = Redactor(Redaction(ownership.session.secrets_blurred), redaction_hook)
-        self._format = ownership.session.audio_format
         self._has_begun = False
+        self.audio_format: AudioFormat = ownership.session.audio_format
+        """How the caller's audio is written."""
         self.ownership = ownership
         """For the runtime: the lease, the record and the tape behind this handle."""
 
@@ -80,11 +81,6 @@ class SessionHandle:
     def session(self) -> Session:
         """The session as this worker stored or loaded it last."""
         return self.ownership.session
-
-    @property
-    def audio_format(self) -> AudioFormat:
-        """How the caller's audio is written."""
-        return self._format
 
     @property
     def media_us(self) -> int:
@@ -103,13 +99,11 @@ class SessionHandle:
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Call *listener* with whatever happens; the function that comes back stops that."""
-        return self.ownership.listeners.add(listener)
+        return self._owned.listeners.add(listener)
 
     def tell(self, happening: object) -> None:
         """Let the session's listeners know."""
-        self.ownership.listeners.tell(happening)
-
-    # --- life --------------------------------------------------------------------------
+        self._owned.listeners.tell(happening)
 
     async def live(self) -> Session:
         """Say that audio can flow: for the first time, or again.
@@ -122,41 +116,42 @@ class SessionHandle:
             BudgetExhausted: Nothing is left to spend; it stays as it was.
             QuotaExceeded: Too many sessions of one account run at once; it stays as it was.
         """
+        owned = self._owned
         if self.is_live and self._has_begun:
             return self.session
-        await self.ownership.spending.open()
-        await _record_once_free(self.ownership, self._services)
+        await owned.spending.open()
+        await _record_once_free(owned, self._services)
         self._has_begun = True
         if self.is_live:
             self.tell(LiveAlready())
             return self.session
-        return await self.ownership.apply(*_opened(self.session, self._clock.now()))
+        return await owned.apply(*_opened(self.session, self._clock.now()))
 
     async def pause(self) -> Session:
         """Stand still at the user's wish. Time on the axis of the session stops."""
-        return await self.ownership.apply(PauseRequested(at=self._clock.now()))
+        return await self._owned.apply(PauseRequested(at=self._clock.now()))
 
     async def resume(self) -> Session:
         """Go on at the user's wish; other reasons to stand still remain."""
-        return await self.ownership.apply(ResumeRequested(at=self._clock.now()))
+        return await self._owned.apply(ResumeRequested(at=self._clock.now()))
 
     async def disconnected(self) -> Session:
         """Say that the client is gone; the reconnect grace begins."""
-        return await self.ownership.apply(TransportLost(at=self._clock.now()))
+        return await self._owned.apply(TransportLost(at=self._clock.now()))
 
     async def set_consent(
         self, given: bool | None, *, by: str | None = None, wording: str | None = None
     ) -> Session:
         """Keep the answer to "may we record you?"; a refusal purges what was recorded."""
         event = ConsentChanged(at=self._clock.now(), given=given, by=by, wording=wording)
-        session = await self.ownership.apply(event)
+        session = await self._owned.apply(event)
         if self.is_live:
-            _record(self.ownership)
+            _record(self._owned)
         return session
 
     async def warn(self, code: str) -> Session:
         """Write a warning into the journal. *code* is stable and holds no user data."""
-        return await self.ownership.apply(WarningRaised(at=self._clock.now(), code=code))
+        return await self._owned.apply(WarningRaised(at=self._clock.now(), code=code))
 
     async def end(
         self, reason: EndReason = EndReason.COMPLETED, *, error: str | None = None
@@ -165,7 +160,7 @@ class SessionHandle:
 
         A step that fails is recorded in ``error``, and the next still runs. Twice is harmless.
         """
-        return await self.ownership.end(reason, error=error)
+        return await self._owned.end(reason, error=error)
 
     # --- audio and words -----------------------------------------------------------------
 
@@ -182,7 +177,7 @@ class SessionHandle:
         Raises:
             SessionNotActive: The session is over.
         """
-        ownership = self.ownership
+        ownership = self._owned
         if ownership.is_over:
             raise SessionNotActive(f"session {self.session.id} is over: {self.session.status}")
         if track is Track.USER:
@@ -208,8 +203,8 @@ class SessionHandle:
         was spoken, such as from a file: `audio` does not wait, and the ledger is asked in good
         time only for what comes as it is spoken.
         """
-        wanted_us = self.ownership.tape.moves_us(pcm)
-        return self.is_live and await self.ownership.spending.afford(wanted_us)
+        wanted_us = self._owned.tape.moves_us(pcm)
+        return self.is_live and await self._owned.spending.afford(wanted_us)
 
     async def mask(self, from_us: int, to_us: int) -> None:
         """Take a stretch of media time out of the recording and out of the transcript.
@@ -221,13 +216,11 @@ class SessionHandle:
             InvalidValue: The stretch is empty, or begins before the session does.
         """
         mask = Span(from_us, to_us)
-        self.ownership.tape.mask(from_us, to_us)
+        self._owned.tape.mask(from_us, to_us)
         self._redactor.mask(mask)
-        transcripts, scope = self._services.storage.transcripts, self.ownership.scope
-        stored = await transcripts.utterances(self.session.id, scope)
-        changed = [after for said in stored if (after := masked(said, [mask])) != said]
         event = DetailsChanged(at=self._clock.now(), fields=("transcript",))
-        await self.ownership.apply(event, utterances=changed)
+        changed = await _touched_by(mask, self._services, self.ownership)
+        await self._owned.apply(event, utterances=changed)
 
     async def charge(
         self,
@@ -247,7 +240,7 @@ class SessionHandle:
             InvalidValue: A number is negative, a count has a fraction, or there is no such
                 meter.
         """
-        await self.ownership.spending.charge(_used(audio_minutes, counts or {}), engine)
+        await self._owned.spending.charge(_used(audio_minutes, counts or {}), engine)
 
     async def cost(self) -> SessionCost:
         """Return what the session has used and what that costs, exact and to this moment.
@@ -255,7 +248,7 @@ class SessionHandle:
         Raises:
             InvalidConfig: This worker has no prices.
         """
-        return await self.ownership.spending.cost(currency_of(self._services.prices))
+        return await self._owned.spending.cost(currency_of(self._services.prices))
 
     async def add_task(self, kind: str, payload: Mapping[str, Any] | None = None) -> Task:
         """Commit a task for this session; see `voicesession.runtime.jobs`.
@@ -265,16 +258,16 @@ class SessionHandle:
         """
         task = new_task(self._services, self.session, kind, payload)
         event = DetailsChanged(at=self._clock.now(), fields=("tasks",))
-        await self.ownership.apply(event, tasks=(task,))
+        await self._owned.apply(event, tasks=(task,))
         return task
 
     def pause_recording(self) -> None:
         """Keep no audio from here on; the session goes on, and the file leaves this out."""
-        self.ownership.tape.pause_recording()
+        self._owned.tape.pause_recording()
 
     def resume_recording(self) -> None:
         """Keep the audio that comes from here on."""
-        self.ownership.tape.resume_recording()
+        self._owned.tape.resume_recording()
 
     def partial(self, text: str) -> None:
         """Keep what the recogniser thinks so far; it is stored with the running stats.
@@ -282,7 +275,7 @@ class SessionHandle:
         Raises:
             InvalidValue: It holds characters that no store can keep.
         """
-        self.ownership.running.transcript_partial = self.redacted(storable_text(text))
+        self._owned.running.transcript_partial = self.redacted(storable_text(text))
 
     def redacted(self, text: str) -> str:
         """Return *text* as it may be stored and told: without what the session wants blurred."""
@@ -299,15 +292,27 @@ class SessionHandle:
         """
         utterance = storable_utterance(self._redactor.utterance(storable_utterance(utterance)))
         if utterance.speaker is Speaker.USER:
-            self.ownership.running.transcript_partial = None
-        await self.ownership.apply(_finished(utterance, self._clock.now()), utterances=(utterance,))
+            self._owned.running.transcript_partial = None
+        await self._owned.apply(_finished(utterance, self._clock.now()), utterances=(utterance,))
         self.tell(UtteranceStored(utterance))
         return utterance
+
+    @property
+    def _owned(self) -> Ownership:
+        """What this handle holds, for callers in the session's thread."""
+        self.ownership.check_thread()
+        return self.ownership
 
 
 def _record(ownership: Ownership) -> None:
     if ownership.session.keeps_audio:
         ownership.tape.record()
+
+
+async def _touched_by(mask: Span, services: Services, ownership: Ownership) -> Sequence[Utterance]:
+    """Return the utterances that are stored already and have words in *mask*, without these."""
+    stored = await services.storage.transcripts.utterances(ownership.session.id, ownership.scope)
+    return [after for said in stored if (after := masked(said, [mask])) != said]
 
 
 def _used(audio_minutes: Number, counts: Mapping[str, int]) -> Counter[Meter]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from inspect import isawaitable
-from typing import Any
+from functools import wraps
+from inspect import isawaitable, iscoroutinefunction, isfunction
+from typing import Any, TypeVar
 
 import anyio.from_thread
 from anyio import RunFinishedError
@@ -13,7 +14,9 @@ from anyio.lowlevel import EventLoopToken, current_token
 
 from ..core.errors import InvalidState, WrongThread
 
-__all__ = ("Home",)
+__all__ = ("Home", "at_home")
+
+F = TypeVar("F")
 
 
 class Home:
@@ -61,3 +64,33 @@ class Home:
             return anyio.from_thread.run(call_and_wait, token=loop)
         except RunFinishedError:
             raise InvalidState("closed", "from_thread", ("open",)) from None
+
+
+def at_home(face: type[F]) -> type[F]:
+    """Have every public method of *face* refuse callers in a foreign thread.
+
+    Its instances name their home as ``_home``. A coroutine may be made anywhere: what counts is
+    where it runs.
+    """
+    for name, method in tuple(vars(face).items()):
+        if isfunction(method) and not name.startswith("_"):
+            setattr(face, name, _checked(method))
+    return face
+
+
+def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
+    if iscoroutinefunction(method):
+
+        @wraps(method)
+        async def wait(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            self._home.check()
+            return await method(self, *args, **kwargs)
+
+        return wait
+
+    @wraps(method)
+    def call(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        self._home.check()
+        return method(self, *args, **kwargs)
+
+    return call

@@ -24,6 +24,7 @@ from ..core.metadata import metadata_json
 from ..core.session import Session
 from ..core.tasks import ENHANCEMENT, Task, TaskId, TaskState, completed, failed
 from ..ports.scope import Scope
+from .home import Home, at_home
 from .services import Services
 
 __all__ = ("JobHandler", "JobPolicy", "JobRunner", "Jobs", "enhancement_of", "new_task")
@@ -80,10 +81,12 @@ def enhancement_of(services: Services, session: Session) -> dict[str, Any]:
     return {"tasks": (task,), "enhancement_job_id": task.id}
 
 
+@at_home
 class Jobs:
     """The tasks of one tenant's sessions; `SessionManager.jobs`."""
 
-    def __init__(self, services: Services, runner: JobRunner, scope: Scope) -> None:
+    def __init__(self, services: Services, home: Home, runner: JobRunner, scope: Scope) -> None:
+        self._home = home
         self._store = services.storage.tasks
         self._runner = runner
         self._scope = scope

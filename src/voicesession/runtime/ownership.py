@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from attrs import asdict, evolve
+from attrs import asdict
 
 from ..core.deadlines import due
 from ..core.errors import (
@@ -22,7 +22,6 @@ from ..core.errors import (
 )
 from ..core.events import (
     EndRequested,
-    RecordingLinked,
     SessionEvent,
     ShutdownBegan,
     TransportLost,
@@ -34,10 +33,9 @@ from ..core.session import Session
 from ..core.snapshots import changed
 from ..core.states import EndReason, PauseReason, SessionState
 from ..ports.storage import Lease, RunningStats, Scope
-from .ending import FILES_TAKE_AT_MOST, Ending
+from .finish import Finish
 from .gate import Gate
 from .happenings import Failed, Listeners, SessionChanged
-from .jobs import enhancement_of
 from .record import Running, SessionRecord
 from .services import Services
 from .spending import Spending
@@ -48,9 +46,6 @@ __all__ = ("Ownership",)
 _WAITS_FOR_CLIENT: Final = frozenset({PauseReason.DISCONNECTED})
 _LEFT_BY_WORKER: Final = frozenset({PauseReason.SHUTDOWN, PauseReason.WORKER_LOST})
 
-_End: TypeAlias = tuple[Ending, EndRequested, dict[str, Any]]
-"""What was made of a session that ends, and what is to be stored of that."""
-
 
 class Ownership:
     """One session in the hands of this worker, until it ends, is given up or is lost.
@@ -59,7 +54,6 @@ class Ownership:
         is_lost: It is somebody else's.
         is_live: Audio is accepted now.
         is_over: It has ended or is lost.
-        is_ending: Its end has begun: nothing else is to become of it.
         is_torn: Another worker had it until now and has not handed it over: what was in its hands
             (a reply, words under way) is not known here.
     """
@@ -70,14 +64,11 @@ class Ownership:
         self._services = services
         self._lease = lease
         self._owed: list[Reaction] = []
-        self._finishing = Gate()
-        self._end: _End | None = None
-        self._is_stored = False
-        self._finished = False
+        self._leaving = Gate()
+        self._finish = Finish(services, self)
         self._drain: Callable[[], Awaitable[None]] | None = None
         self._thread = threading.get_ident()
         self.is_lost = False
-        self.is_ending = False
         self.is_torn = is_torn
         # Asked for every piece of audio, and changed a few times in a session.
         self.is_live = session.state is SessionState.LIVE
@@ -108,6 +99,11 @@ class Ownership:
         """The session as this worker stored or loaded it last."""
         return self.record.session
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether its end has begun: nothing else is to become of it."""
+        return self._finish.has_begun
+
     def before_end(self, drain: Callable[[], Awaitable[None]] | None) -> None:
         """Await *drain* before the session is ended here, so that no word is left behind.
 
@@ -122,7 +118,7 @@ class Ownership:
             InvalidState: An event is not legal now.
             LeaseLost: Another worker owns the session.
         """
-        self._check_thread()
+        self.check_thread()
         if self.is_lost:
             raise LeaseLost(self.session.id, self._lease.epoch)
         try:
@@ -132,6 +128,15 @@ class Ownership:
             raise
         await self._pay()
         return self.session
+
+    def check_thread(self) -> None:
+        """Do nothing for a caller in the thread where the session lives.
+
+        Raises:
+            WrongThread: This is another one.
+        """
+        if self._thread != threading.get_ident():
+            raise WrongThread(f"session …{shortened(self.session.id)} belongs to another thread")
 
     async def note(self, event: SessionEvent) -> Session:
         """Store *event*, for which nothing is ever owed."""
@@ -144,15 +149,12 @@ class Ownership:
         still runs. Where the commit itself fails, the next call makes it again, and so does
         ``pass_time``.
         """
-        self._check_thread()
-        self.is_ending = True
-        async with self._finishing:
-            if not self._finished and not self.is_lost:
-                with self._services.telemetry.operation(
-                    "finish", self._services.clock, session_id=self.session.id
-                ):
-                    await self._finish(reason, error)
-                self._finished = True
+        self.check_thread()
+        self._finish.has_begun = True
+        async with self._leaving:
+            if not self._finish.is_done and not self.is_lost:
+                await self._finish.run(reason, error, self._drain)
+                self._owed.clear()
         return self.session
 
     async def give_up(self) -> None:
@@ -244,10 +246,6 @@ class Ownership:
         self.is_live = state is SessionState.LIVE and not self.is_lost
         self.is_over = state is SessionState.ENDED or self.is_lost
 
-    def _check_thread(self) -> None:
-        if self._thread != threading.get_ident():
-            raise WrongThread(f"session …{shortened(self.session.id)} belongs to another thread")
-
     def _changed(self, before: Session, after: Session, entries: tuple[JournalEntry, ...]) -> None:
         self._note_life()
         self._owed += reactions(before, after)
@@ -266,7 +264,7 @@ class Ownership:
                 await self.end(EndReason.COMPLETED)  # it has ended, and keeps its own reason
 
     async def _let_go(self, because: SessionEvent) -> None:
-        async with self._finishing:
+        async with self._leaving:
             if self.is_over:
                 return
             try:
@@ -288,38 +286,3 @@ class Ownership:
                 )
         if self.session.state is SessionState.ENDED:
             await self._pay()
-
-    async def _finish(self, reason: EndReason, error: str | None) -> None:
-        if self._end is None:
-            self._end = await self._make_end(reason, error)
-        ending, ended, changes = self._end
-        if not self._is_stored:
-            await self._store_end(evolve(ended, at=self._services.clock.now()), changes)
-            self._is_stored = True
-        self._owed.clear()
-        await ending.forget_words()
-        await self.spending.settle(leave=True)
-
-    async def _make_end(self, reason: EndReason, error: str | None) -> _End:
-        """Bring everything to its end, once; return what is to be stored of that."""
-        if self.session.state is SessionState.ENDED:
-            # Whoever ended it trusts us with the files for one lease; they may take longer.
-            await self.record.apply(deadline_at=self._services.clock.now() + FILES_TAKE_AT_MOST)
-        elif self._drain is not None:
-            await self._drain()
-        await self.spending.settle()
-        ending = await Ending.of(self._services, self.session, self.tape)
-        changes = ending.changes | await self.spending.view()
-        changes |= enhancement_of(self._services, self.session)
-        problems = "; ".join(filter(None, [error, ending.error])) or None
-        self.running.transcript_partial = None
-        at = self._services.clock.now()
-        return ending, EndRequested(at=at, reason=reason, error=problems), changes
-
-    async def _store_end(self, ended: EndRequested, changes: dict[str, Any]) -> None:
-        try:
-            await self.record.apply(ended, **changes)
-        except InvalidState:
-            # Somebody else ended it; all that is owed to it is where its results are.
-            linked = RecordingLinked(at=ended.at, partial=changes.get("audio_partial", False))
-            await self.record.apply(linked, error=ended.error, **changes)

@@ -13,6 +13,7 @@ from attrs import frozen
 from ..core.results import session_folders
 from ..core.session import Session
 from ..ports.objects import ObjectStore, SignedUrls
+from .home import Home, at_home
 from .services import Services
 
 __all__ = ("KeptAudio", "Recordings")
@@ -34,10 +35,12 @@ class KeptAudio:
         return self.key.rpartition("/")[2]
 
 
+@at_home
 class Recordings:
     """`SessionManager.recordings`. Every method raises StoreError where audio cannot be read."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, home: Home) -> None:
+        self._home = home
         self._objects: ObjectStore | None = services.objects
 
     async def of(self, session: Session) -> KeptAudio | None:

@@ -28,6 +28,7 @@ from ..core.session import Session
 from ..core.states import SessionState
 from ..ports.storage import EVERYTHING, MAX_PAGE, Scope, SessionQuery
 from .commands import Commands
+from .home import at_home
 from .registry import Registry
 from .services import Services
 from .worker import Worker
@@ -40,6 +41,7 @@ _A_SECOND: Final = timedelta(seconds=1)
 _Meaning: TypeAlias = Callable[[Session, datetime | None], tuple[SessionEvent, ...]]
 
 
+@at_home
 class RoomNews:
     """`SessionManager.room_news`: takes news of the rooms of all tenants.
 
@@ -53,6 +55,7 @@ class RoomNews:
     def __init__(self, services: Services, worker: Worker) -> None:
         self._services = services
         self._worker = worker
+        self._home = worker.home
         self._sessions = services.storage.sessions
 
     async def joined(self, room_name: str, identity: str, *, joined_at: datetime) -> Session | None:

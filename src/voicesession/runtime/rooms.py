@@ -21,9 +21,10 @@ from ..core.session import Session
 from ..core.states import EndReason, SessionState
 from ..ports.rooms import RoomService, RoomTerms
 from .commands import Commands, over
+from .home import at_home
 from .registry import Registry
-from .room_names import RoomNames
 from .services import Services
+from .worker import Worker
 
 __all__ = ("RoomAccess", "Rooms")
 
@@ -47,6 +48,7 @@ class RoomAccess:
     token_expiry: datetime
 
 
+@at_home
 class Rooms:
     """`SessionManager.rooms`: the door to the rooms of one tenant.
 
@@ -56,15 +58,16 @@ class Rooms:
     def __init__(
         self,
         services: Services,
+        worker: Worker,
         registry: Registry,
         commands: Commands,
-        names: RoomNames,
         tenant_id: TenantId,
     ) -> None:
         self._services = services
+        self._home = worker.home
         self._registry = registry
         self._commands = commands
-        self._names = names
+        self._names = worker.room_names
         self._tenant_id = tenant_id
 
     @property

@@ -14,6 +14,7 @@ from ..core.instants import duration_us
 from ..core.metadata import metadata_json
 from ..core.templates import SessionTemplate, TemplateId
 from ..ports.scope import EVERYTHING, Scope
+from .home import Home, at_home
 from .services import Services
 
 __all__ = ("TemplateFields", "Templates")
@@ -36,11 +37,13 @@ class TemplateFields(TypedDict, total=False):
     agent_metadata: Mapping[str, Any]
 
 
+@at_home
 class Templates:
     """`SessionManager.templates`. Every method raises StoreError where the store fails."""
 
-    def __init__(self, services: Services, tenant_id: TenantId) -> None:
+    def __init__(self, services: Services, home: Home, tenant_id: TenantId) -> None:
         self._services = services
+        self._home = home
         self._store = services.storage.templates
         self._tenant_id = tenant_id
         self._scope = Scope(tenant_id)

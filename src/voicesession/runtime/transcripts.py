@@ -13,6 +13,7 @@ from ..core.merge import Leg, MergedTranscript, merge
 from ..core.session import Session
 from ..core.transcript import SessionTranscript, Transcript, transcript_document
 from ..ports.scope import Scope
+from .home import at_home
 from .redacting import RedactionHook
 from .services import Services
 from .worker import Worker
@@ -26,6 +27,7 @@ _AS_TEXT: Final[Mapping[str, Callable[[Transcript], str]]] = MappingProxyType(
 )
 
 
+@at_home
 class Transcripts:
     """`SessionManager.transcripts`.
 
@@ -34,6 +36,7 @@ class Transcripts:
 
     def __init__(self, services: Services, worker: Worker, scope: Scope) -> None:
         self._worker = worker
+        self._home = worker.home
         self._sessions = services.storage.sessions
         self._utterances = services.storage.transcripts
         self._scope = scope

@@ -17,6 +17,7 @@ from ..core.meters import US_PER_MINUTE, Meter, Number, audio_us, quantity
 from ..core.session import DailyRemaining, Session
 from ..core.windows import Window
 from .commands import Commands
+from .home import Home, at_home
 from .ownership import Ownership
 from .registry import Registry
 from .services import Services
@@ -26,14 +27,18 @@ __all__ = ("Usage",)
 _GIVING_BACK_TAKES_AT_MOST_S: Final = 5.0
 
 
+@at_home
 class Usage:
     """`SessionManager.usage`: for hosts that count by themselves.
 
     Every method raises SessionNotFound where the tenant has no session of the id.
     """
 
-    def __init__(self, services: Services, commands: Commands, registry: Registry) -> None:
+    def __init__(
+        self, services: Services, home: Home, commands: Commands, registry: Registry
+    ) -> None:
         self._services = services
+        self._home = home
         self._commands = commands
         self._registry = registry
 
