@@ -20,6 +20,7 @@ def ours(title: str) -> list[str]:
     (section,) = re.findall(rf"^## {title}\n(.*?)(?=^## )", PAGE, re.MULTILINE | re.DOTALL)
     rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:2] == "| "]
     assert len({len(row) for row in rows}) == 1
+    assert f"\n{section}".count("\n\n| ") == 1  # in one piece
     return [row[1] for row in rows[1:]]
 
 
