@@ -1,6 +1,7 @@
 """What a server would trip over, told before there is one."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,14 @@ def test_several_workers_are_told_what_they_have_to_share(
     assert "hush" not in ran.stdout
     monkeypatch.setenv("VOICESESSION_SIGNING_SECRET", "the same 32 bytes for all of the workers")
     assert "SIGNING_SECRET" not in command("doctor").stdout
+
+
+def test_metrics_that_are_wanted_and_cannot_be_had_are_found(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICESESSION_METRICS", "true")
+    assert "ok      metrics     told at /metrics" in command("doctor").stdout
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.prometheus", None)
+    ran = command("doctor")
+    assert ran.code == 1
+    assert "NOT OK  metrics     VOICESESSION_METRICS" in ran.stdout

@@ -16,7 +16,7 @@ def settings(auth: AuthKind, *, metrics: bool | None) -> Settings:
     return Settings.model_validate({"auth": auth, "metrics": metrics, "jwt_secret": secret})
 
 
-def test_metrics_that_are_wanted_and_cannot_be_had_are_told_before_anything_is_served(
+def test_metrics_that_are_wanted_and_cannot_be_had_are_refused_by_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, EXPORTER, None)

@@ -12,6 +12,7 @@ from attrs import asdict, frozen
 
 from ..core.errors import InvalidConfig, VoiceSessionError
 from .failures import FAILURE, Debug, WrongUse, reported
+from .metrics import are_measured
 from .opening import Json, print_json, require_file
 from .settings import EnvFile, server_settings
 
@@ -70,6 +71,7 @@ async def _look(env_file: Path | None) -> list[Finding]:
         ("recordings", lambda: _recordings(settings)),
         ("engines", lambda: _engines(settings)),
         ("auth", lambda: _auth(settings)),
+        ("metrics", lambda: _metrics(settings)),
         ("livekit", lambda: _livekit(livekit)),
     )
     return findings + [await _finding(part, look) for part, look in looks]
@@ -134,6 +136,10 @@ async def _auth(settings: Settings) -> str:
     if settings.signing_secret is None:
         return f"{settings.auth}; for several workers set VOICESESSION_SIGNING_SECRET as well"
     return str(settings.auth)
+
+
+async def _metrics(settings: Settings) -> str:
+    return "told at /metrics" if are_measured(settings) else "not told"
 
 
 async def _livekit(livekit: LiveKitSettings) -> str:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..schemas.settings import Settings
     from ..web.options import MetricsSource
 
-__all__ = ("metrics_of",)
+__all__ = ("are_measured", "metrics_of")
 
 _EXPORTER: Final = "opentelemetry-exporter-prometheus"
 _SETTING: Final = "VOICESESSION_METRICS"
@@ -20,16 +20,12 @@ _SETTING: Final = "VOICESESSION_METRICS"
 def metrics_of(settings: Settings) -> MetricsSource | None:
     """Return what gathers the metrics of this process; None where *settings* want none.
 
-    Where they say nothing, metrics are kept for callers of this machine, if the exporter is
-    installed. They are measured from here on, by the global provider of OpenTelemetry.
+    They are measured from here on, by the global provider of OpenTelemetry.
 
     Raises:
         InvalidConfig: They are wanted, and the exporter is not installed.
     """
-    is_there = _is_installed()
-    if settings.metrics and not is_there:
-        raise InvalidConfig(_SETTING, "true", f"possible only with: pip install {_EXPORTER}")
-    if not (is_there and _are_wanted(settings)):
+    if not are_measured(settings):
         return None
     from opentelemetry.exporter.prometheus import PrometheusMetricReader
     from opentelemetry.metrics import set_meter_provider
@@ -40,10 +36,21 @@ def metrics_of(settings: Settings) -> MetricsSource | None:
     return generate_latest
 
 
-def _are_wanted(settings: Settings) -> bool:
+def are_measured(settings: Settings) -> bool:
+    """Return whether a server of *settings* has metrics.
+
+    Where they do not say, it has if nobody is asked who they are, and the exporter is there.
+
+    Raises:
+        InvalidConfig: They are wanted, and the exporter is not installed.
+    """
     from ..schemas.settings import AuthKind
 
-    return settings.auth is AuthKind.NONE if settings.metrics is None else settings.metrics
+    if settings.metrics is None:
+        return settings.auth is AuthKind.NONE and _is_installed()
+    if settings.metrics and not _is_installed():
+        raise InvalidConfig(_SETTING, "true", f"possible only with: pip install {_EXPORTER}")
+    return settings.metrics
 
 
 def _is_installed() -> bool:

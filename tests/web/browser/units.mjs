@@ -133,6 +133,36 @@ test("pieces that come a little late leave no gap", () => {
   assert.ok(loudest(gaps) < 1e-9, `${gaps}`);
 });
 
+test("what is played is counted, and not the time in which nothing came", () => {
+  const context = new Context();
+  const player = new Player(context);
+  const counted = [];
+  for (const { at, comes } of [
+    { at: 0, comes: true },
+    { at: LEAD_S + 0.4001, comes: false },
+    { at: 3, comes: false },
+    { at: 3, comes: true },
+    { at: 3 + LEAD_S + 0.4001, comes: false },
+    { at: 9, comes: false },
+  ]) {
+    context.currentTime = at;
+    if (comes) player.play(second(1));
+    counted.push(player.played().playedMs);
+  }
+  assert.deepEqual(counted, [0, 400, 1000, 1000, 1400, 2000]);
+});
+
+test("an estimate of the latency that grows does not take back what was told", () => {
+  const context = new Context();
+  context.outputLatency = 0;
+  const player = new Player(context);
+  player.play(second(1));
+  context.currentTime = LEAD_S + 0.5001;
+  assert.equal(player.played().playedMs, 500);
+  context.outputLatency = 0.1;
+  assert.equal(player.played().playedMs, 500);
+});
+
 test("what the loudspeaker still holds has not been heard", () => {
   const context = new Context();
   context.outputLatency = 0.25;

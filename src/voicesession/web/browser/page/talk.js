@@ -73,6 +73,7 @@ function over(how) {
 }
 
 function write({ speaker, text, interrupted }) {
+  if (text === "") return; // a reply that was interrupted before its first word
   const line = document.createElement("li");
   line.className = interrupted ? `${speaker} interrupted` : speaker;
   line.textContent = text;
