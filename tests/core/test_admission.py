@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from voicesession.core.admission import AdmissionPolicy, OpenSessions, admit
+from voicesession.core.accounts import Account, Scope
+from voicesession.core.admission import AdmissionPolicy, OpenSessions, admit, counted_for
 from voicesession.core.errors import InvalidConfig, InvalidValue, QuotaExceeded
+from voicesession.core.identity import TenantId
 
 QUOTAS = st.none() | st.integers(0, 6)
 OPEN = st.builds(OpenSessions, of_user=st.integers(0, 6), of_tenant=st.integers(0, 6))
@@ -59,3 +61,17 @@ def test_a_quota_is_a_whole_number_or_none(name: str, wrong: Any) -> None:
 def test_sessions_are_counted_in_whole_numbers(name: str, wrong: Any) -> None:
     with pytest.raises(InvalidValue, match=name):
         OpenSessions(**{"of_user": 0, "of_tenant": 0, name: wrong})
+
+
+@given(QUOTAS, QUOTAS, st.none() | st.just("ada"))
+def test_sessions_are_counted_for_whoever_has_a_quota(
+    per_user: int | None, per_tenant: int | None, user_id: str | None
+) -> None:
+    policy = AdmissionPolicy(per_user=per_user, per_tenant=per_tenant)
+    acme = TenantId("acme")
+    tenant, user = Account(Scope.TENANT, "acme", acme), Account(Scope.USER, "ada", acme)
+    expected = {tenant} if per_tenant is not None else set[Account]()
+    if per_user is not None:
+        expected.add(tenant if user_id is None else user)
+    counted = counted_for(policy, acme, user_id)
+    assert list(counted) == sorted(expected, key=lambda account: account.scope)

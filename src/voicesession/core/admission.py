@@ -6,10 +6,12 @@ from typing import Any
 
 from attrs import field, frozen
 
+from .accounts import Account, Scope
 from .errors import InvalidConfig, QuotaExceeded
 from .fields import is_count
+from .identity import TenantId
 
-__all__ = ("AdmissionPolicy", "OpenSessions", "admit")
+__all__ = ("AdmissionPolicy", "OpenSessions", "admit", "counted_for")
 
 
 def _is_quota(_policy: object, attribute: Any, value: Any) -> None:
@@ -46,6 +48,20 @@ class OpenSessions:
 
     of_user: int = field(validator=is_count)
     of_tenant: int = field(validator=is_count)
+
+
+def counted_for(
+    policy: AdmissionPolicy, tenant_id: TenantId, user_id: str | None
+) -> tuple[Account, ...]:
+    """Return for whom open sessions have to be counted before one more is opened; sorted.
+
+    A store has those who open sessions for one of them wait for each other, so that nobody counts
+    while another one opens. Empty where there is no quota.
+    """
+    tenant = Account(Scope.TENANT, tenant_id, tenant_id)
+    user = tenant if user_id is None else Account(Scope.USER, user_id, tenant_id)
+    quotas = ((tenant, policy.per_tenant), (user, policy.per_user))
+    return tuple(dict.fromkeys(account for account, quota in quotas if quota is not None))
 
 
 def admit(policy: AdmissionPolicy, open_sessions: OpenSessions) -> None:

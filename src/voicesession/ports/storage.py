@@ -32,6 +32,7 @@ from typing import Any, Final, Protocol, Self, runtime_checkable
 
 from attrs import field, frozen
 
+from ..core.admission import AdmissionPolicy
 from ..core.errors import InvalidValue
 from ..core.identity import SessionId, TenantId
 from ..core.instants import as_optional_utc
@@ -89,6 +90,8 @@ class Change:
         utterances: To be stored; one with a stored id replaces it.
         tasks: New ones of this session, which nobody has claimed yet; one whose id is stored
             already is left as it is stored, so that a repeat does no harm.
+        admission: How many sessions may be open once this one is created; None where nobody
+            counts. A session that is there already is not counted again.
     """
 
     session: Session
@@ -97,6 +100,7 @@ class Change:
     entries: tuple[JournalEntry, ...] = ()
     utterances: tuple[Utterance, ...] = ()
     tasks: tuple[Task, ...] = ()
+    admission: AdmissionPolicy | None = None
 
     def __attrs_post_init__(self) -> None:
         first = (self.expected_seq or 0) + 1
@@ -224,6 +228,8 @@ class SessionStore(Protocol):
                 else about the version.
             VersionConflict: The stored seq is not ``expected_seq``.
             TemplateNotFound: A new session names a template that its tenant does not have.
+            QuotaExceeded: A new session would be one more than its ``admission`` allows,
+                however many are created at once.
             InvalidValue: ``room_name`` is taken, ``enhancement_job_id`` is no task of the
                 session, or a text cannot be kept.
         """

@@ -6,9 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from ..core.accounts import Account, Limit, Scope as Payer
-from ..core.admission import OpenSessions, admit
 from ..core.deadlines import next_look
-from ..core.errors import InvalidState, SessionExpired, SessionNotActive, SessionNotFound
+from ..core.errors import (
+    InvalidState,
+    QuotaExceeded,
+    SessionExpired,
+    SessionNotActive,
+    SessionNotFound,
+)
 from ..core.events import ConnectRequested, EndRequested
 from ..core.identity import SessionId, TenantId
 from ..core.journal import JournalEntry
@@ -50,16 +55,18 @@ class Registry:
         of_template = {} if template is None else session_defaults(template)
         parameters = {**self._services.defaults, **of_template, **parameters}
         new = await self._new_session(parameters, tenant_id, at or self._services.clock.now())
-        of_user, of_tenant = await self._sessions.count_open(self._scope, user_id=new.user_id)
-        admit(self._services.admission, OpenSessions(of_user=of_user, of_tenant=of_tenant))
         event = ConnectRequested(at=new.created_at)
         session = apply(new, event)
         session = changed(session, deadline_at=next_look(session, self._services.life))
         entry = JournalEntry(session.seq, event)
-        if template is not None and template.audio_budget_us is not None:
-            # Before the session is there, so that it never is without its limit.
-            await self._limit(session, template.audio_budget_us)
-        await self._sessions.commit(Change(session=session, expected_seq=None, entries=(entry,)))
+        change = Change(
+            session=session,
+            expected_seq=None,
+            entries=(entry,),
+            admission=self._services.admission,
+        )
+        audio_us = None if template is None else template.audio_budget_us
+        await self._store(change, None if audio_us is None else _limit_of(session, audio_us))
         self._services.telemetry.changed(new, session)
         return session
 
@@ -138,11 +145,26 @@ class Registry:
             return None
         return await self._services.storage.templates.get(TemplateId(template_id), self._scope)
 
-    async def _limit(self, session: Session, audio_us: int) -> None:
-        limit = Limit(
-            account=Account(Payer.SESSION, session.id, session.tenant_id),
-            meter=Meter.AUDIO_US,
-            window=Window.SESSION,
-            amount=audio_us,
-        )
-        await self._services.storage.ledger.set_limit(limit, at=session.created_at)
+    async def _store(self, change: Change, limit: Limit | None) -> None:
+        """Store a new session, with its own limit if it has one."""
+        if limit is None:
+            await self._sessions.commit(change)
+            return
+        ledger = self._services.storage.ledger
+        # Before the session is there, so that it never is without its limit.
+        await ledger.set_limit(limit, at=change.session.created_at)
+        try:
+            await self._sessions.commit(change)
+        except QuotaExceeded:
+            await ledger.drop_limit(limit.account, limit.meter, limit.window)
+            raise
+
+
+def _limit_of(session: Session, audio_us: int) -> Limit:
+    """Return the limit on what *session* may use in all."""
+    return Limit(
+        account=Account(Payer.SESSION, session.id, session.tenant_id),
+        meter=Meter.AUDIO_US,
+        window=Window.SESSION,
+        amount=audio_us,
+    )

@@ -39,6 +39,7 @@ from ..changes import (
 from ..codec import entry_text, parse_session, utterance_document
 from ..records import task_document
 from . import layout
+from .admission import gates_of
 from .bulk import everything_in
 from .contention import persistently
 from .heads import Head, found
@@ -73,11 +74,13 @@ class Commits(OnHeads):
         if standing is not None:
             raise SessionExists(session.id)
         check_task_named(change, stored=())
+        gates = await gates_of(self._driver, change)
         root, words = layout.drawn(), layout.drawn()
         await self._write(
             [
                 *self._heads.new(created(session), root=root, words=words),
                 *conditions,
+                *gates,
                 *self._belongings(change, change.tasks, root=root, words=words),
             ]
         )

@@ -10,6 +10,7 @@ Which documents there are, under which keys, and by which indexes they are read.
   Each says what it lies under.
 * ``rooms``: a claim for each room's name, because names are unique over all sessions.
 * ``erasures``: what has become invisible and has still to be erased.
+* ``gates``: what new sessions pass that are counted; see `admission`.
 * ``accounts``, ``balances``, ``holds``: the books; see `ledger`.
 
 A session changes only in a batch that holds its head at the revision that was read. So
@@ -52,6 +53,7 @@ __all__ = (
     "drawn",
     "entry_key",
     "erasure_key",
+    "gate_key",
     "head_key",
     "room_key",
     "task_key",
@@ -139,6 +141,11 @@ def text_key(root: str, number: int) -> DocumentKey:
 def room_key(room_name: str) -> DocumentKey:
     """Return where the claim to a room is."""
     return DocumentKey("rooms", digest(room_name))
+
+
+def gate_key(tenant_id: str, scope: str, account_id: str) -> DocumentKey:
+    """Return where the gate is that new sessions of a user, or of a tenant, pass."""
+    return DocumentKey("gates", digest(tenant_id, scope, account_id))
 
 
 def template_key(template_id: TemplateId | str) -> DocumentKey:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from anyio.lowlevel import checkpoint
 from attrs import asdict
 
+from ...core.admission import OpenSessions, admit
 from ...core.errors import SessionExists, SessionNotActive, TemplateNotFound
 from ...core.identity import SessionId
 from ...core.journal import JournalEntry
@@ -59,13 +61,16 @@ class MemorySessions:
         if change.expected_seq is None:
             self._check_new(new)
             changes.check_task_named(change, stored=())
+            self._admit(change)
             kept = self._shelves.sessions[new.id] = Kept(changes.created(new))
         else:
             kept = self._shelves.of(new.id, Scope(new.tenant_id))
             changes.check_standing(change, seq=kept.session.seq, epoch=kept.session.epoch)
             self._check_room(new)
             changes.check_task_named(change, stored=kept.tasks)
+            self._shelves.count(kept.session, by=-1)
             kept.session = changes.merged(kept.session, change)
+        self._shelves.count(kept.session, by=1)
         kept.journal += change.entries
         kept.utterances |= {utterance.id: utterance for utterance in change.utterances}
         kept.tasks = {task.id: task for task in change.tasks} | kept.tasks
@@ -96,12 +101,10 @@ class MemorySessions:
     async def count_open(self, scope: Scope, *, user_id: str | None) -> tuple[int, int]:
         await checkpoint()
         check_user_id(user_id)
-        users = [
-            kept.session.user_id
-            for kept in self._shelves.sessions.values()
-            if _is_in(kept.session, scope) and kept.session.state is not SessionState.ENDED
-        ]
-        return users.count(user_id), len(users)
+        counted = self._shelves.open_sessions
+        tenants = counted.values() if scope.tenant_id is None else [counted.get(scope.tenant_id)]
+        of_tenants = [each for each in tenants if each]
+        return sum(each[user_id] for each in of_tenants), sum(each.total() for each in of_tenants)
 
     async def journal(
         self, session_id: SessionId, /, scope: Scope, *, after: int = 0, limit: int = MAX_PAGE
@@ -113,7 +116,7 @@ class MemorySessions:
 
     async def delete(self, session_id: SessionId, /, scope: Scope, *, tombstone: Tombstone) -> None:
         await checkpoint()
-        self._shelves.of(session_id, scope)
+        self._shelves.count(self._shelves.of(session_id, scope).session, by=-1)
         del self._shelves.sessions[session_id]
         for kept in self._shelves.sessions.values():
             if kept.session.previous_session_id == session_id:
@@ -220,6 +223,13 @@ class MemorySessions:
             if template is None or template.tenant_id != session.tenant_id:
                 raise TemplateNotFound(session.session_template_id)
         self._check_room(session)
+
+    def _admit(self, change: Change) -> None:
+        if (policy := change.admission) is None:
+            return
+        counted = self._shelves.open_sessions.get(change.session.tenant_id, Counter())
+        of_tenant = 0 if policy.per_tenant is None else counted.total()
+        admit(policy, OpenSessions(of_user=counted[change.session.user_id], of_tenant=of_tenant))
 
     def _check_room(self, session: Session) -> None:
         if session.room_name is not None and any(

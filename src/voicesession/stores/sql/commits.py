@@ -31,6 +31,7 @@ from ..codec import (
     utterance_document,
 )
 from ..records import task_document
+from .admission import admitted
 from .database import Script
 from .schema import JOURNAL, SESSIONS, TASKS, UTTERANCES
 from .statement import Statement, names_of, stored
@@ -190,6 +191,7 @@ def _create(change: Change) -> Script[None]:
             raise TemplateNotFound(template_id)
     yield from _check_room(session)
     check_task_named(change, stored=())
+    yield from admitted(change)
     yield _INSERT, session_document(created(session))
 
 

@@ -58,7 +58,7 @@ from .database import Database, Script
 from .schema import ACCOUNTS, BALANCES, HOLDS, LIMITS
 from .statement import SqlDialect, Statement, all_of, names_of, stored
 
-__all__ = ("SqlLedger",)
+__all__ = ("SqlLedger", "locked")
 
 _ACCOUNT: Final = ("tenant_id", "scope", "account_id")
 _LIMIT: Final = (*_ACCOUNT, "meter", "window")
@@ -188,7 +188,7 @@ class SqlLedger:
 
     async def drop_limit(self, account: Account, meter: Meter, window: Window, /) -> None:
         def script() -> Script[None]:
-            yield from _locked([account])
+            yield from locked([account])
             named = account_document(account)
             yield _DROP_LIMIT, {**named, "meter": meter.value, "window": window.value}
 
@@ -212,13 +212,13 @@ class _HeldElsewhere(Exception):
 
 
 def _post(entry: LedgerEntry, accounts: tuple[Account, ...]) -> Script[Posted]:
-    locked = yield from _locked(accounts)
+    rows = yield from locked(accounts)
     # Only now does nobody else change them. They lie nearly always in accounts of the entry.
     held = yield from _held(entry)
     touched = {*accounts, *_accounts_in(held)}
     if len(touched) > len(accounts):
         raise _HeldElsewhere(tuple(_sorted(touched)))
-    before = yield from _books(locked, accounts, entry.at, held)
+    before = yield from _books(rows, accounts, entry.at, held)
     moves, posted = decide(before, entry)
     yield from _write(moves)
     return posted
@@ -241,7 +241,7 @@ def _give_back(
     found = yield which, values
     if not found:
         return 0
-    yield from _locked(_accounts_in(map(parse_hold, found)))
+    yield from locked(_accounts_in(map(parse_hold, found)))
     named = {"rows": json.dumps([{"id": row["id"]} for row in found])}
     still_there = yield _READ_HOLDS, named
     held = [parse_hold(row) for row in still_there]
@@ -259,7 +259,7 @@ def _accounts_in(holds: Iterable[Hold]) -> set[Account]:
     return {line.account for hold in holds for line in hold.lines}
 
 
-def _locked(accounts: Collection[Account]) -> Script[Sequence[Stored]]:
+def locked(accounts: Collection[Account]) -> Script[Sequence[Stored]]:
     """Lock the rows of *accounts*, making those that are missing, and return them."""
     named = _rows(accounts)
     found = yield _LOCK_ACCOUNTS, named
@@ -294,8 +294,8 @@ def _with_balances(books: Books, lines: Iterable[Line]) -> Script[Books]:
 
 
 def _standing_of(account: Account, meter: Meter, at: datetime) -> Script[Books]:
-    locked = yield from _locked([account])
-    books = yield from _books(locked, [account], at)
+    rows = yield from locked([account])
+    books = yield from _books(rows, [account], at)
     return (yield from _with_balances(books, lines_shown(books, [account], [meter], at)))
 
 

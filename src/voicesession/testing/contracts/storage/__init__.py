@@ -13,6 +13,7 @@ storage for each test, and pytest does the rest::
 
 from __future__ import annotations
 
+from .admissions import AdmissionContract
 from .commits import CommitContract
 from .erasure import ErasureContract
 from .leases import LeaseContract
@@ -28,6 +29,7 @@ __all__ = ("StorageContract",)
 
 class StorageContract(
     CommitContract,
+    AdmissionContract,
     ListContract,
     LeaseContract,
     SweepingContract,
