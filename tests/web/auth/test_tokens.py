@@ -156,16 +156,22 @@ class Issuer:
 
     def __init__(self) -> None:
         self.keys: dict[str, Any] = {"one": RSA}
+        self.said: dict[str, str] = {}
+        self.junk: bytes | None = None
         self.asked = 0
         self.is_away = False
         self.url = ""
 
+    @staticmethod
+    def in_json(key: rsa.RSAPrivateKey) -> dict[str, Any]:
+        found: dict[str, Any] = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+        return {name: found[name] for name in ("kty", "n", "e")}
+
     @property
     def document(self) -> bytes:
-        told = [
-            jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True) | {"kid": name}
-            for name, key in self.keys.items()
-        ]
+        if self.junk is not None:
+            return self.junk
+        told = [self.in_json(key) | {"kid": name} | self.said for name, key in self.keys.items()]
         shared = {
             "kty": "oct",
             "kid": "shared",
@@ -232,6 +238,17 @@ async def test_a_shared_secret_among_published_keys_is_no_key(issuer: Issuer) ->
         await who(keys, token("secret-secret-secret-secret-secret", "HS256", "shared"))
 
 
+async def test_a_key_is_good_for_what_its_issuer_says_and_for_nothing_else(issuer: Issuer) -> None:
+    issuer.said = {"alg": "RS512", "use": "sig"}
+    keys = PublishedKeys(issuer.url)
+    assert (await who(keys, token(RSA, "RS512", "one"))).user_id == "ada"
+    with pytest.raises(Unauthenticated):
+        await who(keys, token(RSA, "RS256", "one"))
+    issuer.said = {"use": "enc"}
+    with pytest.raises(ProviderUnavailable):
+        await who(PublishedKeys(issuer.url), token(RSA, "RS256", "one"))
+
+
 async def test_while_the_issuer_is_away_its_last_keys_hold(issuer: Issuer) -> None:
     clock = SteppedClock(NOW)
     keys = PublishedKeys(issuer.url, clock=clock)
@@ -245,6 +262,25 @@ async def test_while_the_issuer_is_away_its_last_keys_hold(issuer: Issuer) -> No
     clock.advance(4_000_000_000)
     assert (await who(keys, token(RSA, "RS256", "one"))).user_id == "ada"
     assert issuer.asked == 3
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        *(b"", b"[]", b"null", b"{}", b'{"keys": 5}', b'{"keys": [5, {}]}', b"\xff", b"[" * 9_999),
+        b'{"keys": [{"kty": "RSA", "n": 1}, {"kty": "EC", "crv": "P-1"}, {"kty": []}]}',
+    ],
+)
+async def test_whatever_an_issuer_publishes_instead_its_last_keys_hold(
+    issuer: Issuer, junk: bytes
+) -> None:
+    clock = SteppedClock(NOW)
+    keys = PublishedKeys(issuer.url, clock=clock)
+    assert (await who(keys, token(RSA, "RS256", "one"))).user_id == "ada"
+    issuer.junk = junk
+    clock.advance(4_000_000_000)
+    assert (await who(keys, token(RSA, "RS256", "one"))).user_id == "ada"
+    assert issuer.asked == 2
 
 
 async def test_where_there_is_one_key_a_token_need_not_name_it(issuer: Issuer) -> None:

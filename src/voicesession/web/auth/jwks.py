@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import anyio
 import jwt
 from anyio import to_thread
+from pydantic import BaseModel, ConfigDict
 
 from ...core.errors import InvalidConfig, ProviderUnavailable
 from ...core.instants import duration_us
@@ -26,6 +26,21 @@ __all__ = ("PublishedKeys",)
 logger = logging.getLogger("voicesession.web")
 
 _LARGEST_BYTES: Final = 1024 * 1024
+
+
+class _Key(BaseModel):
+    """A key as it is published: RFC 7517, section 4. What else it has is its own kind's."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kty: str
+    kid: str | None = None
+    use: str = "sig"
+    alg: str | None = None
+
+
+class _KeySet(BaseModel):
+    keys: list[_Key]
 
 
 class PublishedKeys:
@@ -84,28 +99,46 @@ class PublishedKeys:
     async def _fetch(self) -> None:
         self._tried_us = self._clock.monotonic_us()
         try:
-            document = await to_thread.run_sync(self._download)
-            keys = _keys_in(document)
-        except (OSError, ValueError, jwt.PyJWTError) as error:
+            keys = _keys_in(await to_thread.run_sync(self._download))
+        except (OSError, ValueError) as error:
             logger.warning("the keys of the issuer cannot be had: %s", type(error).__name__)
         else:
             self._keys = keys
 
-    def _download(self) -> Any:
+    def _download(self) -> bytes:
         request = urllib.request.Request(self._url, headers={"accept": "application/json"})  # noqa: S310  # http and https alone, see above
         try:
             with urllib.request.urlopen(request, timeout=self._timeout_s) as answer:  # noqa: S310
-                return json.loads(answer.read(_LARGEST_BYTES))
+                document: bytes = answer.read(_LARGEST_BYTES)
+                return document
         except urllib.error.HTTPError as refusal:
             refusal.close()
             raise
 
 
-def _keys_in(document: Any) -> dict[str | None, VerifyingKey]:
-    keys: dict[str | None, VerifyingKey] = {}
-    for jwk in jwt.PyJWKSet.from_dict(document).keys:
-        if algorithms := algorithms_of(jwk.key_type or ""):
-            keys[jwk.key_id] = VerifyingKey(jwk.key, algorithms)
+def _keys_in(document: bytes) -> dict[str | None, VerifyingKey]:
+    """The keys that can be used.
+
+    Raises:
+        ValueError: There is none, or *document* is no set of keys.
+    """
+    found = {one.kid: _key_in(one) for one in _KeySet.model_validate_json(document).keys}
+    keys: dict[str | None, VerifyingKey] = {kid: key for kid, key in found.items() if key}
+    if not keys:
+        raise ValueError("no key that can be used")
     if len(keys) == 1:
         keys[None] = next(iter(keys.values()))  # a token need not name the only one there is
     return keys
+
+
+def _key_in(told: _Key) -> VerifyingKey | None:
+    """None for a key that is not for signatures, or of a kind that is not known here."""
+    algorithms = algorithms_of(told.kty)
+    if told.alg is not None:
+        algorithms = tuple(one for one in algorithms if one == told.alg)
+    if told.use != "sig" or not algorithms:
+        return None
+    try:
+        return VerifyingKey(jwt.PyJWK(told.model_dump(exclude_none=True)).key, algorithms)
+    except jwt.PyJWTError:
+        return None
