@@ -5,9 +5,11 @@ The bare client sends the finished file by ``upload_part``, in parts of the same
 completes the upload: no retries of ours, no deadline, no gathering of pieces. A recording
 sends it twice: as segments while it is made, at a checkpoint every 30 seconds of both
 voices, and as the file at its end. What its spool costs comes first and is not counted;
-``benchmarks/recorder.py`` measures that. The server is a process of its own, so it costs
-us no CPU. Runs alternate (A B A B …), and the median of each counts; bytes are counted as
-the client gives them to its connection.
+``benchmarks/recorder.py`` measures that. All speak TLS, as with S3 itself; ``--plain`` leaves
+that away, and then every body is hashed by SHA-256, ours as well as that of the bare client.
+The server is a process of its own, so it costs us no CPU. Runs alternate (A B A B …): each
+is compared with the bare one of its round, and the median counts; bytes are counted as the
+client gives them to its connection.
 
     python benchmarks/s3.py --minutes 20
 """
@@ -17,26 +19,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 from statistics import median
-from threading import Thread
-from typing import Any, ClassVar, NoReturn
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import Any
 
 import anyio
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from attrs import asdict, frozen
+from s3_server import Server, serving
 
 from voicesession.core.audio import AudioFormat
 from voicesession.core.segments import MIN_PART_BYTES
@@ -119,11 +116,9 @@ Run = Callable[[list[Cost]], Awaitable[None]]
 
 def main() -> None:
     options = _options()
-    if options.serve:
-        _serve()
     os.environ |= {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
-    with _server() as url:
-        results = anyio.run(_measure, options, url)
+    with serving(tls=not options.plain) as server:
+        results = anyio.run(_measure, options, server)
     if options.json:
         print(json.dumps({"results": [asdict(result) for result in results]}))
         return
@@ -142,15 +137,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--plain", action="store_true", help="without TLS")
     return parser.parse_args()
 
 
-async def _measure(options: argparse.Namespace, url: str) -> list[Result]:
+async def _measure(options: argparse.Namespace, server: Server) -> list[Result]:
     file_bytes = WAV_HEADER_BYTES + options.minutes * 60 // CHECKPOINT_S * CHECKPOINT_BYTES
     data = os.urandom(file_bytes)
     # A client as a store opens it for itself, but one that can be watched.
-    async with _client(url) as client, _client(url, user_agent="voicesession") as ours:
+    async with _client(server) as client, _client(server, user_agent="voicesession") as ours:
         meter, store = Meter(client, ours), TellingStore(BUCKET, client=ours)
 
         async def bare(costs: list[Cost]) -> None:
@@ -181,24 +176,28 @@ async def _compared(ways: Mapping[str, Run], rounds: int, file_bytes: int) -> li
             costs[name].append(spent)
     # In the first round connections and caches were cold.
     totals = {
-        name: Cost(
-            cpu_s=median(sum(cost.cpu_s for cost in run) for run in runs[1:]),
-            sent_bytes=sum(cost.sent_bytes for cost in runs[-1]),
-        )
+        name: [
+            Cost(sum(cost.cpu_s for cost in run), sum(cost.sent_bytes for cost in run))
+            for run in runs[1:]
+        ]
         for name, runs in costs.items()
     }
     bare, mib = next(iter(totals.values())), file_bytes / MIB
-    return [
-        Result(
-            name=name,
-            mib=mib,
-            cpu_ms=total.cpu_s * 1e3,
-            cpu_ms_a_mib=total.cpu_s * 1e3 / mib,
-            times_the_cpu=total.cpu_s / bare.cpu_s,
-            times_the_bytes=total.sent_bytes / bare.sent_bytes,
+    results: list[Result] = []
+    for name, ours in totals.items():
+        cpu_ms = median(cost.cpu_s for cost in ours) * 1e3
+        both = tuple(zip(ours, bare, strict=True))
+        results.append(
+            Result(
+                name=name,
+                mib=mib,
+                cpu_ms=cpu_ms,
+                cpu_ms_a_mib=cpu_ms / mib,
+                times_the_cpu=median(one.cpu_s / other.cpu_s for one, other in both),
+                times_the_bytes=median(one.sent_bytes / other.sent_bytes for one, other in both),
+            )
         )
-        for name, total in totals.items()
-    ]
+    return results
 
 
 # --- what is compared -------------------------------------------------------------------------
@@ -251,92 +250,17 @@ async def _fill_the_spool(recorder: SpoolRecorder, recording: Recording, end_us:
 
 
 @asynccontextmanager
-async def _client(url: str, **config: str) -> AsyncGenerator[Any]:
+async def _client(server: Server, **config: str) -> AsyncGenerator[Any]:
     session: Any = AioSession()
     config = AioConfig(request_checksum_calculation="when_required", **config)
     async with session.create_client(
-        "s3", endpoint_url=url, region_name="us-east-1", config=config
+        "s3",
+        endpoint_url=server.url,
+        region_name="us-east-1",
+        config=config,
+        verify=server.certificate and str(server.certificate),
     ) as client:
         yield client
-
-
-# --- the server -------------------------------------------------------------------------------
-
-
-@contextmanager
-def _server() -> Generator[str]:
-    program = [sys.executable, __file__, "--serve"]
-    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:  # noqa: S603 - it is this one
-        assert server.stdin is not None
-        assert server.stdout is not None
-        try:
-            yield server.stdout.readline().decode().strip()
-        finally:
-            server.stdin.close()
-
-
-class Kept(BaseHTTPRequestHandler):
-    """As much of S3 as is asked for. Connections stay open, as there; audio is not kept."""
-
-    protocol_version = "HTTP/1.1"
-    kept: ClassVar[dict[str, bytes]] = {}
-
-    def do_PUT(self) -> None:
-        body = self._body()
-        if "?partNumber" not in self.path:
-            self.kept[self._key] = body if self._key.endswith(".jsonl") else b""
-        self._answer()
-
-    def do_POST(self) -> None:
-        gone = re.findall(rb"<Key>(.+?)</Key>", self._body())
-        for key in gone:
-            self.kept.pop(key.decode(), None)
-        deleted = b"".join(b"<Deleted><Key>%b</Key></Deleted>" % key for key in gone)
-        self._answer(b"<Answer><UploadId>1</UploadId>%b</Answer>" % deleted)
-
-    def do_DELETE(self) -> None:
-        self.kept.pop(self._key, None)
-        self._answer(status=204)
-
-    def do_GET(self) -> None:
-        if self._key:
-            body = self.kept.get(self._key, b"")
-            self._answer(body, 200 if body else 404)
-            return
-        prefix = parse_qs(urlsplit(self.path).query)["prefix"][0]
-        found = "".join(
-            f"<Contents><Key>{key}</Key><Size>1</Size>"
-            "<LastModified>2026-01-01T00:00:00Z</LastModified></Contents>"
-            for key in sorted(self.kept)
-            if key.startswith(prefix)
-        )
-        self._answer(f"<List>{found}<IsTruncated>false</IsTruncated></List>".encode())
-
-    @property
-    def _key(self) -> str:
-        return unquote(urlsplit(self.path).path).removeprefix(f"/{BUCKET}").removeprefix("/")
-
-    def _body(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
-
-    def _answer(self, body: bytes = b"", status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header("ETag", f'"{"0" * 32}"')
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-def _serve() -> NoReturn:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Kept) as server:
-        print(f"http://127.0.0.1:{server.server_port}", flush=True)
-        Thread(target=server.serve_forever, daemon=True).start()
-        sys.stdin.read()
-        server.shutdown()
-    sys.exit()
 
 
 if __name__ == "__main__":

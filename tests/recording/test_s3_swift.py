@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Coroutine, Iterator
+import hashlib
+import re
+from base64 import b64encode
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,8 +14,9 @@ import pytest
 from aiohttp import ClientSession
 from anyio import from_thread
 from attrs import frozen
-from tests.servers.proxy import Fault, FaultyProxy, Harm, Way
+from tests.servers.proxy import Fault, FaultyProxy, Harm, Way, running_proxy
 from tests.servers.s3 import S3Server
+from tests.servers.s3_tls import Certificate, certificate_in
 from yarl import URL
 
 from voicesession.core.backoff import Backoff
@@ -58,6 +62,54 @@ def store(client_by_proxy: Any, proxy: FaultyProxy, bucket: str, place: str) -> 
 
 
 @frozen
+class Line:
+    """A way to the server, and what harms it."""
+
+    store: S3ObjectStore
+    proxy: FaultyProxy
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return certificate_in(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture(scope="module")
+async def tls_proxy(
+    anyio_backend: str, s3_server: S3Server, certificate: Certificate
+) -> AsyncGenerator[FaultyProxy]:
+    """What ends the TLS before the server, as in most places; behind it bytes may go wrong."""
+    async with running_proxy(s3_server.port, certificate.context) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+async def store_by_tls(
+    s3_environment: pytest.MonkeyPatch,
+    tls_proxy: FaultyProxy,
+    certificate: Certificate,
+    bucket: str,
+) -> AsyncGenerator[S3ObjectStore]:
+    s3_environment.setenv("AWS_CA_BUNDLE", str(certificate.path))
+    store = S3ObjectStore(
+        bucket, "by-tls", endpoint_url=tls_proxy.url, region="us-east-1", limits=LIMITS
+    )
+    async with store:
+        yield store
+
+
+@pytest.fixture
+def lines(
+    store: S3ObjectStore,
+    proxy: FaultyProxy,
+    store_by_tls: S3ObjectStore,
+    tls_proxy: FaultyProxy,
+) -> Mapping[str, Line]:
+    tls_proxy.harm()
+    return {"plain": Line(store, proxy), "tls": Line(store_by_tls, tls_proxy)}
+
+
+@frozen
 class Answer:
     status: int
     body: bytes
@@ -100,9 +152,11 @@ async def test_what_is_longer_than_a_part_is_there_whole(store: S3ObjectStore) -
 
 
 @pytest.mark.parametrize("at_byte", [3_000, 5_000_000])
+@pytest.mark.parametrize("line", ["plain", "tls"])
 async def test_what_arrives_damaged_is_refused_and_sent_again(
-    store: S3ObjectStore, proxy: FaultyProxy, at_byte: int
+    lines: Mapping[str, Line], line: str, at_byte: int
 ) -> None:
+    store, proxy = lines[line].store, lines[line].proxy
     damaged = Fault(harm=Harm.CORRUPT, way=Way.TO_SERVER, at_byte=at_byte, once_seen=b"PUT ")
     proxy.harm(damaged)
     if at_byte < MIN_PART_BYTES // 2:
@@ -113,17 +167,38 @@ async def test_what_arrives_damaged_is_refused_and_sent_again(
     assert await store.get(KEY) == LARGE
 
 
+@pytest.mark.parametrize("line", ["plain", "tls"])
 async def test_what_always_arrives_damaged_is_never_kept(
-    store: S3ObjectStore, proxy: FaultyProxy
+    lines: Mapping[str, Line], line: str
 ) -> None:
+    store, proxy = lines[line].store, lines[line].proxy
     damaged = Fault(harm=Harm.CORRUPT, way=Way.TO_SERVER, at_byte=100_000, once_seen=b"PUT ")
     proxy.harm(damaged, forever=True)
-    for attempt in (store.put(KEY, LARGE[:200_000]), store.put_pieces(KEY, in_pieces(LARGE))):
+    never = "never/kept"
+    for attempt in (store.put(never, LARGE[:200_000]), store.put_pieces(never, in_pieces(LARGE))):
         with pytest.raises(StoreUnavailable):
             await attempt
     proxy.harm()
-    assert await store.find() == []
+    assert await store.find(never) == []
     assert await store.unfinished_uploads(begun_before=EVER) == []
+
+
+@pytest.mark.parametrize("line", ["plain", "tls"])
+async def test_what_is_sent_is_signed_with_its_hash_and_over_tls_with_a_faster_one(
+    lines: Mapping[str, Line], line: str
+) -> None:
+    store, proxy = lines[line].store, lines[line].proxy
+    signed = hashlib.sha256(SMALL).hexdigest() if line == "plain" else "UNSIGNED-PAYLOAD"
+    faster = b64encode(hashlib.md5(SMALL, usedforsecurity=False).digest()).decode()
+    seen = [f"(?i)x-amz-content-sha256: {signed}"]
+    seen += [f"(?i)content-md5: {re.escape(faster)}"] if line == "tls" else []
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as group:
+            for pattern in seen:
+                group.start_soon(proxy.saw, pattern.encode())
+            await anyio.wait_all_tasks_blocked()
+            await store.put(KEY, SMALL)
+    assert await store.get(KEY) == SMALL
 
 
 @pytest.mark.parametrize("request_line", [rb"\?uploads", b"partNumber=1", b"partNumber=2"])

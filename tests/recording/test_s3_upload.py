@@ -15,12 +15,13 @@ PIECES = st.lists(st.binary(max_size=40), max_size=12)
 def test_pieces_become_parts_of_one_size_and_none_is_lost(
     pieces: list[bytes], part_bytes: int
 ) -> None:
-    parts = list(parts_of(pieces, part_bytes))
-    assert b"".join(part.data for part in parts) == b"".join(pieces)
-    assert [part.is_last for part in parts] == [False] * (len(parts) - 1) + [True]
-    assert {len(part.data) for part in parts[:-1]} <= {part_bytes}
-    assert len(parts[-1].data) <= part_bytes
-    assert parts[-1].data or len(parts) == 1
+    taken = [(part.body.read(), part.is_last) for part in parts_of(pieces, part_bytes)]
+    parts = [data for data, _ in taken]
+    assert b"".join(parts) == b"".join(pieces)
+    assert [is_last for _, is_last in taken] == [False] * (len(parts) - 1) + [True]
+    assert {len(data) for data in parts[:-1]} <= {part_bytes}
+    assert len(parts[-1]) <= part_bytes
+    assert parts[-1] or len(parts) == 1
 
 
 @given(st.integers(1, 30), st.integers(0, 5))

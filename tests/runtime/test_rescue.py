@@ -91,7 +91,9 @@ async def a_session_of_another_worker(services: Services, *, lease: timedelta) -
         recorder=None,  # its spools are on its own machine
         admission=AdmissionPolicy(per_user=None),
     )
-    registry = Registry(another, Scope(TenantId("acme")), Orphans(another, lambda _id, _error: None))
+    registry = Registry(
+        another, Scope(TenantId("acme")), Orphans(another, lambda _id, _error: None)
+    )
     session = await registry.create({"store_audio": True}, TenantId("acme"))
     await SessionHandle(another, await registry.take(session.id)).live()
     return session.id

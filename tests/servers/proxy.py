@@ -8,6 +8,7 @@ from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from enum import Enum, auto
+from ssl import SSLContext
 
 from attrs import frozen
 
@@ -160,11 +161,16 @@ class _Line:
 
 
 @asynccontextmanager
-async def running_proxy(port: int) -> AsyncGenerator[FaultyProxy]:
-    """Run a proxy before *port* in this event loop."""
+async def running_proxy(port: int, tls: SSLContext | None = None) -> AsyncGenerator[FaultyProxy]:
+    """Run a proxy before *port* in this event loop.
+
+    Args:
+        tls: What clients speak to it; to *port* it speaks without.
+    """
     proxy = FaultyProxy(port)
-    server = await asyncio.start_server(proxy.connected, "127.0.0.1", 0)
-    proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(proxy.connected, "127.0.0.1", 0, ssl=tls)
+    scheme = "http" if tls is None else "https"
+    proxy.url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield proxy
     finally:

@@ -26,8 +26,8 @@ from .spool import FRAME_BYTES, Spool
 
 __all__ = ("compose", "recorded_in", "recording_keys")
 
-_PIECE_FRAMES: Final = 8 * 1024
-"""64 KiB in memory: 16 of each voice, 32 of both."""
+_PIECE_FRAMES: Final = 16 * 1024
+"""128 KiB in memory: 32 of each voice, 64 of both."""
 
 
 async def compose(

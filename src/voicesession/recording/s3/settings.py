@@ -31,9 +31,10 @@ class Encryption(Vocabulary):
 class Checksums(Vocabulary):
     """When a CRC goes along with what is sent.
 
-    Without one, the hash in the request's signature tells the server what arrived damaged.
-    A CRC is kept with the object as well, and compared when it is read as a whole; it costs
-    a fifth more CPU, and some stores that speak S3 refuse it.
+    Without one, the hash in the request's signature tells the server what arrived damaged;
+    over TLS an MD5 does, which is signed as well, and is faster. A CRC is kept with the object,
+    and compared when it is read as a whole; it costs a fifth more CPU, and some stores that
+    speak S3 refuse it.
     """
 
     WHEN_REQUIRED = "when_required"

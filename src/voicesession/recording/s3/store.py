@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from io import BytesIO
 from pathlib import PurePosixPath
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
@@ -131,7 +132,7 @@ class S3ObjectStore:
         """See ``ObjectStore.put``. What is longer than a part goes in parts."""
         if len(data) > self._limits.part_bytes:
             return await self.put_pieces(key, (data,))
-        await self._upload(key).put(data)
+        await self._upload(key).put(BytesIO(data))
         return self._place.uri + key
 
     async def put_pieces(self, key: str, pieces: Iterable[bytes], /) -> str:
