@@ -65,6 +65,20 @@ class Backlog:
         most_us: How much audio is kept at most.
     """
 
+    __slots__ = (
+        "_asked",
+        "_first_place",
+        "_flushes",
+        "_format",
+        "_held_bytes",
+        "_most_bytes",
+        "_pieces",
+        "_silence_bytes",
+        "unheard_from_us",
+        "voice",
+        "words",
+    )
+
     def __init__(self, audio_format: AudioFormat, *, most_us: int) -> None:
         self._format = audio_format
         self._most_bytes = audio_format.bytes_at(most_us)

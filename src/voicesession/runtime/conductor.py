@@ -17,14 +17,21 @@ from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 from attrs import evolve
 
-from ..core.errors import LeaseLost, StoreUnavailable
+from ..core.errors import LeaseLost, StoreUnavailable, VoiceSessionError
 from ..core.floor import effects as floor
 from ..core.floor.conversation import Conversation
 from ..core.floor.effects import Effects, ReplyId
 from ..core.states import SessionState, TurnState
 from ..core.utterance import Speaker, Utterance
 from ..ports.agent import Prompt
-from ..ports.speech import Endpoint, Final as FinalWords, Flushed, Interim, Recognition
+from ..ports.speech import (
+    Endpoint,
+    Final as FinalWords,
+    Flushed,
+    Interim,
+    Recognition,
+    TurnDetector,
+)
 from .crew import Crew
 from .ears import Ears
 from .handle import SessionHandle
@@ -71,20 +78,13 @@ class Conductor:
             services.clock,
             tasks,
             capacity=config.unstored,
-            on_error=lambda error: handle.tell(Failed(error)),
+            on_error=self._tell_failure,
         )
         self._handle = handle
         self._services = services
         self._hang_up = hang_up
         self._history = History(config.history)
-        self._turns = TurnGuess(
-            crew.turns,
-            tasks,
-            self._history,
-            handle.session.language,
-            take=self._take_guess,
-            tell=handle.tell,
-        )
+        self._turns = self._guessing(crew.turns, tasks)
         self._speeches: dict[ReplyId, SpeechHandle] = {}
 
     def remember(self, utterances: Iterable[Utterance]) -> None:
@@ -249,11 +249,13 @@ class Conductor:
         )
         self._history.heard(said)
         self.outbox.post(said)
-        self._turns.more_was_said()
+        if self._turns is not None:
+            self._turns.more_was_said()
 
     def keep_partial(self, effect: floor.PartialHeard) -> None:
         self._handle.partial(effect.text)
-        self._turns.more_was_said(effect.text)
+        if self._turns is not None:
+            self._turns.more_was_said(effect.text)
 
     def note_voice(self, _effect: floor.SpeechStarted) -> None:
         self.ears.recogniser.voice(is_on=True)
@@ -264,11 +266,28 @@ class Conductor:
         self.mouth.silent_since_us = self._services.clock.monotonic_us() - silence_us
 
     def commit_turn(self, _effect: floor.TurnCommitted) -> None:
-        self._turns.forget()
+        if self._turns is not None:
+            self._turns.forget()
         self._history.turn_committed()
 
     def reopen_turn(self, _effect: floor.TurnReopened) -> None:
         self._history.turn_reopened()
+
+    def _guessing(self, detector: TurnDetector | None, tasks: TaskGroup) -> TurnGuess | None:
+        """Return who asks *detector*; without one silence alone decides."""
+        if detector is None:
+            return None
+        return TurnGuess(
+            detector,
+            tasks,
+            self._history,
+            self._handle.session.language,
+            take=self._take_guess,
+            tell=self._handle.tell,
+        )
+
+    def _tell_failure(self, error: VoiceSessionError) -> None:
+        self._handle.tell(Failed(error))
 
     def _take_guess(self, probability: float) -> None:
         self.carry_out(self.floor.turn_probability(self._handle.media_us, probability))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
 
 from ..core.audio import AudioFormat
 from ..core.pcm import to_s16_mono
 from ..ports.speech import (
-    Final,
+    Final as FinalWords,
     Interim,
     NoiseSuppressionStream,
     Recognition,
@@ -18,6 +19,8 @@ from .recogniser import Recogniser
 
 __all__ = ("Ears",)
 
+_WORDS: Final = (Interim, FinalWords)
+
 
 class Ears:
     """One caller's streams of all engines that listen, on the session's axis of time.
@@ -25,6 +28,20 @@ class Ears:
     Attributes:
         recogniser: Writes down what is said; given back with the ears.
     """
+
+    __slots__ = (
+        "_activity",
+        "_begin_us",
+        "_clean_bytes",
+        "_format",
+        "_is_plain",
+        "_suppression",
+        "_take",
+        "_void_until_us",
+        "_window_end_us",
+        "_window_us",
+        "recogniser",
+    )
 
     def __init__(
         self,
@@ -43,6 +60,7 @@ class Ears:
         self._window_us = activity.window_us
         self._window_end_us = at_us
         self._void_until_us = 0
+        self._take: Callable[[Recognition], None]
         self.recogniser = recogniser
 
     @classmethod
@@ -82,15 +100,10 @@ class Ears:
         self._window_end_us = end_us
         return windows
 
-    async def listen(self, take: Callable[[Recognition], None]) -> None:
+    def listen(self, take: Callable[[Recognition], None]) -> Coroutine[Any, Any, None]:
         """Hand what is recognised to *take*, but for what was taken back, until closed."""
-
-        def take_what_stands(result: Recognition) -> None:
-            if isinstance(result, Interim | Final) and result.start_us < self._void_until_us:
-                return
-            take(result)
-
-        await self.recogniser.run(take_what_stands)
+        self._take = take
+        return self.recogniser.run(self._take_what_stands)
 
     def take_back(self, until_us: int) -> None:
         """Void the words before *until_us* that are not final yet."""
@@ -107,6 +120,11 @@ class Ears:
         """Give all streams back."""
         self.close()
         await self.recogniser.aclose()
+
+    def _take_what_stands(self, result: Recognition) -> None:
+        if isinstance(result, _WORDS) and result.start_us < self._void_until_us:
+            return
+        self._take(result)
 
     def _cleaned(self, pcm: bytes) -> tuple[bytes, int]:
         """Return *pcm* and where it lies: a suppressor keeps the last moment to itself."""

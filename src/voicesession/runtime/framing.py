@@ -15,6 +15,8 @@ class Framing:
         piece_bytes: How long a piece may be; at least one frame is.
     """
 
+    __slots__ = ("_frame_bytes", "_torn", "_unshared_bytes", "piece_bytes")
+
     def __init__(self, frame_bytes: int, piece_bytes: int) -> None:
         self._frame_bytes = frame_bytes
         self.piece_bytes = max(frame_bytes, piece_bytes - piece_bytes % frame_bytes)

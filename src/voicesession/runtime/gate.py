@@ -23,21 +23,22 @@ class Gate:
 
     def __init__(self) -> None:
         self._is_taken = False
-        self._queue: list[anyio.Event] = []
+        self._queue: list[anyio.Event] | None = None
 
     async def __aenter__(self) -> None:
         if not self._is_taken:
             self._is_taken = True
             return
         called = anyio.Event()
-        self._queue.append(called)
+        queue = self._queue = self._queue or []
+        queue.append(called)
         try:
             await called.wait()
         except BaseException:
             if called.is_set():  # called in, and cancelled in the same moment
                 self._call_next()
             else:
-                self._queue.remove(called)
+                queue.remove(called)
             raise
 
     async def __aexit__(

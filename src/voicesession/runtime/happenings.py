@@ -262,8 +262,23 @@ class EventsMissed:
     count: int
 
 
+class _Subscription:
+    """Ends when it is called. A session has some for as long as it lasts, so it is small."""
+
+    __slots__ = ("_all", "_listener")
+
+    def __init__(self, all_listeners: list[Listener], listener: Listener) -> None:
+        self._all = all_listeners
+        self._listener = listener
+
+    def __call__(self) -> None:
+        self._all.remove(self._listener)
+
+
 class Listeners:
     """Who wants to hear about one session."""
+
+    __slots__ = ("_all",)
 
     def __init__(self) -> None:
         self._all: list[Listener] = []
@@ -271,7 +286,7 @@ class Listeners:
     def add(self, listener: Listener) -> Callable[[], None]:
         """Call *listener* from now on; the function that comes back stops that."""
         self._all.append(listener)
-        return lambda: self._all.remove(listener)
+        return _Subscription(self._all, listener)
 
     def tell(self, happening: object) -> None:
         """Call every listener."""

@@ -47,6 +47,8 @@ class Hooks:
 class HookRunner:
     """Calls the hooks of one conversation when it is time for them."""
 
+    __slots__ = ("_call", "_deadline_s", "_hooks", "_tasks", "_tell")
+
     def __init__(
         self,
         call: VoiceSession,

@@ -41,6 +41,22 @@ class Mouth:
         unplayed_us: How much audio of a reply may wait to be played.
     """
 
+    __slots__ = (
+        "_changed",
+        "_clock",
+        "_crew",
+        "_handle",
+        "_hanging_up",
+        "_keeper",
+        "_making",
+        "_most_unplayed_us",
+        "_playout",
+        "_tasks",
+        "_unheard",
+        "busy",
+        "silent_since_us",
+    )
+
     def __init__(
         self,
         tasks: TaskGroup,
@@ -58,7 +74,7 @@ class Mouth:
         self._most_unplayed_us = unplayed_us
         self._playout = Playout(handle.audio_format.sample_rate)
         self._making: dict[ReplyId, Reply] = {}
-        self._hanging_up: set[ReplyId] = set()
+        self._hanging_up: list[ReplyId] = []
         self._unheard: ReplyId | None = None
         self._changed = Bell()
         self.silent_since_us: int | None = None
@@ -151,7 +167,7 @@ class Mouth:
             self._keeper.carry_out(self._keeper.floor.reply_failed(self._at_us, reply_id))
 
     def hang_up_after(self, reply_id: ReplyId) -> None:
-        self._hanging_up.add(reply_id)
+        self._hanging_up.append(reply_id)
 
     def tool_called(self, reply_id: ReplyId, call: ToolCall) -> None:
         self._handle.tell(

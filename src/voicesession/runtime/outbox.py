@@ -34,6 +34,18 @@ class Outbox:
         on_error: Told of what could not be stored yet, and of what never will be.
     """
 
+    __slots__ = (
+        "_capacity",
+        "_clock",
+        "_is_at_work",
+        "_on_error",
+        "_posted",
+        "_store",
+        "_stored",
+        "_tasks",
+        "_waiting",
+    )
+
     def __init__(
         self,
         store: Callable[[Utterance], Awaitable[object]],

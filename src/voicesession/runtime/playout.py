@@ -46,6 +46,8 @@ class _Voice:
 class Playout:
     """Queues the audio of replies and lets at most one of them out at a time."""
 
+    __slots__ = ("_format", "_held", "_next_due_us", "_piece_bytes", "_playing", "_voices")
+
     def __init__(self, sample_rate: int) -> None:
         self._format = AudioFormat(sample_rate=sample_rate)
         self._piece_bytes = self._format.bytes_at(PIECE_US)

@@ -28,6 +28,19 @@ class Tape:
         recorder: None where no audio is ever kept.
     """
 
+    __slots__ = (
+        "_accepted_bytes",
+        "_agent_base_us",
+        "_agent_bytes",
+        "_agent_format",
+        "_base_us",
+        "_format",
+        "_recorder",
+        "_recording",
+        "_running",
+        "_session_id",
+    )
+
     def __init__(
         self,
         session_id: str,

@@ -41,6 +41,19 @@ class Timekeeper:
             nobody wants to.
     """
 
+    __slots__ = (
+        "_alarm",
+        "_alive_every_us",
+        "_alive_us",
+        "_clock",
+        "_goodbye_before",
+        "_handle",
+        "_is_at_work",
+        "_policy",
+        "_say_goodbye",
+        "_tasks",
+    )
+
     def __init__(
         self,
         handle: SessionHandle,
@@ -55,7 +68,6 @@ class Timekeeper:
         self._tasks = tasks
         self._alarm = Alarm(alarms, self._look_at_the_time)
         self._policy = _stricter(services.life, config)
-        self._unasked = evolve(self._policy, idle_time=None)
         self._goodbye_before = config.goodbye_before
         self._say_goodbye = say_goodbye
         self._alive_every_us = (
@@ -133,7 +145,7 @@ class Timekeeper:
         session = self._handle.session
         if self._say_goodbye is None or session.state is not SessionState.LIVE:
             return None
-        end_at = next_deadline(session, self._unasked)
+        end_at = next_deadline(session, evolve(self._policy, idle_time=None))
         return None if end_at is None else end_at - self._goodbye_before
 
     @property
@@ -147,12 +159,13 @@ def _is_mere_talk(change: SessionChanged) -> bool:
 
 
 def _stricter(life: LifePolicy, config: SessionConfig) -> LifePolicy:
-    return evolve(
+    both = evolve(
         life,
         idle_time=_shorter(life.idle_time, config.timeout),
         max_active=_shorter(life.max_active, config.max_active),
         max_wall_clock=_shorter(life.max_wall_clock, config.max_wall_clock),
     )
+    return life if both == life else both  # mostly: then all sessions share one
 
 
 def _shorter(one: timedelta | None, other: timedelta | None) -> timedelta | None:

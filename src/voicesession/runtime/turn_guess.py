@@ -19,14 +19,15 @@ class TurnGuess:
     """One question at a time; a newer one takes the place of the one before.
 
     Args:
-        detector: None where silence alone decides.
         take: Called with each answer: how likely it is that the user has finished.
         tell: Told of a detector that fails; silence decides then.
     """
 
+    __slots__ = ("_asking", "_detector", "_history", "_language", "_take", "_tasks", "_tell")
+
     def __init__(
         self,
-        detector: TurnDetector | None,
+        detector: TurnDetector,
         tasks: TaskGroup,
         history: History,
         language: str,
@@ -44,8 +45,6 @@ class TurnGuess:
 
     def more_was_said(self, interim: str = "") -> None:
         """Ask about the present turn, with *interim* words behind its final ones."""
-        if self._detector is None:
-            return
         self.forget()
         text = " ".join(filter(None, [self._history.present_text, interim]))
         if text:
