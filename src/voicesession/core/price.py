@@ -21,7 +21,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from .errors import InvalidValue
 from .meters import (
@@ -122,6 +122,10 @@ class Money:
         return Decimal((int(units < 0), digits, -places))
 
 
+def _in_units(price: Price) -> int:
+    return (price.amount * MONEY_UNITS).numerator
+
+
 @frozen(kw_only=True)
 class Price:
     """What one unit of a meter costs.
@@ -142,12 +146,10 @@ class Price:
     currency: str = field(validator=_is_a_currency)
     source: str
     date: dt.date = field(validator=_is_a_day)
-    units: int = field(init=False, repr=False, eq=False)
+    units: int = field(
+        init=False, repr=False, eq=False, default=Factory(_in_units, takes_self=True)
+    )
     """What one unit of the meter costs, in units of a money meter."""
-
-    @units.default
-    def _in_units(self) -> int:
-        return (self.amount * MONEY_UNITS).numerator
 
     def __attrs_post_init__(self) -> None:
         if (self.amount * MONEY_UNITS).denominator != 1:

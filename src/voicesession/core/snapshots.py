@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from itertools import repeat
 from operator import attrgetter, call
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from attrs import Attribute, AttrsInstance, Converter, fields, frozen
 
@@ -21,6 +21,7 @@ __all__ = ("changed",)
 V = TypeVar("V", bound=AttrsInstance)
 
 _set: Final = object.__setattr__
+_write: Final = cast("Callable[[Callable[[Any, Any], None], Any, Any], None]", call)
 _WANTS_THE_FIELD: Final = frozenset[type]({Converter})
 
 
@@ -48,7 +49,7 @@ def changed(value: V, **changes: Any) -> V:
     plan = _plan_of(kind)
     after = kind.__new__(kind)
     # Field by field, but in one go: a loop would take half as long again.
-    deque(map(call, plan.writers, repeat(after), plan.read_all(value)), maxlen=0)
+    deque(map(_write, plan.writers, repeat(after), plan.read_all(value)), maxlen=0)
     for name, given in changes.items():
         if name not in plan.attributes:
             raise TypeError(f"{kind.__name__} has no field {name!r}")

@@ -86,7 +86,7 @@ def _limited(sql: SqlDialect) -> Select[Any]:
     given = sql.rows("rows", *(Column(name, Text) for name in (*_ACCOUNT, *dates)))
     period = case(
         *((LIMITS.c.window == literal_column(f"'{name}'"), given.c[name]) for name in dates),
-        else_=literal_column("''"),
+        else_=literal_column("''", Text()),
     )
     stands = and_(*(BALANCES.c[name] == LIMITS.c[name] for name in _LIMIT))
     return (
@@ -94,7 +94,7 @@ def _limited(sql: SqlDialect) -> Select[Any]:
             *all_of(sql, LIMITS),
             period.label("period"),
             *(
-                func.coalesce(BALANCES.c[name], literal_column("0")).label(name)
+                func.coalesce(BALANCES.c[name], literal_column("0", BigInteger())).label(name)
                 for name in ("spent", "held")
             ),
         )
