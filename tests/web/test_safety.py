@@ -10,14 +10,14 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from voicesession import SessionManager
 from voicesession.core import errors
 from voicesession.core.errors import InvalidConfig, StoreTimeout, StoreUnavailable
 from voicesession.web.gate import SECURITY_HEADERS
 from voicesession.web.options import WebOptions
-from voicesession.web.principal import Authenticator
+from voicesession.web.principal import Authenticator, Credentials, Principal
 from voicesession.web.rates import Rate
 from voicesession.web.routes import ROUTES
 from voicesession.web.starlette import voice_app
@@ -158,6 +158,55 @@ async def test_callers_that_send_in_drops_hold_up_nobody_and_are_not_waited_for(
             for connection in slow:
                 assert (await connection.receive()).startswith(b"HTTP/1.1 408 ")
                 await connection.aclose()
+
+
+async def test_a_caller_that_leaves_in_the_middle_of_its_body_is_no_fault_of_ours(
+    voice: SessionManager,
+    keys: Authenticator,
+    make_app: Callable[..., ASGIApp],
+    serving: Callable[..., Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app, left = make_app(voice, authenticator=keys), anyio.Event()
+
+    async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        finally:
+            left.set()
+
+    async with serving(watched) as url:
+        connection = await anyio.connect_tcp("127.0.0.1", int(url.rpartition(":")[2]))
+        await connection.send(
+            b"POST /v1/sessions HTTP/1.1\r\nhost: localhost\r\nx-api-key: ada\r\n"
+            b"content-type: application/json\r\ncontent-length: 100\r\n\r\n{"
+        )
+        await connection.aclose()
+        with anyio.fail_after(10):
+            await left.wait()
+    assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
+    assert (await voice.for_tenant("acme").find()).sessions == ()
+
+
+class Broken:
+    """An authenticator of the host's that has a fault."""
+
+    async def authenticate(self, _credentials: Credentials, /) -> Principal:
+        raise RuntimeError("postgres at 10.0.0.7 with secret")
+
+
+async def test_an_authenticator_that_fails_lets_nobody_in_and_is_told_without_its_words(
+    voice: SessionManager,
+    make_app: Callable[..., ASGIApp],
+    as_person: Clients,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answer = await as_person("ada", of=make_app(voice, authenticator=Broken())).get(SESSIONS)
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert answer.headers.items() >= SECURITY_HEADERS.items()
+    for secret in ("secret", "10.0.0.7", "postgres"):
+        assert secret not in answer.text + caplog.text
+    assert "RuntimeError" in caplog.text
 
 
 JSON_TYPE = b"content-type: application/json"

@@ -6,15 +6,16 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Final, cast
 
-from starlette.requests import HTTPConnection, Request as StarletteRequest
+from starlette.requests import ClientDisconnect, HTTPConnection, Request as StarletteRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
 from .call import Answer, Request
 from .forwarding import Origin, origin_of
 from .options import WebOptions
+from .refusals import TooLate
 
-__all__ = ("headers_of", "origin_of_connection", "peer_of", "request_of", "response_of")
+__all__ = ("body_of", "headers_of", "origin_of_connection", "peer_of", "request_of", "response_of")
 
 _PLAIN_SCHEME: Final = "http"
 
@@ -59,6 +60,19 @@ def request_of(received: StarletteRequest, options: WebOptions, *, mount: str) -
         peer=peer_of(received),
         mount=mount,
     )
+
+
+async def body_of(received: StarletteRequest) -> AsyncGenerator[bytes]:
+    """Yield the body as it comes.
+
+    Raises:
+        TooLate: The caller has left in the middle of it.
+    """
+    try:
+        async for piece in received.stream():
+            yield piece
+    except ClientDisconnect:
+        raise TooLate("the caller has left in the middle of its body") from None
 
 
 async def response_of(answer: Answer, *, method: str) -> Response:

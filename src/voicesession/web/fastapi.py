@@ -21,7 +21,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from ..core.errors import VoiceSessionError
 from ..runtime.manager import SessionManager
 from .call import Request as Received
-from .exchange import request_of, response_of
+from .exchange import body_of, request_of, response_of
 from .face import DEFAULT_PREFIXES, Face, Mounted, PipelineMaker
 from .operations import operation_of, responses_of
 from .options import WebOptions
@@ -73,6 +73,14 @@ def voice_router(
     return router
 
 
+class _Fault(Exception):
+    """An authenticator of the host's has failed; of a dependency's errors the app decides."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 async def get_voice(request: Request) -> SessionManager:
     """The sessions that the router was made for."""
     return _face(request).voice
@@ -88,7 +96,12 @@ async def get_principal(
     Raises:
         Unauthenticated: Nobody is known by these credentials.
     """
-    return await _face(request).gate.principal_of(_received(request))
+    try:
+        return await _face(request).gate.principal_of(_received(request))
+    except VoiceSessionError:
+        raise
+    except Exception as error:  # noqa: BLE001  # what a framework tells of it may be a secret
+        raise _Fault(error) from None
 
 
 def _face(request: Request) -> Face:
@@ -111,7 +124,8 @@ def _route_class(face: Face, mount: str) -> type[APIRoute]:
                 request.scope[_RECEIVED] = request_of(request, face.gate.options, mount=mount)
                 try:
                     return await handle(request)
-                except VoiceSessionError as error:
+                except (VoiceSessionError, _Fault) as refusal:
+                    error = refusal.error if isinstance(refusal, _Fault) else refusal
                     answer = face.gate.refuse(error, what=self.name)
                     return await response_of(answer, method=request.method)
 
@@ -155,7 +169,7 @@ def _endpoint(face: Face, mounted: Mounted) -> Callable[..., Coroutine[Any, Any,
     ) -> Response:
         received = _received(request)
         if route.takes_body:
-            received = await gate.read(received, request.stream())
+            received = await gate.read(received, body_of(request))
         told = await gate.serve(route, received, voice, principal)
         return await response_of(told, method=received.method)
 

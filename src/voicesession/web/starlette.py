@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route as StarletteRoute
 
 from ..core.errors import VoiceSessionError
 from ..runtime.manager import SessionManager
-from .exchange import request_of, response_of
+from .exchange import body_of, request_of, response_of
 from .face import DEFAULT_PREFIXES, Face, Mounted, PipelineMaker
 from .gate import Gate
 from .options import WebOptions
@@ -115,8 +115,8 @@ def _endpoint(face: Face, mounted: Mounted) -> Callable[[StarletteRequest], Awai
         try:
             principal = await gate.principal_of(request) if route.permissions else None
             if route.takes_body:
-                request = await gate.read(request, received.stream())
-        except VoiceSessionError as error:
+                request = await gate.read(request, body_of(received))
+        except Exception as error:  # noqa: BLE001  # whatever it is, the caller gets an answer
             answer = gate.refuse(error, what=route.name)
         else:
             answer = await gate.serve(route, request, face.voice, principal)
