@@ -1,9 +1,14 @@
 """How errors are told: each with a status, and none with more than it says."""
 
+from urllib.parse import parse_qsl
+
 import pytest
 
 from voicesession.core import errors
 from voicesession.core.errors import InvalidValue, ProviderBusy, VoiceSessionError
+from voicesession.web.parsing import query_as
+from voicesession.web.refusals import BadRequest
+from voicesession.web.socket.query import StreamQuery
 from voicesession.web.statuses import STATUSES, CloseCode, code_told, problem_of, retry_after_s
 
 HTTP = """
@@ -20,7 +25,7 @@ HTTP = """
 413 too_large
 416 range_not_satisfiable
 429 quota_exceeded rate_limited
-500 internal_error
+500 internal_error recording_failed
 502 provider_failed
 503 draining store_unavailable provider_unavailable provider_busy
 504 timeout store_timeout
@@ -75,3 +80,26 @@ def test_a_value_that_was_refused_is_named_and_not_repeated() -> None:
 )
 def test_who_may_come_again_is_told_when(error: Exception, wait_s: int | None) -> None:
     assert retry_after_s(error) == wait_s
+
+
+@pytest.mark.parametrize(
+    ("said", "detail"),
+    [
+        ("laguage=en", "laguage is not allowed; allowed: only what is documented"),
+        ("sample_rate=4000", "sample_rate is not allowed; allowed: greater than or equal to 8000"),
+        ("model=", "model is not allowed; allowed: String of at least 1 character"),
+        (f"{'x' * 9_000}=", f"{'x' * 80} is not allowed; allowed: only what is documented"),
+    ],
+)
+def test_what_is_wrong_with_a_parameter_is_told_in_our_words_and_in_few(
+    said: str, detail: str
+) -> None:
+    with pytest.raises(BadRequest) as caught:
+        query_as(StreamQuery, parse_qsl(said, keep_blank_values=True))
+    assert problem_of(caught.value)["detail"] == detail
+
+
+def test_a_recording_that_fails_is_told_as_that_and_not_where() -> None:
+    problem = problem_of(errors.RecordingFailed("no space left on /var/lib/voice"))
+    assert (problem["code"], problem["status"]) == ("recording_failed", 500)
+    assert "/var/lib" not in str(problem)

@@ -144,6 +144,7 @@ CODES: Final[Mapping[str, _Reader]] = MappingProxyType(
             errors.DeadlineExceeded,
             errors.Draining,
             errors.QuotaExceeded,
+            errors.RecordingFailed,
             errors.SessionAlreadyActive,
             errors.SessionExpired,
             errors.SessionNotActive,

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ..core.errors import InvalidValue
 from .refusals import BadRequest
 
-__all__ = ("body_as", "query_as")
+__all__ = ("body_as", "query_as", "refusal_of")
 
 M = TypeVar("M", bound=BaseModel)
+
+_LONGEST_PLACE: Final = 80
+_IT_IS: Final = re.compile(r"^(Input should be|Invalid) ")
+_SHOULD: Final = re.compile(r" should (have|match)(?= )")
+_ALLOWED: Final = MappingProxyType(
+    {
+        "extra_forbidden": "only what is documented",
+        "missing": "a value, and there is none",
+        "union_tag_invalid": "a type that is documented",
+        "union_tag_not_found": "an object with a type",
+    }
+)
+"""By the kind of the problem, where pydantic says it in words that quote, or that do not fit."""
 
 _JSON_TYPES: Final = ("application/json", "application/merge-patch+json")
 
@@ -31,7 +45,7 @@ def query_as(model: type[M], pairs: Iterable[tuple[str, str]]) -> M:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise _told(error) from None
+        raise refusal_of(error, whole="query") from None
 
 
 def body_as(model: type[M], body: bytes, media_type: str) -> M:
@@ -46,11 +60,16 @@ def body_as(model: type[M], body: bytes, media_type: str) -> M:
     try:
         return model.model_validate_json(body or b"{}")
     except ValidationError as error:
-        raise _told(error) from None
+        raise refusal_of(error, whole="body") from None
 
 
-def _told(error: ValidationError) -> InvalidValue:
-    """The first problem, without the value: that may be long, or a secret."""
+def refusal_of(error: ValidationError, *, whole: str) -> BadRequest:
+    """Return what is told of the first problem: never the value, which may be somebody's words.
+
+    Args:
+        whole: What it is called, where no part of it is at fault.
+    """
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = ".".join(str(step) for step in first["loc"]) or "body"
-    return BadRequest(place, first["msg"])
+    place = ".".join(str(step) for step in first["loc"]) or whole
+    told = _SHOULD.sub(" of", _IT_IS.sub("", first["msg"]))
+    return BadRequest(place[:_LONGEST_PLACE], _ALLOWED.get(first["type"], told))

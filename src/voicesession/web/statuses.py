@@ -92,6 +92,7 @@ STATUSES: Final[Mapping[str, Status]] = MappingProxyType(
         "range_not_satisfiable": Status(416, _C.BAD_MESSAGE, "There are no such bytes"),
         "quota_exceeded": Status(429, _C.QUOTA_EXCEEDED, "Too many sessions at once"),
         "rate_limited": Status(429, _C.QUOTA_EXCEEDED, "Too many calls"),
+        "recording_failed": Status(500, _C.INTERNAL, "Audio could not be kept", is_told=False),
         "internal_error": Status(500, _C.INTERNAL, "Something went wrong here", is_told=False),
         "provider_failed": Status(502, _C.INTERNAL, "A provider failed", is_told=False),
         "draining": Status(503, _C.DRAINING, "This server is going away; ask another one"),

@@ -6,8 +6,8 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from ...core.errors import InvalidValue
 from ...schemas.messages import CLIENT_MESSAGE, ClientMessage
+from ..parsing import refusal_of
 from ..rates import Rate
 from ..refusals import BadRequest, TooLarge
 from .options import SocketOptions
@@ -33,7 +33,7 @@ class Intake:
 
         Raises:
             TooLarge: It has more bytes than it may.
-            InvalidValue: It is no message, or none that a client may send.
+            BadRequest: It is no message, or none that a client may send.
         """
         if isinstance(frame, bytes):
             if len(frame) > self._options.max_audio_bytes:
@@ -68,15 +68,7 @@ class _Pace:
 def _message(text: str) -> ClientMessage:
     try:
         return CLIENT_MESSAGE.validate_json(text)
-    except (ValidationError, UnicodeEncodeError) as error:
-        raise _told(error) from None
-
-
-def _told(error: ValidationError | UnicodeEncodeError) -> InvalidValue:
-    """The first problem, without the value: that may be long, or somebody's words."""
-    if isinstance(error, UnicodeEncodeError):
-        return BadRequest("message", "text in UTF-8")
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = ".".join(str(step) for step in first["loc"]) or "message"
-    is_quoting = first["type"] == "union_tag_invalid"
-    return BadRequest(place, "a type that a client sends" if is_quoting else first["msg"])
+    except UnicodeEncodeError:
+        raise BadRequest("message", "text in UTF-8") from None
+    except ValidationError as error:
+        raise refusal_of(error, whole="message") from None
