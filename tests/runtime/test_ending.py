@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import anyio
 import pytest
@@ -13,8 +14,10 @@ from voicesession.core.events import EndRequested, SessionEvent
 from voicesession.core.identity import SessionId
 from voicesession.core.journal import JournalEntry
 from voicesession.core.states import EndReason, SessionState
+from voicesession.core.timeline import Track
 from voicesession.ports.storage import Change
 from voicesession.recording.memory import MemoryObjectStore
+from voicesession.recording.recorder import SpoolRecorder
 from voicesession.runtime.clock import SteppedClock
 from voicesession.runtime.manager import SessionManager
 from voicesession.runtime.pipeline import SessionConfig
@@ -64,12 +67,23 @@ class ObjectStoreWithDoor(MemoryObjectStore):
 
 @asynccontextmanager
 async def a_manager(
-    storage: MemoryStorage, objects: ObjectStoreWithDoor | None = None, *, worker: str = "w1"
+    storage: MemoryStorage,
+    objects: MemoryObjectStore | None = None,
+    *,
+    recorder: SpoolRecorder | None = None,
+    worker: str = "w1",
 ) -> AsyncGenerator[tuple[SessionManager, SteppedClock]]:
     # The store stamps real time, so the session's clock begins there.
     clock = SteppedClock(datetime.now(UTC) + timedelta(seconds=1))  # noqa: TID251
     life = LifePolicy(idle_time=None)
-    services = Services(storage=storage, objects=objects, clock=clock, worker_id=worker, life=life)
+    services = Services(
+        storage=storage,
+        objects=objects,
+        recorder=recorder,
+        clock=clock,
+        worker_id=worker,
+        life=life,
+    )
     async with SessionManager(services) as voice:
         yield voice, clock
 
@@ -125,6 +139,53 @@ async def test_the_supervisor_tries_again_where_nobody_else_does_and_the_reason_
         (ended,) = ends(await voice.journal(session.id))
         assert isinstance(ended, EndRequested)
         assert ended.reason is EndReason.CANCELLED
+
+
+class Witness(MemoryObjectStore):
+    """Writes down which files were brought, and refuses the audio if it ``refuses`` that."""
+
+    def __init__(self, *, refuses: bool) -> None:
+        super().__init__()
+        self.steps: list[str] = []
+        self._refuses = refuses
+
+    async def put(self, key: str, data: bytes, /) -> str:
+        self.steps.append(key.rpartition("/")[2])
+        if self._refuses and key.endswith(".wav"):
+            raise StoreUnavailable("no room")
+        return await super().put(key, data)
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+async def test_an_end_has_its_order_and_a_step_that_fails_keeps_no_other_from_running(
+    tmp_path: Path, refuses: bool
+) -> None:
+    objects, storage = Witness(refuses=refuses), FaultyStorage()
+    recorder = SpoolRecorder(tmp_path, objects)
+    async with a_manager(storage, objects, recorder=recorder) as (voice, _):
+        session = await voice.create(
+            store_audio=True, recording_consent=True, store_transcript=True, enhance_on_end=True
+        )
+        async with voice.attach(session.id) as handle:
+            await handle.live()
+            handle.audio(Track.USER, bytes(32_000))
+            objects.steps.clear()
+            handle.subscribe(lambda told: objects.steps.append(type(told).__name__))
+            ended = await handle.end()
+        assert storage.attempts == 1
+        assert list(dict.fromkeys(objects.steps)) == [
+            "audio.wav",
+            "transcript.json",
+            "SessionChanged",  # it is told once it is stored: all of it, in one commit
+        ]
+        assert ended.audio_duration_us == SECOND_US
+        assert ended.transcript_uri is not None
+        assert ended.enhancement_job_id is not None
+        assert (ended.audio_uri is None, ended.audio_partial) == (refuses, refuses)
+        assert (ended.error is not None and "recording_failed" in ended.error) == refuses
+        stored = await voice.get(session.id)
+        assert (stored.seq, stored.transcript_uri) == (ended.seq, ended.transcript_uri)
+    await recorder.aclose()
 
 
 async def test_what_an_end_leaves_behind_is_made_once_however_often_it_is_stored() -> None:
