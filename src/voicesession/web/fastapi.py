@@ -13,10 +13,15 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any, Final, cast
 
-from fastapi import APIRouter, Depends, Request, Response, Security
-from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
-from fastapi.security import APIKeyHeader, HTTPBearer
+try:
+    from fastapi import APIRouter, Depends, Request, Response, Security
+    from fastapi.responses import JSONResponse
+    from fastapi.routing import APIRoute
+    from fastapi.security import APIKeyHeader, HTTPBearer
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f'FastAPI needs {error.name}: pip install "voicesession[fastapi]"', name=error.name
+    ) from error
 
 from ..core.errors import VoiceSessionError
 from ..runtime.manager import SessionManager

@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request as StarletteRequest
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route as StarletteRoute
+try:
+    from starlette.applications import Starlette
+    from starlette.exceptions import HTTPException
+    from starlette.requests import Request as StarletteRequest
+    from starlette.responses import Response
+    from starlette.routing import BaseRoute, Route as StarletteRoute
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f'Starlette needs {error.name}: pip install "voicesession[web]"', name=error.name
+    ) from error
 
 from ..core.errors import VoiceSessionError
 from ..runtime.manager import SessionManager
