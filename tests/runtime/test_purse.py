@@ -16,7 +16,7 @@ from voicesession.core.errors import (
     StoreTimeout,
     StoreUnavailable,
 )
-from voicesession.core.ledger import LedgerEntry, Posted
+from voicesession.core.ledger import LedgerEntry, Posted, Want
 from voicesession.core.meters import Meter
 from voicesession.core.windows import Window
 from voicesession.runtime.clock import SteppedClock
@@ -282,6 +282,30 @@ def test_nothing_is_spent_that_is_not_reserved(pieces: list[int]) -> None:
                 await purse.ask()
         await purse.settle()
         assert await stands(ledger) == (spent_us, 0)
+
+    anyio.run(check)
+
+
+@given(st.integers(15, 90), st.lists(st.integers(1, 500_000), max_size=4))
+def test_what_is_told_to_remain_is_what_the_session_may_still_spend_its_own_slices_too(
+    seconds: int, others_us: list[int]
+) -> None:
+    async def check() -> None:
+        ledger = CountedLedger(Shelves())
+        await limit(ledger, seconds * SECOND_US)
+        purse, spent_us, told = a_purse(ledger), 0, list[Standing]()
+        for number, held_us in enumerate(others_us):
+            want = Want(hold_id=HoldId(f"other_{number}"), meter=Meter.AUDIO_US, amount=held_us)
+            await ledger.post(LedgerEntry(at=NOON, accounts=(ADA,), reserve=(want,)))
+        await purse.open()
+        while not purse.is_dry:
+            spent_us += FRAME_US if purse.take(FRAME_US) else 0
+            if purse.wants_more:
+                risen = await purse.ask()
+                left_us = seconds * SECOND_US - sum(others_us) - spent_us
+                assert [standing.remaining for standing in risen] == [left_us] * len(risen)
+                told += risen
+        assert told
 
     anyio.run(check)
 

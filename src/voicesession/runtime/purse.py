@@ -19,6 +19,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Final
 
+from attrs import evolve
+
 from ..core.accounts import Account, HoldId, Standing
 from ..core.errors import (
     BudgetExhausted,
@@ -107,7 +109,8 @@ class Purse:
     async def open(self, also: Iterable[Meter] = ()) -> tuple[Standing, ...]:
         """Take a seat among the sessions that run at once, and reserve the first slice.
 
-        Returns where a limit has come to a higher level by that.
+        Returns where a limit has come to a higher level by that, and what is left there for
+        this session: what is held for it counts as left.
 
         Args:
             also: Other meters that must not be exhausted.
@@ -269,6 +272,7 @@ class Purse:
         if self._seat in entry.release:
             self._seat = None
         self.besides.learn(entry.charge, posted)
+        risen = tuple(map(self._as_its_own, posted.risen))  # before more is granted
         for want, grant in zip(entry.reserve, posted.grants, strict=False):
             if want.meter is Meter.SESSIONS:
                 self._seat = want.hold_id if grant.amount else None
@@ -278,7 +282,13 @@ class Purse:
             if grant.hold_id != self._seat:
                 self.tightest = grant.tightest
                 break
-        return posted.risen
+        return risen
+
+    def _as_its_own(self, standing: Standing) -> Standing:
+        """Return where the session itself stands: what it holds, it may still spend."""
+        if standing.line.meter is not Meter.AUDIO_US:
+            return standing
+        return evolve(standing, held=max(0, standing.held - self.left_us))
 
     def _granted(self, want: Want, grant: Grant) -> None:
         is_whole = want.amount > _SMALLEST_SLICE_US or self._slice_us == _SMALLEST_SLICE_US
