@@ -19,11 +19,11 @@ STREAM = {"accept": "text/event-stream", "x-api-key": "ada"}
 
 
 @pytest.fixture
-def app(voice: SessionManager, keys: Authenticator) -> ASGIApp:
+def app(voice: SessionManager, keys: Authenticator, make_app: Callable[..., ASGIApp]) -> ASGIApp:
     options = WebOptions(
         heartbeat=timedelta(milliseconds=20), look_again=timedelta(milliseconds=10), max_streams=2
     )
-    return voice_app(voice, authenticator=keys, options=options)
+    return make_app(voice, authenticator=keys, options=options)
 
 
 @pytest.fixture
@@ -123,22 +123,45 @@ async def test_a_stream_says_that_it_is_there_while_nothing_happens(
     assert beats == 3
 
 
-async def test_a_list_says_when_to_look_again(
+async def test_a_list_says_when_to_look_again_and_of_nobody_elses_sessions(
     server: httpx2.AsyncClient, voice: SessionManager
 ) -> None:
     acme = voice.for_tenant("acme")
-    signs = 0
+    signs = beats = 0
     async with server.stream("GET", SESSIONS) as answer:
-        async for event in told(answer):
-            if event.get("event") != "look_again":
-                continue
-            signs += 1
-            assert event["data"] == "{}"
-            if signs == 3:
+        async for line in answer.aiter_lines():
+            signs += line == "event: look_again"
+            beats += line.startswith(":")
+            if line == "data: {}" and signs == 1:
+                await acme.create(user_id="bob")
+                beats = 0
+            elif beats == 3 and signs == 1:  # it was looked at again and again meanwhile
+                await acme.create(user_id="ada")
+            elif signs == 2:
                 break
-            await acme.create(user_id="bob")  # it does not concern ada
-            await acme.create(user_id="ada")
-    assert signs == 3
+    assert (await acme.find(user_id="ada", limit=2)).sessions
+
+
+@pytest.mark.parametrize("path", ["", "/{id}/events"])
+async def test_a_stranger_hears_nothing(
+    server: httpx2.AsyncClient, voice: SessionManager, path: str
+) -> None:
+    session_id = await live_session(voice)
+    for person, status in (("bob", 404), ("eve", 404), ("nothing", 403), ("nobody", 401)):
+        headers = {"x-api-key": person}
+        url = SESSIONS + path.format(id=session_id)
+        async with server.stream("GET", url, headers=headers, params={"user_id": "ada"}) as answer:
+            if (person, path) == ("eve", ""):  # she is an administrator, of another tenant
+                assert [line async for line in _first_event(answer)] == ["data: {}"]
+            else:
+                assert answer.status_code == status
+
+
+async def _first_event(answer: httpx2.Response) -> AsyncIterator[str]:
+    async for line in answer.aiter_lines():
+        if line.startswith("data:"):
+            yield line
+            return
 
 
 async def test_only_so_many_streams_are_open_and_each_gives_its_place_back(
