@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 import anyio
@@ -51,6 +52,20 @@ async def test_a_session_of_a_server_is_shown_with_its_words_and_deleted(house: 
     assert deleted.stdout == f"deleted {session_id}\n"
     gone = await at(house, "get", session_id)
     assert (gone.exit_code, gone.stderr) == (1, f"voicesession: there is no session {session_id}\n")
+
+
+async def test_a_session_of_a_server_is_taken_along(house: House, tmp_path: Path) -> None:
+    session_id, folder = await house.finished_session(), tmp_path / "taken"
+    ran = await at(house, "export", session_id, "--out", str(folder))
+    assert ran.exit_code == 0, ran.stderr
+    assert sorted(file.name for file in folder.iterdir()) == [
+        *("audio.wav", "events.jsonl", "session.json", "transcript.json")
+    ]
+    record = json.loads((folder / "session.json").read_text())
+    seqs = [json.loads(line)["seq"] for line in (folder / "events.jsonl").read_text().splitlines()]
+    assert (record["id"], seqs) == (session_id, [*range(1, record["seq"] + 1)])
+    gone = await at(house, "export", "sess_x", "--out", str(tmp_path / "nothing"))
+    assert (gone.exit_code, (tmp_path / "nothing").exists()) == (1, False)
 
 
 @pytest.mark.parametrize(

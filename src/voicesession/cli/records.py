@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import fields
 
 from ..core.session import DailyRemaining, Session
+from ..core.transcript import SessionTranscript, Transcript, transcript_document
 
-__all__ = ("session_document",)
+if TYPE_CHECKING:
+    from ..ports.storage import Page
+
+__all__ = ("page_document", "session_and_words", "session_document")
 
 _US_PER_MINUTE: Final = 60_000_000
 _KEPT_BACK: Final = frozenset({"key_hash", "client_ip"})
@@ -35,6 +39,29 @@ def session_document(session: Session) -> dict[str, Any]:
         "daily_budget_remaining": _remaining(session.daily_budget_remaining),
         "metadata": session.metadata,
     }
+
+
+def page_document(page: Page, limit: int) -> dict[str, Any]:
+    """Return a page of sessions as JSON."""
+    return {
+        "sessions": [session_document(session) for session in page.sessions],
+        "pagination": {
+            "limit": limit,
+            "next_cursor": page.next_cursor,
+            "has_more": page.next_cursor is not None,
+        },
+    }
+
+
+def session_and_words(session: Session, transcript: Transcript) -> dict[str, Any]:
+    """Return *session* and what was said in it as JSON."""
+    words = SessionTranscript(
+        session_id=session.id,
+        language=session.language,
+        duration_us=session.audio_duration_us,
+        transcript=transcript,
+    )
+    return {"session": session_document(session), "transcript": transcript_document(words)}
 
 
 def _plain(value: Any) -> Any:

@@ -1,14 +1,15 @@
-"""``voicesession sessions``: look at what a store or a server keeps, and remove it."""
+"""``voicesession sessions``: look at what a store or a server keeps, take it along, remove it."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import typer
 
-from ..core.identity import DEFAULT_TENANT
+from ..core.identity import DEFAULT_TENANT, checked_id
 from .failures import Debug, WrongUse, reported
 from .opening import Json, Tenant, ask, print_json
 from .remote import Server, Token, ask_server, page_of_server, session_of_server
@@ -17,8 +18,6 @@ from .shown import print_record
 if TYPE_CHECKING:
     from ..client import VoiceClient
     from ..core.session import Session
-    from ..core.transcript import Transcript
-    from ..ports.storage import Page
     from ..runtime.manager import SessionManager
     from ..schemas.records import Deleted, SessionRecord
 
@@ -27,12 +26,20 @@ __all__ = ("sessions",)
 _US_PER_S: Final = 1_000_000
 
 sessions: Final = typer.Typer(
-    help="List, show and delete the sessions of a store, or of a server.", no_args_is_help=True
+    help="List, show, export and delete the sessions of a store, or of a server.",
+    no_args_is_help=True,
 )
 
 _Store: TypeAlias = Annotated[
     str | None,
     typer.Option(envvar="VOICESESSION_STORE", help="Where sessions live: sqlite:///file.db"),
+]
+_Recordings: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        envvar="VOICESESSION_RECORDINGS",
+        help="Where its files lie; needed only where its own record does not say so.",
+    ),
 ]
 _SessionId: TypeAlias = Annotated[str, typer.Argument(metavar="ID", show_default=False)]
 
@@ -62,7 +69,9 @@ def list_sessions(  # noqa: PLR0913  # one parameter for each option, as typer w
     filters: dict[str, Any] = {"state": state, "status": status, "user_id": user, "cursor": cursor}
 
     async def find(voice: SessionManager) -> dict[str, Any]:
-        return _page_document(await voice.find(limit=limit, **filters), limit)
+        from .records import page_document
+
+        return page_document(await voice.find(limit=limit, **filters), limit)
 
     async def find_at_server(client: VoiceClient) -> dict[str, Any]:
         return await page_of_server(client, filters | {"limit": limit})
@@ -92,8 +101,10 @@ def get_session(
     """Show one session and what was said in it."""
 
     async def get(voice: SessionManager) -> dict[str, Any]:
+        from .records import session_and_words
+
         session = await voice.get(session_id)
-        return _session_and_words(session, await voice.transcript(session_id))
+        return session_and_words(session, await voice.transcript(session_id))
 
     async def get_at_server(client: VoiceClient) -> dict[str, Any]:
         return await session_of_server(client, session_id)
@@ -109,6 +120,40 @@ def get_session(
             _print_session(found)
 
 
+@sessions.command("export")
+def export_session(  # noqa: PLR0913  # one parameter for each option, as typer wants them
+    session_id: _SessionId,
+    *,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="A new folder; the id, if not given.")
+    ] = None,
+    store: _Store = None,
+    server: Server = None,
+    token: Token = None,
+    recordings: _Recordings = None,
+    tenant: Tenant = DEFAULT_TENANT,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write a session into a new folder: its record, journal, words and audio."""
+    from .exports import export_from_server, whole_folder
+
+    with reported(debug=debug):
+        path = out or Path(checked_id("session_id", session_id))
+        with whole_folder(path) as folder:
+            if server is not None:
+                ask_server(
+                    server, token, tenant, lambda at: export_from_server(at, session_id, folder)
+                )
+            else:
+                _export_from_store(_named(store), tenant, recordings, session_id, folder)
+        files = sorted(str(file) for file in path.iterdir())
+        if as_json:
+            print_json({"session_id": session_id, "folder": str(path), "files": files})
+        else:
+            print("\n".join(files))
+
+
 @sessions.command("delete")
 def delete_session(  # noqa: PLR0913  # one parameter for each option, as typer wants them
     session_id: _SessionId,
@@ -116,13 +161,7 @@ def delete_session(  # noqa: PLR0913  # one parameter for each option, as typer 
     store: _Store = None,
     server: Server = None,
     token: Token = None,
-    recordings: Annotated[
-        str | None,
-        typer.Option(
-            envvar="VOICESESSION_RECORDINGS",
-            help="Where its files lie; needed only where its own record does not say so.",
-        ),
-    ] = None,
+    recordings: _Recordings = None,
     tenant: Tenant = DEFAULT_TENANT,
     end: Annotated[bool, typer.Option("--end", help="End it first, if it is active.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -158,6 +197,16 @@ def delete_session(  # noqa: PLR0913  # one parameter for each option, as typer 
             print(f"deleted {session_id}")
 
 
+def _export_from_store(
+    store: str, tenant: str, recordings: str | None, session_id: str, folder: Path
+) -> None:
+    from .exports import export_from_store
+
+    session = ask(store, tenant, None, lambda voice: voice.get(session_id))
+    place = recordings or _recordings_of(session)
+    ask(store, tenant, place, lambda voice: export_from_store(voice, session_id, folder))
+
+
 def _named(store: str | None) -> str:
     if store is None:
         raise WrongUse("name a store, by --store or VOICESESSION_STORE, or a --server")
@@ -179,32 +228,6 @@ def _recordings_of(session: Session) -> str | None:
 
 
 # --- what is printed ---------------------------------------------------------------------
-
-
-def _page_document(page: Page, limit: int) -> dict[str, Any]:
-    from .records import session_document
-
-    return {
-        "sessions": [session_document(session) for session in page.sessions],
-        "pagination": {
-            "limit": limit,
-            "next_cursor": page.next_cursor,
-            "has_more": page.next_cursor is not None,
-        },
-    }
-
-
-def _session_and_words(session: Session, transcript: Transcript) -> dict[str, Any]:
-    from ..core.transcript import SessionTranscript, transcript_document
-    from .records import session_document
-
-    words = SessionTranscript(
-        session_id=session.id,
-        language=session.language,
-        duration_us=session.audio_duration_us,
-        transcript=transcript,
-    )
-    return {"session": session_document(session), "transcript": transcript_document(words)}
 
 
 def _print_page(page: dict[str, Any]) -> None:
