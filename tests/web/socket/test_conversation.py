@@ -70,6 +70,21 @@ async def test_a_barge_in_empties_the_clients_buffer_and_ends_the_reply(talker: 
     assert end["interrupted"] is True
 
 
+async def test_whoever_speaks_over_the_agent_is_heard_and_the_agent_falls_silent(
+    talker: Any,
+) -> None:
+    await talker.send("text", text="tell me a very long story that nobody wants to hear")
+    begin = await talker.next("reply.begin")
+    await talker.speak("no please stop talking right now thanks")
+    clear = await talker.next("reply.clear")
+    end = await talker.next("reply.end")
+    assert clear["reply_id"] == end["reply_id"] == begin["reply_id"]
+    assert end["interrupted"] is True
+    assert end["spoken_text"] != "you said tell me a very long story that nobody wants to hear"
+    while "no please stop talking right now thanks" not in talker.words:
+        await talker.next("transcript.final")
+
+
 async def test_a_client_that_reports_its_playout_settles_what_was_heard(talker: Any) -> None:
     await talker.send("config", playout=True)
     await talker.send("text", text="one two three four")

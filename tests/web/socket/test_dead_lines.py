@@ -67,6 +67,31 @@ async def test_a_client_that_is_gone_without_a_word_is_found_out_and_its_grace_p
     assert (ended.end_reason, ended.status) == ("disconnected", "interrupted")
 
 
+async def test_whoever_leaves_before_hearing_of_its_session_leaves_none_that_lives_on(
+    open_house: Any,
+) -> None:
+    soon = evolve(SOON, connect_window=timedelta(seconds=0.3))
+    async with open_house(life=soon, lease=timedelta(seconds=0.6)) as house:
+        for told_bytes in (0, 1, 100, 150, 200, 300):
+            async with by_hand(house) as stranger:
+                await stranger.send(HANDSHAKE)
+                await stranger.read(told_bytes)
+        with anyio.fail_after(10):
+            while await open_sessions(house):
+                await anyio.lowlevel.checkpoint()
+        sessions = (await house.voice.find()).sessions
+    assert len(sessions) >= 4
+    assert {session.end_reason for session in sessions} <= {"disconnected", "connect_timeout"}
+
+
+async def open_sessions(house: Any) -> int:
+    """Return how many have not ended; nobody looks at them, but for the house."""
+    store = house.voice._services.storage.sessions
+    _of_nobody, of_all = await store.count_open(EVERYTHING, user_id=None)
+    count: int = of_all
+    return count
+
+
 # --- no WebSocket at all, or a bad one -------------------------------------------------------
 
 
@@ -104,6 +129,10 @@ class Stranger:
     async def send(self, data: bytes) -> None:
         self._writer.write(data)
         await self._writer.drain()
+
+    async def read(self, count: int) -> None:
+        """Return once so many bytes have come."""
+        await self._reader.readexactly(count)
 
     async def begun(self) -> str:
         """Return the session that has begun for it."""

@@ -1,6 +1,7 @@
 """Who gets in, and what those are told who do not."""
 
 from datetime import UTC, datetime, timedelta
+from string import ascii_letters
 from typing import Any
 
 import httpx2
@@ -8,13 +9,13 @@ import pytest
 from hypothesis import given, strategies as st
 from websockets.asyncio.client import connect
 
-from voicesession import AdmissionPolicy, EndReason, Limit, Pipeline
+from voicesession import AdmissionPolicy, EndReason, Limit, Pipeline, Session
 from voicesession.core.accounts import Account, Scope
 from voicesession.core.errors import InvalidConfig
+from voicesession.core.identity import SessionId, TenantId
 from voicesession.core.meters import Meter
 from voicesession.core.windows import Window
 from voicesession.runtime.clock import SteppedClock
-from voicesession.testing.strategies_life import sessions
 from voicesession.web.options import WebOptions
 from voicesession.web.principal import Unauthenticated
 from voicesession.web.rates import Rate
@@ -218,6 +219,29 @@ async def test_nobody_gets_into_the_session_of_another(guarded: Any, who: str) -
         assert await closed(guarded, STREAM, additional_headers={"x-api-key": who}) == 1008
 
 
+@pytest.mark.parametrize("name", ["token", "access_token", "api_key", "authorization"])
+async def test_a_secret_that_lasts_has_no_place_in_the_url(guarded: Any, name: str) -> None:
+    path = await a_stream_of_ada(guarded)
+    for url in (path, STREAM):
+        async with guarded.connect(f"{url}?{name}=ada") as talker:
+            assert await talker.closed() == 4400
+        assert "ada" not in str(talker.messages)
+
+
+async def test_who_connects_too_often_waits(house: Any, keys: Any, serve: Any) -> None:
+    options = WebOptions(rate=Rate(per_second=1, burst=2))
+    app = voice_app(house.voice, pipeline=Pipeline, authenticator=keys, options=options)  # type: ignore[arg-type]  # nobody comes so far
+    codes: list[int] = []
+    async with serve(app) as url:
+        for _ in range(4):
+            ada = {"x-api-key": "ada"}
+            path = f"{url}/v1/sessions/sess_a/stream"
+            async with connect(path, compression=None, additional_headers=ada) as socket:
+                await socket.wait_closed()
+                codes.append(socket.close_code or 0)
+    assert codes == [1008, 1008, 4429, 4429]
+
+
 async def test_without_credentials_only_a_token_to_come_back_with_counts(
     open_house: Any, keys: Any
 ) -> None:
@@ -274,15 +298,34 @@ async def test_who_guesses_tickets_is_soon_not_listened_to_any_more(
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+IDS = st.text(ascii_letters, min_size=1, max_size=8)
+
+
+@st.composite
+def sessions(draw: st.DrawFn) -> Session:
+    """Whosever, as far as a pass is about them."""
+    return Session(
+        id=SessionId(draw(IDS)),
+        tenant_id=TenantId(draw(IDS)),
+        user_id=draw(st.none() | IDS),
+        epoch=draw(st.integers(0, 5)),
+        created_at=NOW,
+        updated_at=NOW,
+        state_since=NOW,
+        last_activity_at=NOW,
+    )
+
+
 @given(session=sessions(), other=sessions(), kind=st.sampled_from(Kind))
 def test_a_pass_is_good_for_its_session_its_kind_and_its_time(
-    session: Any, other: Any, kind: Kind
+    session: Session, other: Session, kind: Kind
 ) -> None:
     clock = SteppedClock(NOW)
     passes = Passes(SECRET, clock=clock, resume_for=timedelta(seconds=30))
     issued = passes.issue(kind, session)
     held = passes.check(kind, issued, session.id)
     assert (held.tenant_id, held.user_id) == (session.tenant_id, session.user_id)
+    assert held.epoch == (session.epoch if kind is Kind.TICKET else None)
     another = next(k for k in Kind if k is not kind)
     refused = [(another, issued, session.id), (kind, issued[:-1], session.id)]
     if other.id != session.id:

@@ -250,6 +250,36 @@ async def test_nobody_waits_for_a_client_that_is_gone_to_hear_the_last_message()
         await outlet.emptied()
 
 
+class Slow:
+    """A socket whose other end takes each message only after *takes_us*."""
+
+    def __init__(self, clock: SteppedClock) -> None:
+        self._clock = clock
+        self.takes_us = 0
+        self.sent: list[str | bytes] = []
+
+    async def send(self, message: str | bytes) -> None:
+        self.sent.append(message)
+        self._clock.advance(self.takes_us)
+        await anyio.lowlevel.checkpoint()
+
+
+async def test_a_client_that_lags_is_warned_once_until_it_has_caught_up() -> None:
+    clock = SteppedClock(START)
+    slow = Slow(clock)
+    outlet = Outlet(slow, clock, SocketOptions(), lambda: outlet.put("lagging"))  # type: ignore[arg-type]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(outlet.run)
+        for slow.takes_us in (500_000, 2_000_000, 2_000_000):
+            for number in range(4):
+                outlet.put(str(number))
+            with anyio.fail_after(1):
+                await outlet.emptied()
+        tasks.cancel_scope.cancel()
+    told = ["0", "1", "2", "3"]
+    assert slow.sent == [*told, *told, "lagging", *told, "lagging"]
+
+
 @given(st.lists(st.integers(0, 50_000), max_size=200))
 def test_a_client_that_hurries_is_read_no_faster_than_its_rate(gaps_us: list[int]) -> None:
     rate = Rate(per_second=100, burst=10)

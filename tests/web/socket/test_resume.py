@@ -1,6 +1,7 @@
 """A phone in a tunnel comes back and misses nothing."""
 
 import gc
+import json
 from typing import Any
 
 import anyio
@@ -90,6 +91,23 @@ async def test_a_past_that_is_longer_than_what_may_wait_is_told_whole_and_then_f
     assert back.words == PHRASES
 
 
+async def test_what_was_acknowledged_is_told_again_to_whoever_comes_back_with_less(
+    house: Any,
+) -> None:
+    async with house.talk(store_transcript=True) as talker:
+        begin = talker.messages[0]
+        await talker.speak("good morning", silence_us=0)
+        await talker.send("flush")
+        final = await talker.next("transcript.final")
+        for seq in (final["seq"], final["seq"], 1, 1_000):
+            await talker.send("ack", seq=seq)
+        talker.socket.transport.abort()
+    await gone(house, begin["session_id"])
+    async with house.back(begin, 0) as back:
+        await back.next("transcript.final")
+    assert back.words == ["good morning"]
+
+
 @settings(
     max_examples=examples(6),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -131,8 +149,6 @@ async def take(talker: Any, count: int) -> None:
         with anyio.move_on_after(0.2):
             frame = await talker.socket.recv()
             if isinstance(frame, str):
-                import json
-
                 talker.messages.append(json.loads(frame))
 
 

@@ -8,6 +8,16 @@ import httpx2
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from voicesession import AudioFormat, Pipeline
+from voicesession.testing.scripted import (
+    CallbackAgent,
+    Lexicon,
+    ScriptedSpeechToText,
+    ScriptedTextToSpeech,
+    ScriptedVoiceActivityDetector,
+)
+from voicesession.testing.stage import echo
+
 
 async def a_ticket(house: Any, session_id: str) -> dict[str, Any]:
     """Return what a backend that may write to the session is told."""
@@ -110,6 +120,48 @@ async def test_the_token_of_a_ticket_takes_a_session_over_whose_beginning_was_ne
         async with guarded.back(told | {"session_id": session_id}, 0) as back:
             assert (await back.next("session.begin"))["session_id"] == session_id
             assert await first.closed() == 4409
+
+
+class LateSpeechToText(ScriptedSpeechToText):
+    """A recogniser whose first stream is opened only when that is allowed."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        super().__init__(lexicon)
+        self.is_asked = anyio.Event()
+        self.may_open = anyio.Event()
+
+    async def open(self, audio_format: AudioFormat, /, *, language: str) -> Any:
+        if not self.is_asked.is_set():
+            self.is_asked.set()
+            await self.may_open.wait()
+        return await super().open(audio_format, language=language)
+
+
+async def test_who_comes_back_while_the_session_is_about_to_begin_takes_it_over(
+    open_house: Any, keys: Any
+) -> None:
+    lexicon = Lexicon(word_us=100_000)
+    late = LateSpeechToText(lexicon)
+    pipeline = Pipeline(
+        vad=ScriptedVoiceActivityDetector(),
+        stt=late,
+        tts=ScriptedTextToSpeech(lexicon),
+        agent=CallbackAgent(echo),
+    )
+    async with open_house(authenticator=keys, pipeline=lambda _: pipeline) as house:
+        session_id = await a_session_of_ada(house)
+        path = path_with(await a_ticket(house, session_id), session_id)
+        async with house.connect(path) as first:
+            await late.is_asked.wait()
+            told = await a_ticket(house, session_id)
+            assert await refused(house, path_with(told, session_id)) == 4400
+            async with house.back(told | {"session_id": session_id}, 0) as back:
+                await back.next("session.begin")
+                late.may_open.set()
+                assert await first.closed() == 4409
+                await back.send("text", text="good morning")
+                await back.next("reply.end")
+    assert not first.all("session.begin")
 
 
 async def test_attach_is_the_first_message_also_where_the_session_has_not_begun(

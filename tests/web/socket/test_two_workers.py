@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from tests.servers.postgres_server import PostgresServer
 
@@ -45,7 +46,7 @@ async def test_whoever_is_taken_over_elsewhere_is_told_so_though_it_says_nothing
         begin = first.messages[0]
         async with other.back(begin, first.last_seq) as second:
             assert await first.closed() == 4409
-            await second.next("session.begin")
+            again = await second.next("session.begin")
             await second.speak("good morning")
             await second.next("transcript.final")
             await second.send("end")
@@ -53,6 +54,7 @@ async def test_whoever_is_taken_over_elsewhere_is_told_so_though_it_says_nothing
     terminated = first.all("session.terminated")[0]
     assert (terminated["reason"], terminated["recoverable"]) == ("taken_over", False)
     assert (second.words, end["status"]) == (["good morning"], "completed")
+    assert again["state_restored"] is False  # what was in the other one's hands is not known
 
 
 async def test_a_client_may_go_to_and_fro_and_the_last_one_has_the_session(
@@ -70,3 +72,21 @@ async def test_a_client_may_go_to_and_fro_and_the_last_one_has_the_session(
             await back.next("session.begin")
             await back.send("end")
             assert (await back.next("session.end"))["status"] == "completed"
+
+
+async def test_what_was_handed_over_whole_is_restored_elsewhere(
+    open_house: Any, store: str
+) -> None:
+    async with two_houses(open_house, store) as (one, other):
+        async with one.talk(store_transcript=True) as first:
+            begin = first.messages[0]
+            await first.speak("good morning")
+            await first.next("reply.end")
+            await first.next("transcript.final")
+        with anyio.fail_after(10):
+            while one.voice._worker.owned:
+                await anyio.lowlevel.checkpoint()
+        async with other.back(begin, 0) as second:
+            assert (await second.next("session.begin"))["state_restored"] is True
+            await second.next("transcript.final")
+    assert second.words == ["good morning"]
