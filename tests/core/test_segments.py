@@ -107,11 +107,13 @@ def test_a_stretch_is_shipped_in_segments_that_lie_end_to_end(
 
 
 @given(st.lists(segments(), max_size=12))
-def test_a_new_owner_ships_behind_the_last_one_and_leaves_a_number_free(
+def test_a_new_owner_ships_far_behind_what_the_last_one_has_sent_with_or_without_success(
     listing: list[Segment],
 ) -> None:
     first = first_checkpoint(listing)
-    assert first == (max(one.checkpoint for one in listing) + 2 if listing else 0)
+    assert all(first - segment.checkpoint >= 10_000 for segment in listing)
+    assert first >= 10_000
+    assert segment_named(Segment(Track.USER, 0, 1, first * 1_000).name) is not None
 
 
 @pytest.mark.parametrize(("first", "end", "checkpoint"), [(-1, 5, 0), (5, 5, 0), (0, 5, -1)])

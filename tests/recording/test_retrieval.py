@@ -5,13 +5,14 @@ from array import array
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from attrs import frozen
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from voicesession.core.audio import AudioFormat
-from voicesession.core.errors import StoreUnavailable
+from voicesession.core.errors import StoreTimeout, StoreUnavailable
 from voicesession.core.results import SessionFolder
 from voicesession.core.timeline import Span, Track
 from voicesession.ports.objects import ObjectStore
@@ -70,9 +71,10 @@ class Pause:
 
 @frozen
 class Checkpoint:
-    """Ship; the store takes so much of it, or all."""
+    """Ship; the store takes so much of it, or all, and perhaps one more, without saying so."""
 
     puts: int | None = None
+    is_unheard: bool = False
 
 
 Action = Write | Mask | Pause | Checkpoint
@@ -82,7 +84,7 @@ ACTIONS = st.lists(
         st.builds(Write, st.sampled_from(Track), TIMES_MS, st.integers(1, 99), st.integers(1, 60)),
         st.builds(Mask, spans(max_us=60 * MS)),
         st.builds(Pause, TIMES_MS, st.one_of(st.none(), st.integers(0, 20))),
-        st.builds(Checkpoint, st.one_of(st.none(), st.integers(0, 4))),
+        st.builds(Checkpoint, st.one_of(st.none(), st.integers(0, 4)), st.booleans()),
     ),
     max_size=14,
 )
@@ -92,13 +94,20 @@ class Narrow(MemoryObjectStore):
     """Takes so many objects, and then no more."""
 
     puts_left: int | None = None
+    is_unheard = False
 
     async def put(self, key: str, data: bytes, /) -> str:
         if self.puts_left is not None:
             if not self.puts_left:
-                raise StoreUnavailable("it is full")
+                await self._refuse(key, data)
             self.puts_left -= 1
         return await super().put(key, data)
+
+    async def _refuse(self, key: str, data: bytes) -> NoReturn:
+        if self.is_unheard:
+            await super().put(key, data)
+            raise StoreTimeout("its answer was lost")
+        raise StoreUnavailable("it is full")
 
     async def copy(self) -> MemoryObjectStore:
         copy = MemoryObjectStore()
@@ -155,7 +164,7 @@ class Recorded:
         await self._shipment.ship()  # there is nothing of before
         for action in actions:
             if isinstance(action, Checkpoint):
-                await self._ship(action.puts)
+                await self._ship(action)
             else:
                 for feed in (self.shipped, self.local):
                     action(feed)
@@ -167,7 +176,7 @@ class Recorded:
         shutil.rmtree(self.root / "crashed", ignore_errors=True)
         shutil.copytree(self.root / "shipped", self.root / "crashed")
         after_crash = await heard(self.root / "crashed", await self.objects.copy())
-        await self._ship(None)
+        await self._ship(Checkpoint())
         await see_that_nothing_silenced_is_kept(self.objects, self.shipped)
         for feed in (self.shipped, self.local):
             feed.keeper.spool.release()
@@ -180,9 +189,10 @@ class Recorded:
         assert left in ([], ["sessions/s1/audio.wav"])
         return heard_again
 
-    async def _ship(self, puts: int | None) -> None:
-        self.objects.puts_left = puts
-        with suppress(StoreUnavailable):
+    async def _ship(self, checkpoint: Checkpoint) -> None:
+        self.objects.puts_left = checkpoint.puts
+        self.objects.is_unheard = checkpoint.is_unheard
+        with suppress(StoreUnavailable, StoreTimeout):
             await self._shipment.ship()
         self.shipped.write_out()  # what the shipment has it note
 
@@ -229,3 +239,19 @@ async def test_late_audio_holds_though_the_checkpoints_before_it_broke_off(tmp_p
         Write(Track.USER, at_ms=0, level=5, duration_ms=4),
     )
     assert set(map(tuple, (await recorded.come_back()).values())) == {((5, 2),) * 32}
+
+
+async def test_late_audio_holds_though_nobody_said_that_what_lay_there_had_arrived(
+    tmp_path: Path,
+) -> None:
+    recorded = Recorded(tmp_path)
+    await recorded.do(
+        Write(Track.USER, at_ms=0, level=1, duration_ms=4),
+        Checkpoint(),
+        Write(Track.USER, at_ms=0, level=2, duration_ms=4),
+        Checkpoint(puts=0, is_unheard=True),
+        Write(Track.USER, at_ms=0, level=3, duration_ms=4),
+        Checkpoint(puts=0, is_unheard=True),
+        Write(Track.USER, at_ms=0, level=4, duration_ms=4),
+    )
+    assert set(map(tuple, (await recorded.come_back()).values())) == {((4, 0),) * 32}

@@ -36,7 +36,9 @@ MIN_PART_BYTES: Final = 5 * 1024 * 1024
 MAX_PARTS: Final = 10_000
 """S3 takes no more parts in one upload."""
 
-_NAME: Final = re.compile(r"(user|agent)/(\d{12})-(\d{12})-(\d{6})\.s16")
+_OWNER_CHECKPOINTS: Final = 10_000
+"""More than an owner sends in a day of which nobody hears that it arrived."""
+_NAME: Final = re.compile(r"(user|agent)/(\d{12})-(\d{12})-(\d{6,12})\.s16")
 
 
 def _is_not_empty(instance: Segment, _attribute: object, end_frame: int) -> None:
@@ -88,10 +90,10 @@ def segment_named(name: str) -> Segment | None:
 def first_checkpoint(segments: Iterable[Segment]) -> int:
     """Return the number with which a new owner of the recording goes on shipping.
 
-    It lies behind all that was shipped, and leaves one free: with that one goes what the
-    owner before has on its own disk and may not have shipped.
+    It lies behind all that was shipped, and behind what the owner before may have sent in
+    vain, as its own disk knows, and has not sent.
     """
-    return max((segment.checkpoint for segment in segments), default=-2) + 2
+    return max((segment.checkpoint for segment in segments), default=0) + _OWNER_CHECKPOINTS
 
 
 def plan_segments(

@@ -48,7 +48,7 @@ class Notes:
         made: What it has become; all that is left to do is to tidy up.
         first_frame: Of a spool: where its own audio begins; what lies before it was kept
             elsewhere. None where nothing was written but, perhaps, a copy of the segments.
-        checkpoint: Of a spool: the last one of which anything was shipped; None before the first.
+        checkpoint: Of a spool: the last one of which anything was sent; None before the first.
     """
 
     folder: SessionFolder

@@ -173,12 +173,15 @@ class Shipment:
                     samples = await to_thread.run_sync(keeper.spool.read, track, segment.frames)
                     if self._is_stopped:
                         return
+                    self._note_checkpoint(checkpoint)
                     await self.folder.put(segment, samples)
                     batch.arrived(track, segment.frames)
-                    self._note_checkpoint(checkpoint)
 
     def _note_checkpoint(self, checkpoint: int) -> None:
-        """Have the spool know of it before it takes anything newer, which is to hold."""
+        """Have the spool know of it before it takes anything newer, which is to hold.
+
+        And before it is sent: what is reported as failed may have arrived.
+        """
         keeper = self.feed.keeper
         if keeper.spool.notes.checkpoint != checkpoint:
             note = partial(keeper.spool.note_checkpoint, checkpoint)

@@ -160,7 +160,7 @@ class Spool:
             self._note("keys", list(others.keys))
 
     def note_checkpoint(self, checkpoint: int) -> None:
-        """Keep in mind that *checkpoint* was shipped, if only in part."""
+        """Keep in mind that something of *checkpoint* is sent, whether it arrives or not."""
         self._note("checkpoint", checkpoint)
 
     def note_closed(self, duration_us: int | None) -> None:
