@@ -8,13 +8,13 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from enum import Enum, auto
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
 import anyio
 from attrs import define, field
-from playwright.async_api import Browser, Page, WebSocket, async_playwright
+from playwright.async_api import Browser, Page, WebSocket, async_playwright, expect
 
-PATIENCE_S: Final = 30
+PATIENCE_S: Final = 50
 _NAMES: Final = ("chromium-headless-shell", "chromium", "google-chrome")
 """Of the machine's own; where there is none, Playwright's is taken."""
 
@@ -33,6 +33,10 @@ async def running_chromium(microphone: Path) -> AsyncGenerator[Browser]:
         )
         async with browser:
             yield browser
+
+
+Meant: TypeAlias = Callable[[dict[str, Any]], bool]
+"""Whether a message is the one that is waited for."""
 
 
 class Sound(Enum):
@@ -57,11 +61,15 @@ class Frames:
     def of(self, kind: str, /) -> list[dict[str, Any]]:
         return [one for one in self.all if isinstance(one, dict) and one["type"] == kind]
 
-    async def next(
-        self, kind: str, /, *, is_meant: Callable[[dict[str, Any]], bool] = lambda _: True
-    ) -> dict[str, Any]:
-        """Return the first message of *kind* that comes from now on, and is meant."""
-        seen = len(self.of(kind))
+    async def first(self, kind: str, is_meant: Meant = lambda _: True, /) -> dict[str, Any]:
+        """Return the first message of *kind* that is meant, when it is there."""
+        return await self._first(0, kind, is_meant)
+
+    async def next(self, kind: str, is_meant: Meant = lambda _: True, /) -> dict[str, Any]:
+        """Return the first message of *kind* that is meant, of those that are still to come."""
+        return await self._first(len(self.of(kind)), kind, is_meant)
+
+    async def _first(self, seen: int, kind: str, is_meant: Meant) -> dict[str, Any]:
         with anyio.move_on_after(PATIENCE_S):
             while True:
                 for message in self.of(kind)[seen:]:
@@ -69,7 +77,7 @@ class Frames:
                         return message
                     seen += 1
                 await self._more.wait()
-        raise AssertionError(f"no such {kind} after {self.all[-20:]}")
+        raise AssertionError(f"no such {kind} in {self.all[-20:]}")
 
 
 @define(slots=False)  # Playwright leaves notes on whom it calls
@@ -101,6 +109,10 @@ class Visit:
     def _overhear(self, line: WebSocket) -> None:
         line.on("framesent", self.sent.add)
         line.on("framereceived", self.received.add)
+
+    async def show(self, state: str) -> None:
+        """Return when this is what the page says of its call."""
+        await expect(self.page.locator("#state")).to_have_text(state, timeout=PATIENCE_S * 1_000)
 
     async def hear(self, what: Sound) -> None:
         """Return when this is what the loudspeaker is given."""

@@ -9,32 +9,34 @@ import re
 import wave
 from array import array
 from collections.abc import AsyncGenerator, Generator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import httpx2
 import pytest
 from attrs import frozen
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from tests.cli.served import Served, served
 from tests.client.stage import open_house
 from tests.servers.proxy import running_proxy
-from tests.web.browser.chromium import Sound, Visit, running_chromium
+from tests.web.browser.chromium import PATIENCE_S, Sound, Visit, running_chromium
 
 from voicesession.cli.caller import ScriptLine, rehearsed
 from voicesession.cli.engines import callers_voice
 from voicesession.core.states import TurnState
 from voicesession.web.browser import browser_routes
 
-pytestmark = pytest.mark.offline
+# A voice takes its time, and more of it on a machine that has much else to do.
+pytestmark = [pytest.mark.offline, pytest.mark.timeout(240)]
 
 DOCS: Final = Path(__file__).parents[3] / "docs" / "how-to" / "browser.md"
 SAID: Final = "tell me a long story"
 RATE_HZ: Final = 16_000
-ROUND_STEPS: Final = 170
+ROUND_STEPS: Final = 220
 """Of 20 ms, until it is said again: in the middle of the answer, which is interrupted by it."""
 
 
@@ -105,19 +107,17 @@ async def _a_call(server: Served, browser: Browser) -> Call:
     visit = await Visit.to(server.url, await browser.new_page())
     page = visit.page
     await page.click("#talk")
-    await visit.received.next("transcript.final", is_meant=_is_understood)
     await visit.hear(Sound.VOICE)
     await visit.received.next("reply.clear")
     await visit.hear(Sound.SILENCE)
-    await visit.received.next("transcript.final", is_meant=_is_understood)
+    await visit.received.first("transcript.final", _is_of_the_caller)
+    await visit.received.first("transcript.final", _was_interrupted)
     await page.click("#pause")
-    await visit.received.next("session.paused")
-    await expect(page.locator("#state")).to_have_text("paused: user")
+    await visit.show("paused: user")
     await page.click("text=Resume")
-    await visit.received.next("session.resumed")
     await visit.received.next("vad.speech_start")
     await page.click("text=End")
-    await expect(page.locator("#state")).to_have_text("completed")
+    await visit.show("completed")
     return await _over(server, visit)
 
 
@@ -125,19 +125,27 @@ async def _a_call_that_is_cut(server: Served, browser: Browser) -> Call:
     async with running_proxy(server.port) as proxy:
         visit = await Visit.to(proxy.url, await browser.new_page())
         await visit.page.click("#talk")
-        await visit.received.next("transcript.final", is_meant=_is_understood)
         await visit.hear(Sound.VOICE)
         proxy.close()
-        await visit.received.next("session.begin")
-        await visit.received.next("transcript.final", is_meant=_is_understood)
+        begin = await visit.received.next("session.begin")
+        await visit.received.first("transcript.final", partial(_is_said_behind, begin["last_seq"]))
         proxy.close()
         await visit.page.click("text=End")
-        await expect(visit.page.locator("#state")).to_have_text("completed")
+        await visit.show("completed")
         return await _over(server, visit)
 
 
-def _is_understood(final: dict[str, Any]) -> bool:
+def _is_of_the_caller(final: dict[str, Any]) -> bool:
     return bool(final["utterance"]["text"] == SAID)
+
+
+def _is_said_behind(seq: int, final: dict[str, Any]) -> bool:
+    return _is_of_the_caller(final) and bool(final["seq"] > seq)
+
+
+def _was_interrupted(final: dict[str, Any]) -> bool:
+    said = final["utterance"]
+    return bool(said["speaker"] == "agent" and said["interrupted"] and said["text"])
 
 
 async def _over(server: Served, visit: Visit) -> Call:
@@ -148,7 +156,7 @@ async def _over(server: Served, visit: Visit) -> Call:
     await visit.page.close()
     session_id = visit.received.of("session.begin")[0]["session_id"]
     url = f"{server.url}/v1/sessions/{session_id}"
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=PATIENCE_S) as client:
         return Call(
             visit=visit,
             shown=shown,
@@ -163,24 +171,27 @@ async def _over(server: Served, visit: Visit) -> Call:
 
 
 async def test_what_is_said_into_the_microphone_is_understood_and_kept(call: Call) -> None:
-    assert _understood(call).count(SAID) > 1
+    said = next(one for one in call.transcript if one["text"] == SAID)
     caller, agent = _tracks(call.audio)
-    first = next(one for one in call.transcript if one["text"] == SAID)
-    within = slice(int(first["start"] * RATE_HZ), int(first["end"] * RATE_HZ))
+    within = slice(int(said["start"] * RATE_HZ), int(said["end"] * RATE_HZ))
     behind = slice(within.stop + RATE_HZ // 4, within.stop + RATE_HZ // 2)
-    assert _rms(caller[within]) > 10 * max(_rms(agent[within]), _rms(caller[behind]))
+    assert _rms(caller[within]) > 10 * _rms(caller[behind])
+    assert _rms(caller[within]) > 10 * _rms(agent[within])
 
 
-async def test_the_agent_is_heard_and_what_was_played_of_it_is_told(call: Call) -> None:
-    played = [one["played_ms"] for one in call.visit.sent.of("playout") if one["reply_id"] == 1]
-    assert played == sorted(set(played))
-    sent_ms = _audio_bytes(call.visit, until="reply.clear") / 32
-    assert 0 < played[-1] <= sent_ms
+async def test_how_much_of_the_agent_was_played_is_told_again_and_again(call: Call) -> None:
+    reports = call.visit.sent.of("playout")
+    assert reports
+    for reply_id, sent_ms in _sent_ms(call.visit).items():
+        played = [one["played_ms"] for one in reports if one["reply_id"] == reply_id]
+        assert played == sorted(set(played))
+        assert max(played, default=0) <= sent_ms
 
 
 async def test_who_is_interrupted_falls_silent_and_is_kept_as_far_as_heard(call: Call) -> None:
-    said = next(one for one in call.transcript if one["speaker"] == "agent")
-    assert said["interrupted"]
+    said = next(one for one in call.transcript if one.get("interrupted") and one["text"])
+    assert said["speaker"] == "agent"
+    assert said["text"] == said["spoken_text"]
     assert said["generated_text"].startswith(said["spoken_text"])
     assert len(said["spoken_text"]) < len(said["generated_text"]) / 2
 
@@ -194,7 +205,7 @@ async def test_a_call_stands_still_and_goes_on_by_a_click_and_ends_when_all_is_s
     call: Call,
 ) -> None:
     happened = [one["type"] for one in call.journal]
-    assert happened.index("pause_requested") + 1 == happened.index("resume_requested")
+    assert happened.index("pause_requested") < happened.index("resume_requested")
     assert happened[-1] == "end_requested"
     assert call.visit.received.of("session.end")[0]["seq"] == call.session["seq"]
     assert (call.session["status"], call.session["end_reason"]) == ("completed", "completed")
@@ -211,7 +222,9 @@ async def test_after_a_cut_everything_durable_was_told_once_and_in_order(cut_cal
 
 async def test_a_caller_who_comes_back_is_understood_as_before(cut_call: Call) -> None:
     assert len(cut_call.visit.sent.of("attach")) == 2
-    assert _understood(cut_call).count(SAID) > 1
+    _, again, _ = cut_call.visit.received.of("session.begin")
+    finals = cut_call.visit.received.of("transcript.final")
+    assert any(_is_said_behind(again["last_seq"], one) for one in finals)
 
 
 async def test_an_end_that_is_asked_for_on_a_broken_line_is_reached_over_the_next(
@@ -285,10 +298,6 @@ _HINDERED: Final = """async (hindrance) => {
 # --- what is in a call ----------------------------------------------------------------------------------
 
 
-def _understood(call: Call) -> list[str]:
-    return [one["text"] for one in call.transcript if one["speaker"] == "user"]
-
-
 def _line(said: dict[str, Any]) -> tuple[str, str]:
     how = " interrupted" if said.get("interrupted") else ""
     return said["speaker"] + how, said["text"]
@@ -305,11 +314,13 @@ def _rms(samples: array[int]) -> float:
     return math.sqrt(sum(sample * sample for sample in samples) / len(samples))
 
 
-def _audio_bytes(visit: Visit, *, until: str) -> int:
-    size = 0
+def _sent_ms(visit: Visit) -> dict[int, int]:
+    """How much of each reply the page was sent."""
+    sent: dict[int, int] = {}
+    reply_id = 0
     for frame in visit.received.all:
         if isinstance(frame, bytes):
-            size += len(frame)
-        elif frame["type"] == until:
-            break
-    return size
+            sent[reply_id] = sent.get(reply_id, 0) + 1_000 * len(frame) // (2 * RATE_HZ)
+        elif frame["type"] == "reply.begin":
+            reply_id = frame["reply_id"]
+    return sent

@@ -233,10 +233,40 @@ test("whoever asks for the end when there is no line any more is told so", async
   await assert.rejects(left.connection.end(), /left/);
 });
 
+const frame = new Int16Array(320).buffer;
+
 test("a line that takes nothing does not pile up what was said meanwhile", () => {
   const { connection, line } = begun();
-  assert.ok(connection.sendAudio(new Int16Array(320).buffer));
-  line.bufferedAmount = 600_000;
-  assert.ok(!connection.sendAudio(new Int16Array(320).buffer));
+  assert.ok(connection.sendAudio(frame));
+  line.bufferedAmount = 300_000;
+  assert.ok(!connection.sendAudio(frame));
   assert.ok(connection.send({ type: "pause" }));
+  line.bufferedAmount = 200_000;
+  assert.ok(connection.sendAudio(frame));
+});
+
+test("a line that is stuck is given up, and the session gone on with over another", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let now = 0;
+  t.mock.method(performance, "now", () => now);
+  const { connection, line } = begun();
+  const lost = [];
+  connection.addEventListener("reconnecting", ({ detail }) => lost.push(detail));
+  line.bufferedAmount = 300_000;
+  for (const at of [0, 4_000, 5_000]) {
+    now = at;
+    assert.ok(!connection.sendAudio(frame));
+    assert.deepEqual(lost, []);
+  }
+  now = 5_001;
+  assert.ok(!connection.sendAudio(frame));
+  assert.deepEqual(lost, [{ code: 1006, reason: "stuck" }]);
+  assert.ok(!connection.sendAudio(frame), "there is no line now");
+  line.onclose({ code: 1006, reason: "" });
+  assert.equal(lost.length, 1, "it was given up already");
+  t.mock.timers.tick(constants.FIRST_DELAY_MS);
+  const next = Line.made.at(-1);
+  assert.notEqual(next, line);
+  next.onopen();
+  assert.equal(JSON.parse(next.sent[0]).type, "attach");
 });

@@ -11,7 +11,9 @@ import {
 } from "./constants.js";
 
 const OPEN = 1;
-const MOST_WAITING_BYTES = 512 * 1024; // of audio: 16 s of it, as sessions are by default
+const ABNORMAL = 1006;
+const MOST_WAITING_BYTES = 256 * 1024; // of audio: 8 s of it, as sessions are by default
+const STUCK_MS = 5_000;
 
 /** Return the wait before *retry*, the first of which is 0, in milliseconds. */
 export function delayMs(retry, draw) {
@@ -48,6 +50,7 @@ export class Connection extends EventTarget {
   #wantsEnd = false;
   #wantsPlayout = false;
   #timer = null;
+  #fullSince = null;
   #ended = settling();
 
   open() {
@@ -65,10 +68,19 @@ export class Connection extends EventTarget {
     return this.#write(JSON.stringify(message));
   }
 
-  /** Send a frame of the caller's audio; while the line is broken, or stuck, it is dropped. */
+  /**
+   * Send a frame of the caller's audio; while the line is broken, or has more to send than it
+   * takes, it is dropped, and false comes back. A line that is stuck is given up for another one.
+   */
   sendAudio(frame) {
-    if (this.#resumeToken === null || this.socket.bufferedAmount > MOST_WAITING_BYTES) return false;
-    return this.#write(frame);
+    if (this.#resumeToken === null) return false;
+    if (this.socket === null || this.socket.bufferedAmount <= MOST_WAITING_BYTES) {
+      this.#fullSince = null;
+      return this.#write(frame);
+    }
+    this.#fullSince ??= performance.now();
+    if (performance.now() - this.#fullSince > STUCK_MS) this.#abandon();
+    return false;
   }
 
   /** Say that playout is reported, on this line and those to come. */
@@ -133,6 +145,14 @@ export class Connection extends EventTarget {
     this.#resumeToken = resumeToken;
     if (this.#wantsPlayout) this.send({ type: "config", playout: true });
     if (this.#wantsEnd) this.send({ type: "end" });
+  }
+
+  /** Take the line for lost: its other end may be gone, and nobody there to say so. */
+  #abandon() {
+    const stuck = this.socket;
+    this.socket = this.#fullSince = null;
+    stuck.close();
+    this.#lost(ABNORMAL, "stuck");
   }
 
   #over(message) {
