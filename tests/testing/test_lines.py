@@ -6,6 +6,7 @@ from anyio.lowlevel import checkpoint
 from hypothesis import given, strategies as st
 
 from voicesession.core.errors import InvalidValue, SessionNotActive
+from voicesession.testing.contracts.transports import TransportContract
 from voicesession.testing.lines import LineEnd, carry, loopback
 from voicesession.testing.scripted import Lexicon
 from voicesession.testing.stage import Stage
@@ -15,6 +16,38 @@ FRAME_US = 20_000
 
 async def everything(end: LineEnd) -> list[bytes]:
     return [pcm async for pcm in end]
+
+
+class FarEnd:
+    """Who is at the other end of a loopback."""
+
+    def __init__(self, end: LineEnd) -> None:
+        self._end = end
+
+    async def say(self, pcm: bytes, /) -> None:
+        await self._end.send(pcm)
+
+    async def hear(self) -> bytes:
+        return await anext(self._end)
+
+    async def hang_up(self) -> None:
+        await checkpoint()
+        self._end.close()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
+class TestLoopback(TransportContract):
+    @pytest.fixture
+    def line(self) -> tuple[LineEnd, LineEnd]:
+        return loopback(most_bytes=1_280)
+
+    @pytest.fixture
+    def transport(self, line: tuple[LineEnd, LineEnd]) -> LineEnd:
+        return line[0]
+
+    @pytest.fixture
+    def caller(self, line: tuple[LineEnd, LineEnd]) -> FarEnd:
+        return FarEnd(line[1])
 
 
 @given(frames=st.lists(st.binary(min_size=1, max_size=40)), most=st.integers(1, 100))

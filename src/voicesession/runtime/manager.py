@@ -11,6 +11,8 @@ from typing import Any, Final, ParamSpec, Self, TypeVar, overload
 
 from ..core.errors import SessionAlreadyActive
 from ..core.identity import DEFAULT_TENANT, SessionId
+from ..ports.transport import Transport
+from .carrying import carried
 from .catalogue import SessionCatalogue
 from .handle import SessionHandle
 from .happenings import EnginesJoined
@@ -116,6 +118,7 @@ class SessionManager(SessionCatalogue):
         pipeline: Pipeline,
         *,
         config: SessionConfig | None = None,
+        transport: Transport | None = None,
         take_over: bool = False,
     ) -> AsyncGenerator[VoiceSession]:
         """Bring a session to life with speech engines and an agent, for the length of the block.
@@ -124,6 +127,8 @@ class SessionManager(SessionCatalogue):
         ``config.auto_start`` it is LIVE from the first audio on, or the first `say`.
 
         Args:
+            transport: The caller's line, on which audio is carried meanwhile; not closed here.
+                When the caller hangs up, the session waits for them as long as its grace is.
             take_over: As for `attach`.
 
         Raises:
@@ -140,6 +145,8 @@ class SessionManager(SessionCatalogue):
             with self._operation("converse", session_id) as span:
                 span.set_attributes(providers_of(joined.engines))
                 await stack.enter_async_context(call)
+            if transport is not None:
+                await stack.enter_async_context(carried(call, transport))
             yield call
 
     # --- from elsewhere, and out of here --------------------------------------------------

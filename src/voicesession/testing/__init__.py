@@ -9,8 +9,8 @@ Help for hosts and for those who implement a port. Needs the extra ``testing``.
 * Its caller: a `Phone`, in the time of a `SteppedClock`; a whole dialogue as text, as a
   `ScriptedConversation`; or audio over a `loopback`, which `carry` joins to a session.
 * ``contracts``: the suites that make a class an adapter, one for each port: `StorageContract`,
-  `DocumentDriverContract`, `ObjectStoreContract`, `RecorderContract`, `SpeechToTextContract`
-  and the others. Subclass one and give it a fixture.
+  `DocumentDriverContract`, `ObjectStoreContract`, `RecorderContract`, `TransportContract`,
+  `SpeechToTextContract` and the others. Subclass one and give it a fixture.
 * ``strategies…`` and ``machine…``: what hypothesis needs to attack a host's own code.
 
 Importing the package loads none of it: each name is fetched when it is first used.
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         VoiceActivityDetectorContract as VoiceActivityDetectorContract,
     )
     from .contracts.storage import StorageContract as StorageContract
+    from .contracts.transports import TransportContract as TransportContract
     from .fake_sessions import (
         FakeKind as FakeKind,
         FakeSession as FakeSession,
@@ -88,6 +89,7 @@ _HOME_OF: Final = {
             "VoiceActivityDetectorContract",
         ),
         "contracts.storage": ("StorageContract",),
+        "contracts.transports": ("TransportContract",),
         "fake_sessions": ("FakeKind", "FakeSession", "SlowAgent", "fake_session"),
         "faults": ("Faults", "FaultyAgent", "FaultySpeechToText", "FaultyTextToSpeech"),
         "lines": ("LineEnd", "carry", "loopback"),

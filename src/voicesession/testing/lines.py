@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections import deque
 from typing import Self
 
-import anyio
 from anyio.lowlevel import checkpoint
 
 from ..core.errors import InvalidValue, SessionNotActive
+from ..runtime import carrying
 from ..runtime.bell import Bell
 from ..runtime.live import VoiceSession
 
@@ -30,12 +30,13 @@ class _Way:
         self.most_bytes = most_bytes
         self.frames: deque[bytes] = deque()
         self.waiting_bytes = 0
+        self.times_cleared = 0
         self.is_closed = False
         self.changed = Bell()
 
 
 class LineEnd:
-    """One end of a line; see `loopback`. Iterating over it yields frames until it is closed."""
+    """One end of a line, and a `Transport`; see `loopback`."""
 
     def __init__(self, outgoing: _Way, incoming: _Way) -> None:
         self._outgoing = outgoing
@@ -49,14 +50,25 @@ class LineEnd:
         """
         await checkpoint()
         way = self._outgoing
+        times_cleared = way.times_cleared
         while way.waiting_bytes and way.waiting_bytes + len(pcm) > way.most_bytes:
             if way.is_closed:
                 break
             await way.changed.wait()
         if way.is_closed:
             raise SessionNotActive("the line is closed")
+        if way.times_cleared != times_cleared:
+            return  # taken back before there was room for it
         way.frames.append(pcm)
         way.waiting_bytes += len(pcm)
+        way.changed.ring()
+
+    def clear(self) -> None:
+        """Take back what was sent and not received."""
+        way = self._outgoing
+        way.frames.clear()
+        way.waiting_bytes = 0
+        way.times_cleared += 1
         way.changed.ring()
 
     def close(self) -> None:
@@ -101,18 +113,5 @@ async def carry(call: VoiceSession, line: LineEnd) -> None:
 
     The call is not ended by that, and the line is closed.
     """
-    async with anyio.create_task_group() as tasks:
-
-        async def speak() -> None:
-            async for piece in call.audio():
-                await line.send(piece.pcm)
-                call.played(piece)
-            tasks.cancel_scope.cancel()
-
-        tasks.start_soon(speak)
-        async for pcm in line:
-            if call.is_over:
-                break
-            await call.process_audio(pcm)
-        tasks.cancel_scope.cancel()
+    await carrying.carry(call, line)
     line.close()
