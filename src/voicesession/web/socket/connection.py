@@ -157,15 +157,11 @@ class Connection:
         """Bring about what *outcome* says, or find out that it is another one; return which."""
         handle = self._call.handle
         try:
-            if outcome is ENDED:
-                self.say(session_end(await ended(handle, self._clock), at=self._at))
-        except LeaseLost:
-            outcome = TAKEN_OVER
-        except VoiceSessionError as error:
-            return refused(error)
-        try:
-            if outcome is TAKEN_OVER:
+            if outcome is ENDED and (session := await ended(handle, self._clock)) is not None:
+                self.say(session_end(session, at=self._at))
+            elif outcome in {ENDED, TAKEN_OVER}:
                 await check_taken_over(handle, self._line.voice)
+                return TAKEN_OVER
         except VoiceSessionError as error:
             return refused(error)
         return outcome

@@ -38,17 +38,17 @@ async def leave(handle: SessionHandle, clock: Clock) -> None:
         await handle.ownership.hand_over(client_gone=True)
 
 
-async def ended(handle: SessionHandle, clock: Clock) -> Session:
-    """End the session, and return it once everything is stored.
+async def ended(handle: SessionHandle, clock: Clock) -> Session | None:
+    """End the session; return it once everything is stored, or None if it is not ours any more.
 
     Raises:
-        LeaseLost: It is not ours any more, and has not ended.
         StoreUnavailable: The store has stayed away for so long.
     """
-    session = await _stored(handle.end, handle, clock)
-    if session.state is not SessionState.ENDED:
-        raise LeaseLost(session.id, handle.ownership.epoch)
-    return session
+    with suppress(LeaseLost):
+        session = await _stored(handle.end, handle, clock)
+        if session.state is SessionState.ENDED:
+            return session
+    return None
 
 
 async def check_taken_over(handle: SessionHandle, voice: SessionManager) -> None:
