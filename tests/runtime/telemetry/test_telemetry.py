@@ -15,11 +15,12 @@ from opentelemetry.trace import StatusCode
 
 from voicesession.core.accounts import Limit, Scope
 from voicesession.core.errors import ProviderError, SessionNotFound, VoiceSessionError
+from voicesession.core.floor.config import FloorConfig
 from voicesession.core.meters import Meter
 from voicesession.core.states import EndReason
 from voicesession.core.timeline import Track
 from voicesession.core.windows import Window
-from voicesession.ports.agent import Agent, Prompt, ReplyPart
+from voicesession.ports.agent import Agent, Prompt, ReplyPart, TokensUsed
 from voicesession.ports.recording import Backlog
 from voicesession.ports.scope import EVERYTHING
 from voicesession.recording.file import FileObjectStore
@@ -28,7 +29,7 @@ from voicesession.recording.shipping import Shipping
 from voicesession.runtime.chain import Chain
 from voicesession.runtime.clock import SteppedClock
 from voicesession.runtime.manager import SessionManager
-from voicesession.runtime.pipeline import Pipeline
+from voicesession.runtime.pipeline import Pipeline, SessionConfig
 from voicesession.runtime.services import Services
 from voicesession.runtime.telemetry import INSTRUMENTS, Telemetry
 from voicesession.runtime.telemetry.reporting import code_of
@@ -234,6 +235,29 @@ async def test_an_engine_that_fails_is_counted_by_code_stage_and_name(
     (turn,) = told.spans("session.turn")
     assert turn.attributes is not None
     assert turn.attributes["provider"] == "callback"
+
+
+async def test_what_engines_use_is_told_while_they_do_and_what_was_wasted_apart(
+    stage: Stage, told: Told
+) -> None:
+    def billed(prompt: Prompt) -> Iterable[ReplyPart]:
+        yield from echo(prompt)
+        yield TokensUsed(input=700, output=30)
+
+    config = SessionConfig(floor=FloorConfig())
+    async with stage.call(billed, config=config) as (_, phone):
+        await phone.send(stage.lexicon.noise(100_000))
+        await phone.say("good morning")
+        await phone.wait(300_000)  # an answer is begun, and thrown away
+        await phone.say("to everybody out there")
+        await phone.wait(4 * SECOND_US)
+        used = {"meter": "llm_input_tokens", "provider": "callback"}
+        name = "session.engine.used.total"
+        assert told.value(name, **used, wasted="false") == 700
+        assert told.value(name, **used, wasted="true") == 700
+        spoken = len("you said good morning to everybody out there")
+        characters = {"meter": "tts_characters", "provider": "scripted", "wasted": "false"}
+        assert told.value(name, **characters) == spoken
 
 
 async def test_what_goes_on_in_the_background_is_counted_too(

@@ -101,6 +101,13 @@ _ENGINE_CHANGES: Final = Instrument(
     ("stage", "because", "provider"),
     "times that another engine, or another stream of it, took over",
 )
+_ENGINE_USED: Final = Instrument(
+    "session.engine.used.total",
+    Kind.COUNTER,
+    "{unit}",
+    ("meter", "provider", "wasted"),
+    "what engines have used besides audio, in units of its meter: tokens, characters",
+)
 _BUDGET_USED: Final = Instrument(
     "session.budget.used", Kind.COUNTER, "s", (), "audio that sessions have spent"
 )
@@ -151,6 +158,7 @@ INSTRUMENTS: Final = (
     _RESPONSE_LATENCY,
     _TURNS,
     _ENGINE_CHANGES,
+    _ENGINE_USED,
     _BUDGET_USED,
     _BUDGET_LEVELS,
     _RECORDING_LAG,
@@ -189,6 +197,7 @@ class Instruments:
         self.response_latency = histogram(_RESPONSE_LATENCY, _LATENCIES_S)
         self.turns = counter(_TURNS)
         self.engine_changes = counter(_ENGINE_CHANGES)
+        self.engine_used = counter(_ENGINE_USED)
         self.budget_used = counter(_BUDGET_USED)
         self.budget_levels = counter(_BUDGET_LEVELS)
         self.recording_lag = meter.create_gauge(

@@ -22,6 +22,7 @@ from ..happenings import (
     EngineChanged,
     EngineFailed,
     EnginesJoined,
+    EngineUsed,
     Failed,
     RecorderDegraded,
     ReplyCleared,
@@ -109,6 +110,11 @@ class SessionWatch:
     def engine_failed(self, failure: EngineFailed) -> None:
         self._telemetry.failed(failure.error, source=failure.stage)
 
+    def engine_used(self, usage: EngineUsed) -> None:
+        labels = {"provider": usage.engine.engine, "wasted": str(usage.wasted).lower()}
+        for meter, amount in usage.used.items():
+            self._instruments.engine_used.add(amount, {**labels, "meter": meter})
+
     def failed(self, failure: Failed) -> None:
         self._telemetry.failed(failure.error, source="session")
 
@@ -172,6 +178,7 @@ _TAKEN: Final[Mapping[type[Any], Callable[[SessionWatch, Any], None]]] = Mapping
         EnginesJoined: SessionWatch.engines_joined,
         EngineChanged: SessionWatch.engine_changed,
         EngineFailed: SessionWatch.engine_failed,
+        EngineUsed: SessionWatch.engine_used,
         Failed: SessionWatch.failed,
         TurnCommitted: SessionWatch.turn_committed,
         TurnReopened: SessionWatch.turn_reopened,
