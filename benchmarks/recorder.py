@@ -6,6 +6,9 @@ nothing that makes them durable, puts them at their place or bounds what waits. 
 every 20 ms, as from the network, where most of the cost is that of waking up with cold
 caches, for the bare file too; and a second's worth at once, which shows the work alone.
 
+Where pipecat and livekit-agents are installed, what they do instead is measured as well, in
+turn with ours: see ``recorder_peers.py``.
+
     python benchmarks/recorder.py --sessions 100 --seconds 10
 """
 
@@ -16,6 +19,7 @@ import gc
 import json
 import os
 import resource
+import sys
 import tempfile
 import time
 import tracemalloc
@@ -24,6 +28,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import anyio
+import recorder_peers
 from attrs import asdict, frozen
 
 from voicesession.core.audio import AudioFormat, Encoding
@@ -51,6 +56,7 @@ def main() -> None:
         for encoding in (Encoding.PCM_S16LE, Encoding.MULAW):
             result = anyio.run(_recorder, options, encoding, arrival, backend=options.backend)
             results.append(result)
+    results += _peers(options)
     kib = _memory(options)
     if options.json:
         rows = [asdict(result) for result in results]
@@ -141,6 +147,23 @@ async def _recorder(options: argparse.Namespace, encoding: Encoding, arrival: st
             assert not recorded.problems
         await recorder.aclose()
         return Result(f"recorder, {encoding}", arrival, chunks, cpu_us)
+
+
+def _peers(options: argparse.Namespace) -> list[Result]:
+    results: list[Result] = []
+    # A tenth of the sessions: all of them are more than a core can encode in time.
+    few = max(1, options.sessions // 10)
+    for peer, name, sessions in (
+        (recorder_peers.pipecat, "pipecat, in memory", options.sessions),
+        (recorder_peers.livekit, f"livekit, Opus, {few} sessions", few),
+    ):
+        try:
+            chunks, cpu_us = peer(sessions, options.seconds, options.rate)
+        except ImportError as missing:
+            print(f"{name}: not measured, {missing}", file=sys.stderr)
+        else:
+            results.append(Result(name, "every 20 ms", chunks, cpu_us))
+    return results
 
 
 def _memory(options: argparse.Namespace) -> float:
