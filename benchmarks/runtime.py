@@ -229,6 +229,7 @@ class Caller:
 async def latencies(sessions: int) -> dict[str, float]:
     async with AsyncExitStack() as stack:
         callers = [Caller(call) for call in await opened(stack, sessions, INSTANT)]
+        gc.collect()  # what was measured before has left garbage, which is none of their business
         # As in life, neither their turns nor their frames come at the same moment.
         begins = ((TURN_S + FRAME_S) * number / sessions for number in range(sessions))
         await asyncio.gather(*map(Caller.talk, callers, begins))

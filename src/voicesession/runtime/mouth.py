@@ -117,8 +117,9 @@ class Mouth:
 
     def stop(self, reply_id: ReplyId) -> None:
         """Fall silent at once and stop making the reply."""
-        self.forget(reply_id)
+        self._playout.drop(reply_id)
         self._handle.tell(ReplyCleared(reply_id))
+        self.forget(reply_id)
 
     def forget(self, reply_id: ReplyId) -> None:
         """Drop what is left of a reply that is over."""
