@@ -54,7 +54,9 @@ async def test_a_session_of_a_server_is_shown_with_its_words_and_deleted(house: 
     assert (gone.exit_code, gone.stderr) == (1, f"voicesession: there is no session {session_id}\n")
 
 
-async def test_a_session_of_a_server_is_taken_along(house: House, tmp_path: Path) -> None:
+async def test_a_session_of_a_server_is_taken_along_and_gone_through_again(
+    house: House, tmp_path: Path
+) -> None:
     session_id, folder = await house.finished_session(), tmp_path / "taken"
     ran = await at(house, "export", session_id, "--out", str(folder))
     assert ran.exit_code == 0, ran.stderr
@@ -64,6 +66,8 @@ async def test_a_session_of_a_server_is_taken_along(house: House, tmp_path: Path
     record = json.loads((folder / "session.json").read_text())
     seqs = [json.loads(line)["seq"] for line in (folder / "events.jsonl").read_text().splitlines()]
     assert (record["id"], seqs) == (session_id, [*range(1, record["seq"] + 1)])
+    again = await at(house, "replay", session_id, "--json")
+    assert [step["seq"] for step in json.loads(again.stdout)["steps"]] == seqs
     gone = await at(house, "export", "sess_x", "--out", str(tmp_path / "nothing"))
     assert (gone.exit_code, (tmp_path / "nothing").exists()) == (1, False)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .failures import WrongUse
+from .journals import journal_of_server, journal_of_store
 from .records import session_and_words
 from .remote import session_of_server
 
@@ -23,7 +24,6 @@ _RECORD: Final = "session.json"
 _JOURNAL: Final = "events.jsonl"
 _WORDS: Final = "transcript.json"
 _AUDIO: Final = "audio.wav"
-_AT_ONCE: Final = 100
 
 
 @contextmanager
@@ -51,16 +51,11 @@ async def export_from_store(voice: SessionManager, session_id: str, folder: Path
     """Write what a store keeps of a session into *folder*; what there is not is no file."""
     import anyio
 
-    from ..schemas.journal import event_document
-
     session = await voice.get(session_id)
     found = session_and_words(session, await voice.transcript(session_id))
     if not session.store_transcript:
         found["transcript"] = None
-    events: list[dict[str, Any]] = []
-    while entries := await voice.journal(session_id, after=len(events), limit=_AT_ONCE):
-        events += [event_document(entry) for entry in entries]
-    _write(folder, found, events)
+    _write(folder, found, await journal_of_store(voice, session_id))
     if (kept := await voice.recordings.of(session)) is not None:
         async with await anyio.open_file(folder / _AUDIO, "wb") as file:
             async for piece in voice.recordings.read(kept):
@@ -70,13 +65,7 @@ async def export_from_store(voice: SessionManager, session_id: str, folder: Path
 async def export_from_server(client: VoiceClient, session_id: str, folder: Path) -> None:
     """Write what a server tells of a session into *folder*; what there is not is no file."""
     found = await session_of_server(client, session_id)
-    events: list[dict[str, Any]] = []
-    has_more = True
-    while has_more:
-        page = await client.events(session_id, after=len(events), limit=_AT_ONCE)
-        events += [event.model_dump(mode="json") for event in page.events]
-        has_more = page.has_more
-    _write(folder, found, events)
+    _write(folder, found, await journal_of_server(client, session_id))
     if found["session"]["audio_uri"] is not None:
         await client.download_audio(session_id, folder / _AUDIO)
 

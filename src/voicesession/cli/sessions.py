@@ -17,6 +17,7 @@ from .shown import print_record
 
 if TYPE_CHECKING:
     from ..client import VoiceClient
+    from ..core.journal import JournalEntry
     from ..core.session import Session
     from ..runtime.manager import SessionManager
     from ..schemas.records import Deleted, SessionRecord
@@ -26,7 +27,7 @@ __all__ = ("sessions",)
 _US_PER_S: Final = 1_000_000
 
 sessions: Final = typer.Typer(
-    help="List, show, export and delete the sessions of a store, or of a server.",
+    help="List, show, export, replay and delete the sessions of a store, or of a server.",
     no_args_is_help=True,
 )
 
@@ -34,6 +35,8 @@ _Store: TypeAlias = Annotated[
     str | None,
     typer.Option(envvar="VOICESESSION_STORE", help="Where sessions live: sqlite:///file.db"),
 ]
+_Journal: TypeAlias = tuple[dict[str, Any], list[dict[str, Any]]]
+"""A record, and the events that have led to it."""
 _Recordings: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -154,6 +157,44 @@ def export_session(  # noqa: PLR0913  # one parameter for each option, as typer 
             print("\n".join(files))
 
 
+@sessions.command("replay")
+def replay_session(
+    session_id: _SessionId,
+    *,
+    store: _Store = None,
+    server: Server = None,
+    token: Token = None,
+    tenant: Tenant = DEFAULT_TENANT,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Go through the journal of a session again, and compare where it leads with the record."""
+    from .journals import check_record, journal_of_server, journal_of_store, replayed
+
+    async def read(voice: SessionManager) -> _Journal:
+        from .records import session_document
+
+        record = session_document(await voice.get(session_id))
+        return record, await journal_of_store(voice, session_id)
+
+    async def read_at_server(client: VoiceClient) -> _Journal:
+        record = (await client.get(session_id)).model_dump(mode="json")
+        return record, await journal_of_server(client, session_id)
+
+    with reported(debug=debug):
+        if server is not None:
+            record, events = ask_server(server, token, tenant, read_at_server)
+        else:
+            record, events = ask(_named(store), tenant, None, read)
+        known = events[: record["seq"]]  # a session that goes on may have gone further meanwhile
+        steps = list(replayed(known, created_at=record["created_at"]))
+        check_record(record, steps[-1][1] if steps else None)
+        if as_json:
+            print_json({"session_id": session_id, "steps": [_step(*step) for step in steps]})
+        else:
+            _print_steps([_step(*step) for step in steps])
+
+
 @sessions.command("delete")
 def delete_session(  # noqa: PLR0913  # one parameter for each option, as typer wants them
     session_id: _SessionId,
@@ -242,6 +283,25 @@ def _print_page(page: dict[str, Any]) -> None:
         print("no sessions")
     if cursor := page["pagination"]["next_cursor"]:
         print(f"more: --cursor {cursor}")
+
+
+def _step(entry: JournalEntry, session: Session) -> dict[str, Any]:
+    return {
+        "seq": entry.seq,
+        "at": entry.event.at.isoformat(),
+        "type": entry.type,
+        "state": session.state,
+        "pause_reasons": sorted(session.pause_reasons),
+    }
+
+
+def _print_steps(steps: list[dict[str, Any]]) -> None:
+    for step in steps:
+        at = datetime.fromisoformat(step["at"])
+        reasons = ", ".join(step["pause_reasons"])
+        line = f"{step['seq']:>5}  {at:%Y-%m-%d %H:%M:%S}Z  {step['type']:<22}{step['state']}"
+        print(f"{line}  {reasons}".rstrip())
+    print("the record says the same")
 
 
 def _print_session(found: dict[str, Any]) -> None:
