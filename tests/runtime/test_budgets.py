@@ -219,6 +219,31 @@ async def test_a_host_that_only_counts_tracks_usage(voice: SessionManager) -> No
             await voice.budgets.track_usage("ada", audio_minutes=wrong)
 
 
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"video_tokens": -1},
+        {"video_tokens": 0.5},
+        {"video_tokens": 2.0},
+        {"video_tokens": True},
+        {"video_tokens": 2**63},
+        {"fuel": 1},
+        {"sessions": 1},
+    ],
+    ids=str,
+)
+async def test_usage_that_cannot_be_is_refused_and_nothing_of_it_is_counted(
+    voice: SessionManager, counts: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidValue):
+        await voice.budgets.track_usage(
+            "ada", audio_minutes=1, counts={"tts_characters": 1, **counts}
+        )
+    ada = voice.budgets.account("user", "ada")
+    meters = (Meter.AUDIO_US, Meter.VIDEO_TOKENS, Meter.TTS_CHARACTERS)
+    assert [each.spent for each in await voice.budgets.standings(ada, meters)] == [0] * 6
+
+
 async def test_no_tenant_sees_or_sets_the_books_of_another(voice: SessionManager) -> None:
     theirs = voice.for_tenant("acme").budgets.account("user", "ada")
     stolen = Limit(account=theirs, meter=Meter.AUDIO_US, window=Window.DAY, amount=0)

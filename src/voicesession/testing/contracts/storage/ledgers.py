@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from random import Random
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import anyio
 import pytest
@@ -25,6 +26,12 @@ from .examples import OnStorage
 __all__ = ("LedgerContract",)
 
 _NOON: Final = datetime(2026, 6, 30, 12, tzinfo=UTC)
+_DAYS: Final = (
+    _NOON,
+    _NOON + timedelta(days=1),  # of another month
+    datetime(2026, 11, 1, 4, 30, tzinfo=UTC),  # half past midnight in Havana, and again in an hour
+    datetime(2026, 11, 1, 5, 30, tzinfo=UTC),
+)
 _TENANT: Final = TenantId("acme")
 _CALL: Final = Account(Scope.SESSION, "sess_1", _TENANT)
 _OTHER_CALL: Final = Account(Scope.SESSION, "sess_2", _TENANT)
@@ -311,18 +318,25 @@ class LedgerContract(OnStorage):
                 await storage.ledger.set_zone(_ADA, wrong)
 
     async def test_the_books_are_those_of_the_core(self, storage: Storage) -> None:
-        """Whatever is posted, a store answers as the core does on all books at once."""
+        """Whatever is posted, a store answers as the core does on all books at once.
+
+        Over the end of a month, and of summer time; and one account moves to and fro.
+        """
         dice, books = Random(4), Books()
-        for account, amount in ((_CALL, 400), (_ADA, 900), (_ACME, 1_500)):
-            limit = _limit(account, amount)
+        of_month = Limit(account=_ACME, meter=_AUDIO, window=Window.MONTH, amount=1_500)
+        for limit in (_limit(_CALL, 400), _limit(_ADA, 900), _limit(_ACME, 1_200), of_month):
             books = budget.set_limit(books, limit, at=_NOON).books
             await storage.ledger.set_limit(limit, at=_NOON)
-        for number in range(40):
+        for number in range(60):
+            if number % 12 == 6:
+                zone = dice.choice(("Pacific/Auckland", "America/Havana", "UTC"))
+                books = budget.set_zone(books, _ADA, ZoneInfo(zone))
+                await storage.ledger.set_zone(_ADA, zone)
             entry = _some_entry(dice, books, number)
             books, expected = post(books, entry)
             assert await storage.ledger.post(entry) == expected
         accounts = (_CALL, _OTHER_CALL, _ADA, _ACME)
-        for at in (_NOON, _NOON + timedelta(days=1)):
+        for at in _DAYS:
             assert list(await storage.ledger.standings(accounts, [_AUDIO, _TOKENS], at=at)) == [
                 standing
                 for account in accounts
@@ -332,12 +346,12 @@ class LedgerContract(OnStorage):
 
 
 def _some_entry(dice: Random, books: Books, number: int) -> LedgerEntry:
-    """Return an entry that can be booked, on one of two days."""
+    """Return an entry that can be booked, at one of `_DAYS`."""
     held = sorted(books.holds)
     dice.shuffle(held)
     settled, released = held[: dice.randrange(3)], held[3 : 3 + dice.randrange(2)]
     return LedgerEntry(
-        at=_NOON + timedelta(days=dice.randrange(2)),
+        at=dice.choice(_DAYS),
         accounts=(dice.choice((_CALL, _OTHER_CALL)), _ADA, _ACME),
         settle={name: dice.randint(0, books.holds[name].amount) for name in settled},
         release=frozenset(released),
