@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 import anyio
 import pytest
@@ -15,7 +15,9 @@ from websockets.exceptions import ConnectionClosed
 from voicesession import SessionState
 from voicesession.core.errors import StoreUnavailable
 
-CALLS = {
+Calls: TypeAlias = Mapping[str, Sequence[str]]
+
+CALLS: Calls = {
     "sessions": ("commit", "load", "journal", "take_lease", "release_lease", "renew_leases"),
     "transcripts": ("utterances",),
     "ledger": ("post", "release_session"),
@@ -63,9 +65,9 @@ def outage(house: Any, monkeypatch: pytest.MonkeyPatch) -> Outage:
     return befall(house, monkeypatch)
 
 
-def befall(house: Any, monkeypatch: pytest.MonkeyPatch) -> Outage:
+def befall(house: Any, monkeypatch: pytest.MonkeyPatch, parts: Calls = CALLS) -> Outage:
     outage = Outage()
-    for part, names in CALLS.items():
+    for part, names in parts.items():
         store = getattr(house.voice._services.storage, part)
         for name in names:
             monkeypatch.setattr(store, name, outage.befalling(getattr(store, name)))
@@ -161,11 +163,12 @@ async def test_an_end_that_the_store_does_not_take_at_once_is_told_when_it_has(
     raise AssertionError
 
 
+@pytest.mark.parametrize("parts", [CALLS, {"sessions": ("renew_leases",)}], ids=["all", "leases"])
 async def test_who_is_cut_off_because_the_store_stays_away_is_told_to_come_back(
-    open_house: Any, monkeypatch: pytest.MonkeyPatch
+    open_house: Any, monkeypatch: pytest.MonkeyPatch, parts: Calls
 ) -> None:
     async with open_house(lease=timedelta(seconds=0.3)) as house:
-        outage = befall(house, monkeypatch)
+        outage = befall(house, monkeypatch, parts)
         async with house.talk(**WORDS_ONLY) as talker:
             begin = talker.messages[0]
             outage.begin()
