@@ -233,7 +233,9 @@ async def test_a_session_that_takes_long_to_finish_costs_no_other_its_lease(
             await other.live()
             await elsewhere.end(long.id)
             await elsewhere.pause(limited.id)
-            for _ in range(12):  # a minute, which is four leases
+            await pass_time(clock, A_TICK_US)
+            assert not other.is_live  # a command is learned of within 5 s
+            for _ in range(11):  # a minute in all, which is four leases
                 await pass_time(clock, A_TICK_US)
             deadline = (await elsewhere.get(long.id)).deadline_at
             assert deadline is not None

@@ -31,6 +31,8 @@ class Finish:
         is_done: It is stored, and nothing is owed any more.
     """
 
+    __slots__ = ("_end", "_is_stored", "_owned", "_services", "has_begun", "is_done")
+
     def __init__(self, services: Services, owned: Ownership) -> None:
         self._services = services
         self._owned = owned
