@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,8 @@ class S3Server:
     async def client(self, url: str | None = None) -> AsyncGenerator[Any]:
         """Yield a client of this server, by way of *url* if one is given."""
         key, secret = CREDENTIALS.values()
-        session: Any = AioSession()
         config = AioConfig(signature_version="s3v4", retries={"total_max_attempts": 1})
-        async with session.create_client(
+        async with _session().create_client(
             "s3",
             endpoint_url=url or self.url,
             region_name="us-east-1",
@@ -54,6 +54,12 @@ class S3Server:
             config=config,
         ) as client:
             yield client
+
+
+@cache
+def _session() -> Any:
+    """One for all clients: what there is to know of S3 takes a while to read."""
+    return AioSession()
 
 
 @contextmanager
