@@ -40,6 +40,7 @@ class Conversation:
     __slots__ = (
         "_due_us",
         "_floor",
+        "_knows_what_is_next",
         "_loud_from",
         "_played_news_us",
         "_playing",
@@ -50,17 +51,21 @@ class Conversation:
 
     def __init__(self, config: FloorConfig, *, replies_before: int = 0) -> None:
         self._floor = Floor(config, replies_before=replies_before)
-        self._due_us = NEVER
         self._window_us = 0
-        self._quiet_below, self._loud_from = self._floor.no_news
-        self._playing: Reply | None = None
-        self._played_news_us = 0
+        self._knows_what_is_next = False
+        self._due_us: int
+        self._quiet_below: float
+        self._loud_from: float
+        self._playing: Reply | None
+        self._played_news_us: int
         self.state: TurnState = TurnState.INITIAL
         """Who has the floor."""
 
     @property
     def next_timer_us(self) -> int | None:
         """When ``tick`` wants to be called, if no fact comes before; None for never."""
+        if not self._knows_what_is_next:
+            self._look_ahead()
         return None if self._due_us == NEVER else self._due_us
 
     @property
@@ -108,6 +113,8 @@ class Conversation:
     def voice(self, at_us: int, probability: float) -> Effects:
         """Take the probability of speech, 0 to 1, from the window before until *at_us*."""
         # Most windows end here: more of the same, and nothing is due.
+        if not self._knows_what_is_next:
+            self._look_ahead()
         no_news = probability < self._quiet_below or probability >= self._loud_from
         if no_news and at_us < self._due_us:
             self._window_us = at_us
@@ -240,6 +247,8 @@ class Conversation:
     def playout(self, at_us: int, reply_id: ReplyId, played_us: int) -> Effects:
         """Take how much of a reply's audio has been played so far."""
         # Most reports end here: more of the same was played, and nothing is due.
+        if not self._knows_what_is_next:
+            self._look_ahead()
         floor, playing = self._floor, self._playing
         if playing is not None and playing.reply_id == reply_id:
             no_news = playing.played_us < played_us < self._played_news_us
@@ -284,14 +293,14 @@ class Conversation:
     def _has_time(self, at_us: int) -> bool:
         """Let everything happen that is due by *at_us*, and tell whether there is a floor yet."""
         floor = self._floor
-        while self._due_us <= at_us:
-            floor.move_to(self._due_us)
+        while at_us > floor.now_us and (due_us := self.next_timer_us or NEVER) <= at_us:
+            floor.move_to(due_us)
             self._settle()
         floor.move_to(max(self._window_us, at_us))
         return not floor.is_over
 
     def _settle(self) -> None:
-        """Bring the floor to rest, and find out what may disturb it next."""
+        """Bring the floor to rest."""
         floor = self._floor
         if self.state in _AGENT_HAS_FLOOR:
             floor.attend()
@@ -300,10 +309,16 @@ class Conversation:
         if state is not self.state:
             self.state = state
             floor.out.append(FloorChanged(state=state, at_us=floor.now_us))
+        self._knows_what_is_next = False
+
+    def _look_ahead(self) -> None:
+        """Find out what may disturb the floor next: only once time goes on, for all facts before."""
+        floor = self._floor
         self._due_us = next_deadline_us(floor)
         self._quiet_below, self._loud_from = floor.no_news
         self._playing = current = floor.speaking.current
         self._played_news_us = 0 if current is None else current.news_from_us
+        self._knows_what_is_next = True
 
     def _settled(self) -> Effects:
         """Bring the floor to rest and hand out what is to be done."""
