@@ -64,7 +64,7 @@ class TestCallbackAgent(AgentContract):
 
 class TestFaultySpeechToTextWithoutFaults(TestScriptedSpeechToText):
     @pytest.fixture
-    def recogniser(self, lexicon: Lexicon) -> FaultySpeechToText:  # type: ignore[override]
+    def recogniser(self, lexicon: Lexicon) -> FaultySpeechToText:
         return FaultySpeechToText(ScriptedSpeechToText(lexicon), Faults())
 
 

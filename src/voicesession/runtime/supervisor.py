@@ -92,8 +92,9 @@ class Supervisor:
         self._renewed_us.pop(session_id, None)
 
     async def run(self) -> None:
-        """Tick until cancelled. However long one session takes, all leases are renewed on time."""
+        """Tick until cancelled. However long one session takes, no other waits for it."""
         period_us = duration_us(self._lease) // _TICKS_PER_LEASE
+        self._at_work.clear()
         async with anyio.create_task_group() as tasks:
             while True:
                 await self._clock.sleep_until(self._clock.monotonic_us() + period_us)
@@ -129,15 +130,21 @@ class Supervisor:
     async def _look_after(
         self, owned: Mapping[SessionId, Owned], seqs: Mapping[SessionId, int] | None
     ) -> None:
-        for session_id, session in owned.items():
-            if self.owned.get(session_id) is session and session_id not in self._at_work:
-                self._at_work.add(session_id)
-                try:
-                    await self._follow(session_id, session, seqs)
-                except VoiceSessionError as error:
-                    self._on_error(session_id, error)
-                finally:
-                    self._at_work.discard(session_id)
+        async with anyio.create_task_group() as tasks:
+            for session_id, session in owned.items():
+                if self.owned.get(session_id) is session and session_id not in self._at_work:
+                    self._at_work.add(session_id)
+                    tasks.start_soon(self._look_after_one, session_id, session, seqs)
+
+    async def _look_after_one(
+        self, session_id: SessionId, session: Owned, seqs: Mapping[SessionId, int] | None
+    ) -> None:
+        try:
+            await self._follow(session_id, session, seqs)
+        except VoiceSessionError as error:
+            self._on_error(session_id, error)
+        finally:
+            self._at_work.discard(session_id)
 
     async def _follow(
         self, session_id: SessionId, session: Owned, seqs: Mapping[SessionId, int] | None
