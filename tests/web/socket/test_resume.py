@@ -3,6 +3,7 @@
 import gc
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import anyio
 import pytest
@@ -241,6 +242,22 @@ async def test_a_new_session_may_continue_an_earlier_one(house: Any) -> None:
     assert begin["state_restored"] is False
     session = await house.voice.get(begin["session_id"])
     assert session.previous_session_id == earlier
+
+
+async def test_the_words_of_a_session_and_of_the_one_it_continues_are_one_transcript(
+    house: Any,
+) -> None:
+    said = {"user_id": "ada", "store_transcript": "true"}
+    for phrase in PHRASES[:3]:
+        path = f"/v1/audio/transcriptions/stream?{urlencode(said)}"
+        async with house.connect(path) as talker:
+            begin = await talker.next("session.begin")
+            await talker.speak(phrase)
+            await talker.send("end")
+            await talker.closed()
+        said["resume_session_id"] = begin["session_id"]
+    document = await house.voice.transcripts.document(said["resume_session_id"], linked=True)
+    assert [utterance["text"] for utterance in document["utterances"]] == PHRASES[:3]
 
 
 async def test_a_session_of_somebody_else_is_not_continued(house: Any) -> None:
