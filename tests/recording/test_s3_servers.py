@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from voicesession.testing.contracts.objects import ObjectStoreContract
 
 SERVERS = ["moto", "swift"] if settings.get_current_profile_name() == "proof" else ["moto"]
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+EVER = datetime.max.replace(tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -132,3 +133,32 @@ async def kept_in(client: Any, bucket: str) -> int:
             (uploads, "Uploads"),
         )
     )
+
+
+async def test_what_a_crash_left_is_swept_after_a_day_and_nothing_but_ours(
+    tmp_path: Path, client: Any, bucket: str, place: str
+) -> None:
+    store = S3ObjectStore(bucket, f"{place}/blue", client=client)
+    ours, others = f"{place}/blue/sessions/s1/audio.wav", f"{place}/green/sessions/s1/audio.wav"
+    for key in (ours, others, f"{place}/blue/of-the-host"):
+        await client.create_multipart_upload(Bucket=bucket, Key=key)
+
+    async def swept(at: datetime) -> list[str]:
+        shipping = Shipping(clock=SteppedClock(at))
+        recorder = SpoolRecorder(tmp_path, store, shipping=shipping)
+        found = await recorder.find_leftovers()
+        assert await recorder.find_leftovers() == found
+        assert await recorder.sweep() == found
+        return [one.key for one in found]
+
+    (upload,) = await store.unfinished_uploads("sessions/", begun_before=EVER)
+    assert await swept(upload.begun_at + timedelta(hours=23)) == []
+    assert await swept(upload.begun_at + timedelta(hours=25)) == ["sessions/s1/audio.wav"]
+    segments = SegmentFolder(store, SessionFolder("s2"))
+    await segments.put(Segment(Track.USER, 0, 4, 1), bytes(8))
+    (segment,) = await store.find("sessions/")
+    assert await swept(segment.kept_at + timedelta(hours=23)) == []
+    assert await swept(segment.kept_at + timedelta(hours=25)) == ["sessions/s2/"]
+    assert await store.find("sessions/") == []
+    left = await client.list_multipart_uploads(Bucket=bucket, Prefix=place)
+    assert {one["Key"] for one in left["Uploads"]} == {others, f"{place}/blue/of-the-host"}

@@ -15,8 +15,15 @@ from anyio import to_thread
 
 from voicesession.core.audio import AudioFormat
 from voicesession.core.backoff import Backoff
-from voicesession.core.errors import InvalidValue, RecordingFailed, StoreUnavailable
+from voicesession.core.errors import (
+    InvalidValue,
+    RecordingFailed,
+    StoreError,
+    StoreTimeout,
+    StoreUnavailable,
+)
 from voicesession.core.timeline import Span, Track
+from voicesession.ports.objects import CredentialsExpired
 from voicesession.ports.recording import Backlog, Gap, LeftRecording, ProblemKind
 from voicesession.recording.memory import MemoryObjectStore
 from voicesession.recording.recorder import SpoolRecorder, SpoolRecording
@@ -36,14 +43,14 @@ class Harbour(MemoryObjectStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.is_closed = False
+        self.closed_by: StoreError | None = None
         self.refusals = 0
         self._changed = anyio.Event()
 
     async def put(self, key: str, data: bytes, /) -> str:
-        if self.is_closed:
+        if self.closed_by is not None:
             self.refusals += 1
-            raise StoreUnavailable("the harbour is closed")
+            raise self.closed_by
         uri = await super().put(key, data)
         self._tell()
         return uri
@@ -138,9 +145,9 @@ class Fleet:
             yield machine
             group.cancel_scope.cancel()
         # Lost: nothing more of it gets into the store.
-        was_closed, self._harbour.is_closed = self._harbour.is_closed, True
+        closed_by, self._harbour.closed_by = self._harbour.closed_by, StoreUnavailable("lost")
         await machine.recorder.aclose()
-        self._harbour.is_closed = was_closed
+        self._harbour.closed_by = closed_by
 
 
 @pytest.fixture
@@ -346,14 +353,24 @@ async def test_what_is_masked_leaves_the_store_before_the_next_checkpoint(
         assert await harbour.get(rest) == steady(1, 60)
 
 
+@pytest.mark.parametrize(
+    "closed_by",
+    [
+        StoreUnavailable("the harbour is closed"),
+        StoreTimeout("the harbour is closed"),
+        CredentialsExpired("the harbour is closed"),
+        StoreError("the harbour is closed"),  # as where there is no such bucket
+    ],
+    ids=repr,
+)
 async def test_while_the_store_is_away_the_recording_goes_on_and_tells(
-    fleet: Fleet, harbour: Harbour
+    fleet: Fleet, harbour: Harbour, closed_by: StoreError
 ) -> None:
     async with fleet.machine() as here:
         recording = here.recorder.open("s1", FORMAT)
         recording.write(USER, 0, steady(1, 100))
         await written(recording)
-        harbour.is_closed = True
+        harbour.closed_by = closed_by
         await here.tick(CHECKPOINT_US)
         while harbour.refusals < 3:
             await here.tick()
@@ -361,7 +378,7 @@ async def test_while_the_store_is_away_the_recording_goes_on_and_tells(
         (problem,) = recording.problems
         assert (problem.kind, problem.dropped_bytes) == (ProblemKind.NOT_SHIPPED, 0)
         assert (problem.span, problem.detail) == (Span(0, 100 * MS), "the harbour is closed")
-        harbour.is_closed = False
+        harbour.closed_by = None
         recording.write(USER, 100 * MS, steady(2, 100))
         await here.checkpoint(recording)
         recorded = await recording.close(200 * MS)
@@ -500,7 +517,8 @@ async def test_a_store_that_cannot_be_listed_is_told_and_nothing_is_done(
                 await attempt()
 
 
-def test_a_checkpoint_is_not_more_often_than_every_five_seconds() -> None:
+def test_a_checkpoint_is_every_thirty_seconds_and_not_more_often_than_every_five() -> None:
+    assert Shipping(clock=SteppedClock(NOW)).checkpoint == timedelta(seconds=30)
     with pytest.raises(InvalidValue, match="checkpoint"):
         Shipping(clock=SteppedClock(NOW), checkpoint=timedelta(seconds=4))
     with pytest.raises(InvalidValue, match="at_once"):
