@@ -6,9 +6,12 @@ from typing import Any
 
 import httpx2
 import pytest
+from attrs import evolve
 from starlette.types import ASGIApp
 
 from voicesession import SessionManager
+from voicesession.web.principal import Authenticator
+from voicesession.web.starlette import voice_app
 
 SESSIONS = "/v1/sessions"
 Serving = Callable[[ASGIApp], Any]
@@ -82,21 +85,22 @@ class Signing:
 
 
 async def test_where_the_store_can_be_asked_directly_the_caller_is_sent_there(
-    ada: httpx2.AsyncClient, voice: SessionManager, url: str, monkeypatch: pytest.MonkeyPatch
+    voice: SessionManager,
+    keys: Authenticator,
+    as_person: Callable[..., httpx2.AsyncClient],
+    url: str,
 ) -> None:
-    acme = voice.for_tenant("acme")
-    objects = acme.recordings._objects
-    monkeypatch.setattr(
-        "voicesession.runtime.recordings.Recordings.__init__",
-        lambda recordings, _services: setattr(recordings, "_objects", Signing(objects)),
-    )
-    answer = await ada.get(f"{url}/audio", follow_redirects=False)
-    assert answer.status_code == 307
-    assert answer.headers["location"].startswith(
-        f"https://bucket.example/{url[4:]}/audio.wav?for=300"
-    )
-    stayed = await ada.get(f"{url}/audio", params={"redirect": "false"})
-    assert stayed.status_code == 200
+    services = voice._services
+    signing = evolve(services, objects=Signing(services.objects))
+    async with SessionManager(signing) as other:
+        ada = as_person("ada", of=voice_app(other, authenticator=keys))
+        answer = await ada.get(f"{url}/audio", follow_redirects=False)
+        assert answer.status_code == 307
+        assert answer.headers["location"].startswith(
+            f"https://bucket.example/{url[4:]}/audio.wav?for=300"
+        )
+        stayed = await ada.get(f"{url}/audio", params={"redirect": "false"})
+        assert stayed.status_code == 200
 
 
 @pytest.mark.parametrize(
