@@ -109,8 +109,7 @@ class Purse:
     async def open(self, also: Iterable[Meter] = ()) -> tuple[Standing, ...]:
         """Take a seat among the sessions that run at once, and reserve the first slice.
 
-        Returns where a limit has come to a higher level by that, and what is left there for
-        this session: what is held for it counts as left.
+        Returns where a limit has come to a higher level by that; what the session holds is left.
 
         Args:
             also: Other meters that must not be exhausted.
@@ -181,8 +180,7 @@ class Purse:
             await self._answer_so_far()
             counted = Counter(await booked())
             counted.update(self.besides.noted)
-            unbooked_us = self._used_up.total() + self._used_us
-            counted[Meter.AUDIO_US] += unbooked_us
+            counted[Meter.AUDIO_US] += self._used_up.total() + self._used_us
             return counted
 
     # --- inside --------------------------------------------------------------------------------
@@ -272,7 +270,7 @@ class Purse:
         if self._seat in entry.release:
             self._seat = None
         self.besides.learn(entry.charge, posted)
-        risen = tuple(map(self._as_its_own, posted.risen))  # before more is granted
+        risen = tuple(_seen_by_holder(each, self.left_us) for each in posted.risen)
         for want, grant in zip(entry.reserve, posted.grants, strict=False):
             if want.meter is Meter.SESSIONS:
                 self._seat = want.hold_id if grant.amount else None
@@ -283,12 +281,6 @@ class Purse:
                 self.tightest = grant.tightest
                 break
         return risen
-
-    def _as_its_own(self, standing: Standing) -> Standing:
-        """Return where the session itself stands: what it holds, it may still spend."""
-        if standing.line.meter is not Meter.AUDIO_US:
-            return standing
-        return evolve(standing, held=max(0, standing.held - self.left_us))
 
     def _granted(self, want: Want, grant: Grant) -> None:
         is_whole = want.amount > _SMALLEST_SLICE_US or self._slice_us == _SMALLEST_SLICE_US
@@ -310,6 +302,13 @@ def _next_slice_us(tightest: Standing | None) -> int:
     if remaining_us is None:
         return LARGEST_SLICE_US
     return min(LARGEST_SLICE_US, max(_SMALLEST_SLICE_US, remaining_us // _SLICES_TO_A_LIMIT))
+
+
+def _seen_by_holder(standing: Standing, left_us: int) -> Standing:
+    """Return *standing* for who holds *left_us* of its audio: that may still be spent."""
+    if standing.line.meter is not Meter.AUDIO_US:
+        return standing
+    return evolve(standing, held=max(0, standing.held - left_us))
 
 
 def _whose(standing: Standing | None) -> str:
