@@ -198,6 +198,8 @@ class VoiceSession:
         for pcm in self._framing.cut(frame):
             if not handle.has_room(self._piece_us):
                 await handle.afford(pcm)
+                if handle.is_over:
+                    return  # it ended meanwhile: what was said into that is nobody's mistake
             at_us = handle.media_us
             if handle.audio(Track.USER, pcm):
                 conductor.hear(pcm, at_us)
@@ -248,8 +250,6 @@ class VoiceSession:
         if not self.is_over:
             self._handle.audio(Track.AGENT, piece.pcm)
             self._conductor.played(piece)
-
-    # --- life -------------------------------------------------------------------------------
 
     async def pause(self) -> Session:
         """Stand still at the user's wish: no listening, no speech, no time."""
