@@ -9,11 +9,16 @@ from typing import Final, TypeAlias
 
 from attrs import field, frozen
 
+from ..core.session import Session
+from ..runtime.pipeline import SessionConfig
 from .forwarding import Network, networks
 from .rates import Rate
 from .socket.options import SocketOptions
 
-__all__ = ("KeyHashCheck", "MetricsSource", "WebOptions", "WebhookTaker")
+__all__ = ("ConfigMaker", "KeyHashCheck", "MetricsSource", "WebOptions", "WebhookTaker")
+
+ConfigMaker: TypeAlias = Callable[[Session], SessionConfig]
+"""Says how the conversation of one session is held: who may interrupt, when a turn is over, …"""
 
 KeyHashCheck: TypeAlias = Callable[[str, str], Awaitable[bool]]
 """``verify_key_hash(namespace_id, key_hash)``: whether it is the hash of the namespace's key."""
@@ -53,6 +58,7 @@ class WebOptions:
             who it is.
         max_streams: So many streams of events may be open at once; the next one is a 429.
         max_streams_each: So many of them for one caller.
+        config: Says how a conversation is held; without it, as `SessionConfig` has it.
         secret: Signs tickets and resume tokens: 32 random bytes or more, the same on every
             worker. Without one they are good for this process alone.
         socket: The bounds of a WebSocket.
@@ -76,5 +82,6 @@ class WebOptions:
     streams_for: timedelta = timedelta(hours=1)
     max_streams: int = 1_000
     max_streams_each: int = 100
+    config: ConfigMaker | None = None
     secret: bytes = field(factory=_some_secret, repr=False)
     socket: SocketOptions = field(factory=SocketOptions)

@@ -27,7 +27,7 @@ from voicesession.testing.scripted import (
 )
 from voicesession.testing.stage import echo
 from voicesession.web.auth.api_keys import ApiKey, ApiKeys
-from voicesession.web.options import WebOptions
+from voicesession.web.options import ConfigMaker, WebOptions
 from voicesession.web.principal import Permission, Principal
 from voicesession.web.socket.options import SocketOptions
 from voicesession.web.starlette import voice_app
@@ -189,6 +189,7 @@ def open_house(tmp_path: Path) -> HouseMaker:
         life: LifePolicy | None = None,
         admission: AdmissionPolicy | None = None,
         bounds: SocketOptions | None = None,
+        config: ConfigMaker | None = None,
         authenticator: Any = None,
         tts: Any = None,
         pipeline: Any = None,
@@ -217,7 +218,9 @@ def open_house(tmp_path: Path) -> HouseMaker:
                 agent=CallbackAgent(answer),
             )
 
-        options = WebOptions(rate=None, secret=SECRET, socket=bounds or SocketOptions())
+        options = WebOptions(
+            rate=None, secret=SECRET, socket=bounds or SocketOptions(), config=config
+        )
         app = voice_app(
             voice, pipeline=pipeline or make, authenticator=authenticator, options=options
         )

@@ -1,15 +1,18 @@
 """Two voices over one socket: the agent's is the binary between reply.begin and reply.end."""
 
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from typing import Any
 
+import anyio
 import pytest
 from hypothesis import given, strategies as st
 
-from voicesession import EndReason, Limit
+from voicesession import EndReason, Limit, Session, SessionConfig, VoiceSession
 from voicesession.core.accounts import Account, Scope
 from voicesession.core.meters import Meter
 from voicesession.core.windows import Window
+from voicesession.runtime.hooks import Hooks
 from voicesession.runtime.playout import AgentAudio
 from voicesession.web.socket.playback import Playback
 
@@ -68,6 +71,27 @@ async def test_a_barge_in_empties_the_clients_buffer_and_ends_the_reply(talker: 
     end = await talker.next("reply.end")
     assert clear["reply_id"] == end["reply_id"] == begin["reply_id"]
     assert end["interrupted"] is True
+
+
+async def test_the_host_says_how_each_conversation_is_held(open_house: Any) -> None:
+    called = anyio.Event()
+
+    async def goodbye(call: VoiceSession) -> None:
+        call.say("goodbye")
+        called.set()
+
+    def config(session: Session) -> SessionConfig:
+        assert session.user_id == "ada"
+        return SessionConfig(
+            max_wall_clock=timedelta(seconds=60),
+            goodbye_before=timedelta(seconds=60),
+            hooks=Hooks(goodbye=goodbye),
+        )
+
+    async with open_house(config=config) as house, house.talk(user_id="ada") as talker:
+        end = await talker.next("reply.end")
+        assert end["spoken_text"] == "goodbye"
+        assert called.is_set()
 
 
 async def test_whoever_speaks_over_the_agent_is_heard_and_the_agent_falls_silent(

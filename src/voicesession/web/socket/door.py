@@ -66,6 +66,7 @@ class Door:
         self._voice = voice
         self._make_pipeline = pipeline
         self._passes = gate.passes
+        self._make_config = gate.options.config
         self._options = gate.options.socket
         self._clock = clock or SystemClock()
         self._opening = Opening(voice, gate)
@@ -122,7 +123,10 @@ class Door:
     async def _converse(self, socket: Socket, opened: Opened) -> tuple[CloseCode, str]:
         session_id, comes_back = opened.session.id, opened.attach is not None
         pipeline = await self._pipeline(opened.session)
-        async with opened.voice.converse(session_id, pipeline, take_over=comes_back) as call:
+        config = None if self._make_config is None else self._make_config(opened.session)
+        async with opened.voice.converse(
+            session_id, pipeline, config=config, take_over=comes_back
+        ) as call:
             try:
                 _check_first(opened, call)
                 connection, first = await self._begun(socket, opened, call)
