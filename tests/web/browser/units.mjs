@@ -233,6 +233,30 @@ test("whoever asks for the end when there is no line any more is told so", async
   await assert.rejects(left.connection.end(), /left/);
 });
 
+test("a line that is lost before the session begins is made again with what came with the ticket", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  globalThis.WebSocket = Line;
+  const url = "ws://localhost/";
+  const connection = new Connection({ url, sessionId: "s", resumeToken: "t" });
+  connection.open();
+  const first = Line.made.at(-1);
+  first.onopen();
+  assert.deepEqual(first.sent, []); // nobody comes back who was never there
+  assert.ok(!connection.sendAudio(frame)); // nothing has begun
+  first.onclose({ code: 1006, reason: "" });
+  t.mock.timers.tick(60_000);
+  const second = Line.made.at(-1);
+  second.onopen();
+  const attach = { type: "attach", session_id: "s", resume_token: "t", last_seq: 0 };
+  assert.deepEqual(second.sent.map(JSON.parse), [attach]);
+  const stranger = new Connection({ url });
+  stranger.open();
+  const closed = [];
+  stranger.addEventListener("closed", ({ detail }) => closed.push(detail));
+  Line.made.at(-1).onclose({ code: 1006, reason: "" });
+  assert.equal(closed.length, 1);
+});
+
 const frame = new Int16Array(320).buffer;
 
 test("a line that takes nothing does not pile up what was said meanwhile", () => {

@@ -31,20 +31,26 @@ export class Connection extends EventTarget {
   /**
    * @param url Of the session's WebSocket, with a ticket in it or not.
    * @param token Says who calls, where the URL has no ticket. It goes into the handshake.
+   * @param sessionId Of the session, beside its resumeToken: what came with the ticket. With both,
+   *   also a line that is lost before the session has begun is made again.
    */
-  constructor({ url, token }) {
+  constructor({ url, token, sessionId = null, resumeToken = null }) {
     super();
     this.url = url;
     this.lastSeq = 0;
     this.socket = null;
     this.isOver = false;
+    this.#sessionId = sessionId;
+    this.#resumeToken = resumeToken;
     this.#protocols = token ? [SUBPROTOCOL, `bearer.${token}`] : [SUBPROTOCOL];
     this.#ended.promise.catch(() => {}); // told to whoever asks for the end, and to nobody else
   }
 
   #protocols;
-  #sessionId = null;
-  #resumeToken = null;
+  #sessionId;
+  #resumeToken;
+  #isFirstLine = true;
+  #hasBegun = false;
   #reply = null;
   #failures = 0;
   #wantsEnd = false;
@@ -73,7 +79,7 @@ export class Connection extends EventTarget {
    * takes, it is dropped, and false comes back. A line that is stuck is given up for another one.
    */
   sendAudio(frame) {
-    if (this.#resumeToken === null) return false;
+    if (!this.#hasBegun) return false;
     if (this.socket === null || this.socket.bufferedAmount <= MOST_WAITING_BYTES) {
       this.#fullSince = null;
       return this.#write(frame);
@@ -111,7 +117,7 @@ export class Connection extends EventTarget {
   }
 
   #attach(socket) {
-    if (this.#resumeToken === null) return;
+    if (this.#isFirstLine) return;
     const attach = {
       type: "attach",
       session_id: this.#sessionId,
@@ -143,6 +149,7 @@ export class Connection extends EventTarget {
   #begun({ session_id: sessionId, resume_token: resumeToken }) {
     this.#sessionId = sessionId;
     this.#resumeToken = resumeToken;
+    this.#hasBegun = true;
     if (this.#wantsPlayout) this.send({ type: "config", playout: true });
     if (this.#wantsEnd) this.send({ type: "end" });
   }
@@ -169,6 +176,7 @@ export class Connection extends EventTarget {
       this.#fire("closed", { code, reason });
       return;
     }
+    this.#isFirstLine = false;
     this.#fire("reconnecting", { code, reason });
     this.#timer = setTimeout(() => this.open(), delayMs(this.#failures++, Math.random()));
   }
