@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from ..core.utterance import Speaker, Utterance, UtteranceId
 
 __all__ = ("History",)
+
+# Python makes a new one each time, and idle sessions have nothing else here.
+_NOTHING: Final = frozenset[UtteranceId]()
 
 
 class History:
@@ -19,8 +23,8 @@ class History:
     def __init__(self, size: int) -> None:
         self._size = size
         self._said: list[Utterance] = []
-        self._present: frozenset[UtteranceId] = frozenset()
-        self._asked: frozenset[UtteranceId] = frozenset()
+        self._present = _NOTHING
+        self._asked = _NOTHING
 
     def add(self, utterances: Iterable[Utterance]) -> None:
         """Remember utterances that belong to no turn that waits for an answer."""
@@ -34,12 +38,12 @@ class History:
 
     def turn_committed(self) -> None:
         """Note that the present turn is over, and the next one has no words yet."""
-        self._asked, self._present = self._present, frozenset()
+        self._asked, self._present = self._present, _NOTHING
 
     def turn_reopened(self) -> None:
         """Note that the turn which was over goes on."""
         self._present |= self._asked
-        self._asked = frozenset()
+        self._asked = _NOTHING
 
     @property
     def present_text(self) -> str:
