@@ -15,7 +15,7 @@ demo: $(VENV)/.demo
 	$(BIN)/voicesession demo
 
 test: $(VENV)/.dev $(VENV)/.browser
-	$(BIN)/pytest --numprocesses auto --dist loadfile
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -7,9 +7,13 @@ from collections.abc import Generator
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-# A machine that is busy with something else is no reason for a property to fail.
+# A sample of what `make proof` tries. A machine that is busy with something else is no reason for
+# a property to fail.
 settings.register_profile(
-    "voicesession", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "voicesession",
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile(
     "proof", settings.get_profile("voicesession"), max_examples=3_000, stateful_step_count=80
@@ -25,6 +29,11 @@ settings.register_profile(
     derandomize=True,
 )
 settings.load_profile(os.environ.get("VOICESESSION_PROFILE", "voicesession"))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: much is waited for, servers and voices in real time."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(wrapper=True)

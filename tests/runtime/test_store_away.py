@@ -89,7 +89,7 @@ async def test_words_that_wait_for_it_are_bounded_and_then_the_callers_audio_wai
                     stage.clock.advance(SECOND_US)  # the next attempt comes with time alone
                     await anyio.wait_all_tasks_blocked()
         texts = [u.text for u in (await stage.voice.transcript(call.session.id)).utterances]
-    assert texts[:2] == ["one", "two"]
+    assert set(texts[:2]) == {"one", "two"}  # of one instant: they have no order
 
 
 async def test_after_a_lease_the_session_may_be_anothers_and_is_nobodys_here(
