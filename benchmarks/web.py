@@ -2,7 +2,7 @@
 What the web adds: a call beside a raw ASGI answer, audio beside a bare Starlette loop.
 
     python benchmarks/web.py [--json] [--sessions 100] [--seconds 4] [--rounds 5] [--calls 100]
-                            [--callers 200]
+                            [--callers 10]
 
 Each server runs in a process of its own, under uvicorn with ``ws="websockets-sansio"``,
 without compression, on loopback; what is told is the CPU time of that process alone. They
@@ -185,7 +185,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=100, help="that talk at a time")
     parser.add_argument("--seconds", type=float, default=4.0, help="for how long they do")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each server")
-    parser.add_argument("--callers", type=int, default=200, help="that take turns at a time")
+    parser.add_argument("--callers", type=int, default=10, help="that take turns at a time")
     parser.add_argument("--calls", type=int, default=100, help="in each round")
     arguments = parser.parse_args()
     figures = {name: round(value, 3) for name, value in asyncio.run(measure(arguments)).items()}
