@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
-from functools import partialmethod
 from typing import Any, Final
 
 import uvicorn
@@ -48,16 +47,13 @@ PIPELINE: Final = evolve(NULL, tts=InstantTextToSpeech())
 
 UNHURRIED: Final = WebOptions(rate=None)
 
-
-class HurriedManager(SessionManager):
-    """Lets the floor decide everything at once: what is left is the way there."""
-
-    converse = partialmethod(SessionManager.converse, config=SessionConfig(floor=HURRIED))
+HURRIED_FLOOR: Final = evolve(UNHURRIED, config=lambda _session: SessionConfig(floor=HURRIED))
+"""Lets the floor decide everything at once: what is left is the way there."""
 
 
-def manager(kind: type[SessionManager]) -> SessionManager:
+def manager() -> SessionManager:
     """Sessions in memory, with no end of them, that wait longer than anything here takes."""
-    return kind(
+    return SessionManager(
         Services(
             storage=MemoryStorage(),
             worker_id="bench",
@@ -126,7 +122,7 @@ def starlette(voice: SessionManager) -> Starlette:
 
 
 def hurried(voice: SessionManager) -> Starlette:
-    return voice_app(voice, pipeline=lambda _session: INSTANT, options=UNHURRIED)
+    return voice_app(voice, pipeline=lambda _session: INSTANT, options=HURRIED_FLOOR)
 
 
 def fastapi(voice: SessionManager) -> FastAPI:
@@ -153,9 +149,7 @@ def report() -> None:
 
 async def serve(name: str) -> None:
     async with AsyncExitStack() as stack:
-        voice = await stack.enter_async_context(
-            manager(HurriedManager if name == "hurried" else SessionManager)
-        )
+        voice = await stack.enter_async_context(manager())
         settings: dict[str, Any] = {
             "ws": "websockets-sansio",
             "ws_per_message_deflate": False,
