@@ -10,8 +10,6 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Final, NoReturn
 
-from attrs import Attribute, Converter
-
 from .errors import InvalidValue
 from .text import storable_text
 
@@ -66,18 +64,18 @@ def naming_fields(_owner: type, attributes: list[Any]) -> list[Any]:
     "instant" where a caller with twelve of them needs ``token_expiry``.
     """
     return [
-        attribute.evolve(converter=Converter(_naming(attribute.converter), takes_field=True))
+        attribute.evolve(converter=_naming(attribute.name, attribute.converter))
         if attribute.converter and not attribute.inherited
         else attribute
         for attribute in attributes
     ]
 
 
-def _naming(convert: Callable[[Any], Any]) -> Callable[[Any, Attribute[Any]], Any]:
-    def convert_for(value: Any, attribute: Attribute[Any]) -> Any:
+def _naming(name: str, convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def convert_for(value: Any) -> Any:
         try:
             return convert(value)
         except InvalidValue as refusal:
-            raise InvalidValue(attribute.name, value, refusal.allowed) from None
+            raise InvalidValue(name, value, refusal.allowed) from None
 
     return convert_for
