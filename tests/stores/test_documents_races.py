@@ -55,6 +55,13 @@ async def storage(driver: Overtaken) -> AsyncGenerator[DocumentStorage]:
         yield storage
 
 
+@pytest.fixture
+async def elsewhere(driver: Overtaken) -> AsyncGenerator[DocumentStorage]:
+    """The storage of another worker: within one, entries wait for each other."""
+    async with DocumentStorage(driver) as storage:
+        yield storage
+
+
 async def _delete(storage: Storage, session_id: str) -> None:
     await storage.sessions.delete(SessionId(session_id), HOME, tombstone=a_tombstone(session_id))
 
@@ -242,10 +249,10 @@ def _limit(amount: int) -> Limit:
 
 
 async def test_nothing_is_granted_that_is_granted_to_somebody_else_meanwhile(
-    storage: DocumentStorage, driver: Overtaken
+    storage: DocumentStorage, elsewhere: DocumentStorage, driver: Overtaken
 ) -> None:
     await storage.ledger.set_limit(_limit(100), at=START)
-    driver.meanwhile = lambda: storage.ledger.post(_entry(reserve=[_want("h1", 70)]))
+    driver.meanwhile = lambda: elsewhere.ledger.post(_entry(reserve=[_want("h1", 70)]))
     posted = await storage.ledger.post(_entry(reserve=[_want("h2", 70)]))
     assert posted.grants[0].amount == 30
 
@@ -259,11 +266,11 @@ async def test_nothing_is_granted_above_a_limit_that_is_set_meanwhile(
 
 
 async def test_a_hold_that_is_settled_meanwhile_is_not_settled_again(
-    storage: DocumentStorage, driver: Overtaken
+    storage: DocumentStorage, elsewhere: DocumentStorage, driver: Overtaken
 ) -> None:
     await storage.ledger.post(_entry(reserve=[_want("h1", 70)]))
     settle = _entry(settle={HoldId("h1"): 50})
-    driver.meanwhile = lambda: storage.ledger.post(settle)
+    driver.meanwhile = lambda: elsewhere.ledger.post(settle)
     with pytest.raises(InvalidValue, match="hold_id"):
         await storage.ledger.post(settle)
     (day, _) = await storage.ledger.standings([ACCOUNT], [Meter.AUDIO_US], at=START)
@@ -271,10 +278,10 @@ async def test_a_hold_that_is_settled_meanwhile_is_not_settled_again(
 
 
 async def test_what_is_refused_was_so_at_one_instant(
-    storage: DocumentStorage, driver: Overtaken
+    storage: DocumentStorage, elsewhere: DocumentStorage, driver: Overtaken
 ) -> None:
     # The hold is not there when it is looked for, and is when the refusal is confirmed.
-    driver.meanwhile = lambda: storage.ledger.post(_entry(reserve=[_want("h1", 70)]))
+    driver.meanwhile = lambda: elsewhere.ledger.post(_entry(reserve=[_want("h1", 70)]))
     posted = await storage.ledger.post(_entry(settle={HoldId("h1"): 50}))
     assert posted.grants == ()
     (day, _) = await storage.ledger.standings([ACCOUNT], [Meter.AUDIO_US], at=START)

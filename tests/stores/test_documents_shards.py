@@ -186,21 +186,22 @@ def test_whoever_comes_in_between_spent_and_held_never_pass_a_limit(
     limit: int, shards: int, turns: list[list[tuple[int, int]]], pauses: list[int]
 ) -> None:
     async def spend() -> None:
-        async with DocumentStorage(Slow(pauses), shards=shards) as storage:
+        driver = Slow(pauses)
+        async with DocumentStorage(driver, shards=shards) as storage:
             await storage.ledger.set_limit(_limit(limit), at=START)
 
             async def turn(number: int, slices: list[tuple[int, int]]) -> None:
+                # Each is a worker of its own: within one, entries wait for each other.
+                ledger = DocumentStorage(driver, shards=shards).ledger
                 for place, (wanted, used) in enumerate(slices):
                     hold = f"h{number}_{place}"
-                    posted = await storage.ledger.post(
-                        _entry(f"s{number}", reserve=[_want(hold, wanted)])
-                    )
+                    posted = await ledger.post(_entry(f"s{number}", reserve=[_want(hold, wanted)]))
                     day, _ = await storage.ledger.standings([TENANT], [Meter.AUDIO_US], at=START)
                     assert day.spent + day.held <= limit
                     granted = posted.grants[0].amount
                     if granted:
                         settle = {HoldId(hold): min(used, granted)}
-                        await storage.ledger.post(_entry(f"s{number}", settle=settle))
+                        await ledger.post(_entry(f"s{number}", settle=settle))
 
             async with anyio.create_task_group() as group:
                 for number, slices in enumerate(turns):

@@ -8,7 +8,8 @@ The books over documents.
 
 An entry is decided by the core on what was read, and written in one batch that names the
 revision of everything it was decided on. If anything has changed meanwhile nothing is
-written, and it is decided anew.
+written, and it is decided anew. Entries of one tenant nearly always share a line, so those of one
+process take turns: as many at once as that line has shards.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from . import layout
 from .balances import Balances, account_name
 from .contention import persistently
 from .transactions import Transaction
+from .turns import Turns
 
 __all__ = ("DocumentLedger",)
 
@@ -58,6 +60,7 @@ class DocumentLedger:
     def __init__(self, driver: DocumentDriver, *, shards: int) -> None:
         self._driver = driver
         self._balances = Balances(shards)
+        self._turns = Turns(at_once=shards)
 
     async def post(self, entry: LedgerEntry, /) -> Posted:
         async def book(books: Transaction) -> Posted:
@@ -71,7 +74,8 @@ class DocumentLedger:
             self._write(books, before, moves)
             return posted
 
-        return await self._transact(book)
+        async with self._turns.turn(entry.tenant_id):
+            return await self._transact(book)
 
     async def release_session(
         self, tenant_id: TenantId, session_id: SessionId, /, *, audio_used_us: int = 0
