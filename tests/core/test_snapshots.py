@@ -36,6 +36,11 @@ def test_the_one_before_stays_as_it_was() -> None:
     assert SESSION.seq == 0
 
 
+def test_what_changes_nothing_is_no_new_one() -> None:
+    assert changed(SESSION) is SESSION
+    assert changed(SESSION, seq=SESSION.seq, created_at=SESSION.created_at) is SESSION
+
+
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
@@ -44,6 +49,7 @@ def test_the_one_before_stays_as_it_was() -> None:
         ("state", "ASLEEP"),
         ("updated_at", datetime(2026, 1, 1)),  # noqa: DTZ001  # the fault
         ("sample_rate", 1),
+        ("channels", True),
     ],
 )
 def test_what_a_field_may_not_hold_is_refused_by_its_name(name: str, wrong: Any) -> None:

@@ -9,7 +9,7 @@ from attrs import field, frozen
 from .errors import InvalidValue
 from .fields import Vocabulary, naming_fields
 
-__all__ = ("AudioFormat", "Encoding")
+__all__ = ("AudioFormat", "Encoding", "is_channels", "is_rate")
 
 MIN_RATE_HZ: Final = 8_000
 MAX_RATE_HZ: Final = 48_000
@@ -33,12 +33,22 @@ _SAMPLE_BYTES: Final = {
 _US_PER_S: Final = 1_000_000
 
 
-def _is_rate(_instance: object, attribute: Any, value: Any) -> None:
+def is_rate(_instance: object, attribute: Any, value: Any) -> None:
+    """Attrs validator: sample frames a second, 8 000 to 48 000.
+
+    Raises:
+        InvalidValue: It is something else.
+    """
     if type(value) is not int or not MIN_RATE_HZ <= value <= MAX_RATE_HZ:
         raise InvalidValue(attribute.name, value, f"{MIN_RATE_HZ} to {MAX_RATE_HZ} Hz")
 
 
-def _is_channels(_instance: object, attribute: Any, value: Any) -> None:
+def is_channels(_instance: object, attribute: Any, value: Any) -> None:
+    """Attrs validator: one voice, or two of them interleaved.
+
+    Raises:
+        InvalidValue: It is something else.
+    """
     if type(value) is not int or value not in (1, 2):
         raise InvalidValue(attribute.name, value, "1 or 2")
 
@@ -56,8 +66,8 @@ class AudioFormat:
     """
 
     encoding: Encoding = field(default=Encoding.PCM_S16LE, converter=Encoding)
-    sample_rate: int = field(default=16_000, validator=_is_rate)
-    channels: int = field(default=1, validator=_is_channels)
+    sample_rate: int = field(default=16_000, validator=is_rate)
+    channels: int = field(default=1, validator=is_channels)
 
     @property
     def frame_bytes(self) -> int:

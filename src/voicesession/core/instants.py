@@ -26,6 +26,8 @@ def as_utc(value: datetime) -> datetime:
         InvalidValue: *value* has no time zone, so it names no instant; or it lies before
             year 1 or after year 9999 in UTC.
     """
+    if value.tzinfo is UTC:  # as nearly all are
+        return value
     if value.utcoffset() is None:
         raise InvalidValue("instant", value, "a datetime with a time zone")
     try:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from attrs import field, frozen
 from attrs.validators import optional
 
-from .audio import AudioFormat, Encoding
+from .audio import AudioFormat, Encoding, is_channels, is_rate
 from .errors import InvalidValue
 from .fields import is_count, is_flag, is_text, naming_fields
 from .identity import DEFAULT_TENANT, SessionId, TenantId, is_id
@@ -81,6 +82,9 @@ def is_time_limit(_instance: object, attribute: Any, value: Any) -> None:
     if value is not None and (type(value) is not int or not 0 <= value <= LONGEST_LIMIT_US):
         raise InvalidValue(attribute.name, value, f"0 to {LONGEST_LIMIT_US} us, or None")
 
+
+# There are few, and they are asked for all the time.
+_audio_format: Final = lru_cache(maxsize=64)(AudioFormat)
 
 _ID_OR_NONE: Final = optional(is_id)
 _TEXT_OR_NONE: Final = optional(is_text)
@@ -159,8 +163,8 @@ class Session:
     language: str = field(default="auto", validator=is_text)
     model: str = field(default="fast", validator=is_text)
     encoding: Encoding = field(default=Encoding.PCM_S16LE, converter=Encoding)
-    sample_rate: int = 16_000
-    channels: int = 1
+    sample_rate: int = field(default=16_000, validator=is_rate)
+    channels: int = field(default=1, validator=is_channels)
     store_audio: bool = False
     store_transcript: bool = False
     enhance_on_end: bool = False
@@ -218,10 +222,6 @@ class Session:
     client_ip: str | None = field(default=None, validator=_TEXT_OR_NONE, repr=False)
     metadata_json: str = field(default="{}", validator=is_metadata_json, repr=False)
 
-    def __attrs_post_init__(self) -> None:
-        # Together they must be a format that exists; the error names the field.
-        _ = self.audio_format
-
     @property
     def status(self) -> SessionStatus:
         """What lists show."""
@@ -237,7 +237,7 @@ class Session:
     @property
     def audio_format(self) -> AudioFormat:
         """The caller's audio, as it arrives."""
-        return AudioFormat(self.encoding, self.sample_rate, self.channels)
+        return _audio_format(self.encoding, self.sample_rate, self.channels)
 
     @property
     def metadata(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from itertools import repeat
 from operator import attrgetter, call
 from typing import Any, Final, TypeVar, cast
 
-from attrs import Attribute, AttrsInstance, Converter, fields, frozen
+from attrs import AttrsInstance, fields, frozen
 
 __all__ = ("changed",)
 
@@ -22,7 +22,6 @@ V = TypeVar("V", bound=AttrsInstance)
 
 _set: Final = object.__setattr__
 _write: Final = cast("Callable[[Callable[[Any, Any], None], Any, Any], None]", call)
-_WANTS_THE_FIELD: Final = frozenset[type]({Converter})
 
 
 @frozen
@@ -31,15 +30,14 @@ class _Plan:
 
     read_all: Callable[[Any], tuple[Any, ...]]
     writers: tuple[Callable[[Any, Any], None], ...]
-    attributes: dict[str, Attribute[Any]]
-    looks_after_itself: bool
+    attributes: dict[str, Any]
 
 
 def changed(value: V, **changes: Any) -> V:
-    """Return a copy of *value* with *changes*; it is what ``attrs.evolve`` returns.
+    """Return *value* with *changes*: what ``attrs.evolve`` returns, or itself if that is the same.
 
     Args:
-        value: Of a frozen class with slots and more than one field.
+        value: Of a frozen class with slots, of more than one field, each checked by itself.
 
     Raises:
         TypeError: It has no field of such a name.
@@ -47,29 +45,24 @@ def changed(value: V, **changes: Any) -> V:
     """
     kind = type(value)
     plan = _plan_of(kind)
-    after = kind.__new__(kind)
-    # Field by field, but in one go: a loop would take half as long again.
-    deque(map(_write, plan.writers, repeat(after), plan.read_all(value)), maxlen=0)
+    news: dict[str, Any] = {}
     for name, given in changes.items():
         if name not in plan.attributes:
             raise TypeError(f"{kind.__name__} has no field {name!r}")
-        _set(after, name, _converted(plan.attributes[name], after, given))
-    for name in changes:
+        if given is not getattr(value, name):
+            news[name] = given
+    if not news:
+        return value
+    after = kind.__new__(kind)
+    # Field by field, but in one go: a loop would take half as long again.
+    deque(map(_write, plan.writers, repeat(after), plan.read_all(value)), maxlen=0)
+    for name, given in news.items():
         attribute = plan.attributes[name]
+        held = given if attribute.converter is None else attribute.converter(given)
+        _set(after, name, held)
         if attribute.validator is not None:
-            attribute.validator(after, attribute, getattr(after, name))
-    if plan.looks_after_itself:
-        after.__attrs_post_init__()  # type: ignore[attr-defined]
+            attribute.validator(after, attribute, held)
     return after
-
-
-def _converted(attribute: Any, instance: object, given: Any) -> Any:
-    convert = attribute.converter
-    if convert is None:
-        return given
-    # A plain function, or attrs' own Converter, which may want to know the field.
-    also = (instance, attribute) if type(convert) in _WANTS_THE_FIELD else ()
-    return convert(given, *also)
 
 
 @cache
@@ -79,5 +72,4 @@ def _plan_of(kind: type[AttrsInstance]) -> _Plan:
         read_all=attrgetter(*attributes),
         writers=tuple(getattr(kind, name).__set__ for name in attributes),
         attributes=attributes,
-        looks_after_itself=hasattr(kind, "__attrs_post_init__"),
     )

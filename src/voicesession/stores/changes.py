@@ -55,6 +55,9 @@ COUNTED: Final = frozenset(
     {"audio_duration_us", "audio_chunks_received", "audio_chunks_processed", "audio_used_us"}
 )
 
+_KEPT_FROM_OWNERS: Final = FIXED | LEASE
+_KEPT_FROM_OTHERS: Final = FIXED | LEASE | COUNTED
+
 # Durations are stored in seconds and in minutes. As doubles those are exact to the
 # microsecond while the two roundings on the way, of 2^-53 each, stay below half of one.
 LONGEST_US: Final = 2**51
@@ -117,11 +120,11 @@ def created(session: Session) -> Session:
 
 def merged(stored: Session, change: Change) -> Session:
     """Return what is stored after *change*: its snapshot, in the fields that it may write."""
-    kept = FIXED | LEASE if change.epoch is not None else FIXED | LEASE | COUNTED
-    after = changed(change.session, **{name: getattr(stored, name) for name in kept})
-    if after.state is SessionState.ENDED:
-        after = changed(after, worker_id=None, lease_expires_at=None)
-    return after
+    kept = _KEPT_FROM_OWNERS if change.epoch is not None else _KEPT_FROM_OTHERS
+    fields = {name: getattr(stored, name) for name in kept}
+    if change.session.state is SessionState.ENDED:
+        fields |= {"worker_id": None, "lease_expires_at": None}
+    return changed(change.session, **fields)
 
 
 def room_is_taken(room_name: str) -> InvalidValue:
