@@ -21,7 +21,8 @@ conversation             the same, and every four seconds a reply of two, let ou
 turn, barge-in           from the frame that ends a turn to the first of the reply, and from the
                          frame that interrupts to ``reply.clear``, over the wire; bare answers
                          a text. A server that is busy all the time is too small for as many
-                         callers, and tells of its queue: see ``server_busy``
+                         callers, and tells of its queue (see ``server_busy``); clients that
+                         are late themselves tell of this machine (see ``client_late``)
 =======================  =================================================================
 """
 
@@ -36,8 +37,8 @@ from functools import partial
 from statistics import median
 from typing import Final
 
-from web_turns import CONVERSATION, turns
-from web_wire import AUDIO, END, FRAME_S, TEXT, Line, Server, connected, serving
+from web_turns import turns
+from web_wire import AUDIO, CONVERSATION, END, FRAME_S, TEXT, Line, Server, connected, serving
 
 TURN_S: Final = 4.0
 CONNECTIONS: Final = 4

@@ -17,6 +17,7 @@ from attrs import frozen
 
 L = TypeVar("L", bound="Line")
 
+CONVERSATION: Final = "/v1/audio/transcriptions/stream?mode=LS1A"
 FRAME_S: Final = 0.02
 BINARY: Final = 2
 _TEXT: Final = 1
@@ -96,17 +97,13 @@ class Line(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.begun.done():
-            self.take(data)
+            self.heard_bytes += len(data)
             return
         self._head += data
         _, upgraded, frames = self._head.partition(_END_OF_HEAD)
         if upgraded and b"session.begin" in frames:
             self.begun.set_result(None)
-            self.take(frames)
-
-    def take(self, data: bytes) -> None:
-        """Hear *data*, which is no whole frame as a rule."""
-        self.heard_bytes += len(data)
+            self.heard_bytes += len(frames)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.begun.done():
@@ -114,24 +111,6 @@ class Line(asyncio.Protocol):
 
     def send(self, frame: bytes) -> None:
         self._transport.write(frame)
-
-
-class Listener(Line):
-    """A WebSocket of a client that looks at each frame."""
-
-    _data = b""
-
-    def take(self, data: bytes) -> None:
-        super().take(data)
-        data = self._data + data
-        start = 0
-        while (frame := _frame_at(data, start)) is not None:
-            opcode, payload, start = frame
-            self.hear(opcode, data[payload:start])
-        self._data = data[start:]
-
-    def hear(self, opcode: int, payload: bytes) -> None:
-        """Hear one frame."""
 
 
 async def connected(port: int, count: int, make: Callable[[], L]) -> Sequence[L]:
@@ -142,18 +121,3 @@ async def connected(port: int, count: int, make: Callable[[], L]) -> Sequence[L]
         await line.begun
         lines.append(line)
     return lines
-
-
-def _frame_at(data: bytes, start: int) -> tuple[int, int, int] | None:
-    """The opcode of the frame at *start*, and where its payload begins and ends; None if torn."""
-    payload = start + 2
-    if len(data) < payload:
-        return None
-    size = data[start + 1]
-    for marker, width in ((126, 2), (127, 8)):
-        if size == marker:
-            payload += width
-            size = int.from_bytes(data[payload - width : payload])
-            break
-    end = payload + size
-    return (data[start] & 0x0F, payload, end) if payload <= len(data) and end <= len(data) else None
