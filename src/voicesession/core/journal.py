@@ -60,6 +60,10 @@ EVENT_TYPES: Final[Mapping[str, type[SessionEvent]]] = MappingProxyType(
 
 _REPLAYED: Final = SessionId("replayed")
 _NAME_OF: Final = {kind: name for name, kind in EVENT_TYPES.items()}
+_FIELDS_OF: Final = {
+    kind: tuple(attribute.name for attribute in fields(kind) if attribute.name != "at")
+    for kind in _NAME_OF
+}
 
 
 def _is_from_one(_entry: object, attribute: Any, value: int) -> None:
@@ -92,7 +96,7 @@ class JournalEntry:
 def encode(entry: JournalEntry) -> dict[str, Any]:
     """Return *entry* as a JSON object; `decode` gives an equal entry back."""
     event = entry.event
-    data = {a.name: _to_json(getattr(event, a.name)) for a in fields(type(event)) if a.name != "at"}
+    data = {name: _to_json(getattr(event, name)) for name in _FIELDS_OF[type(event)]}
     return {"v": VERSION, "seq": entry.seq, "type": entry.type, "at": to_us(event.at), **data}
 
 

@@ -32,7 +32,7 @@ from .events import (
 from .instants import duration_us
 from .session import Pause, Session
 from .snapshots import changed
-from .states import PauseReason, SessionState
+from .states import SessionState
 from .transitions import LIFTED_BY, PAUSED_BY, TRANSITIONS, allowed
 
 __all__ = ("Reaction", "apply", "is_legal", "reactions")
@@ -143,8 +143,10 @@ def _pauses_after(session: Session, event: SessionEvent) -> tuple[Pause, ...]:
         return ()
     if kind in PAUSED_BY:
         return (*session.pauses, Pause(PAUSED_BY[kind], event.at))
-    lifted: frozenset[PauseReason] = LIFTED_BY.get(kind, frozenset())
-    return tuple(pause for pause in session.pauses if pause.reason not in lifted)
+    if kind in LIFTED_BY:
+        lifted = LIFTED_BY[kind]
+        return tuple(pause for pause in session.pauses if pause.reason not in lifted)
+    return session.pauses
 
 
 def _connecting(_session: Session, event: ConnectRequested) -> Changes:
