@@ -27,13 +27,14 @@ from .conductor import Conductor
 from .event_stream import EventStream
 from .framing import Framing
 from .handle import SessionHandle
-from .happenings import Listener, new_states
+from .happenings import EnginesJoined, Listener, new_states
 from .opening import Opened, open_conversation
 from .pipeline import Pipeline, SessionConfig
 from .playout import AgentAudio
 from .recorder_watch import RecorderWatch
 from .services import Services
 from .speech_handle import SpeechHandle
+from .telemetry.watching import providers_of
 from .unwrapping import unwrapped
 
 __all__ = ("VoiceSession", "not_started")
@@ -124,7 +125,14 @@ class VoiceSession:
     # --- from start to stop ---------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        joined = EnginesJoined({stage: c.name for stage, c in self._pipeline.chains.items()})
+        self._handle.tell(joined)
+        self._handle.ownership.spending.tariff.engage(self._pipeline.chains)
+        clock, session_id = self._services.clock, self.session.id
+        operation = self._services.telemetry.operation("converse", clock, session_id=session_id)
+        with operation as span:
+            span.set_attributes(providers_of(joined.engines))
+            await self._enter()
         return self
 
     async def __aexit__(
@@ -275,6 +283,9 @@ class VoiceSession:
             await self._conductor.idle()
 
     # --- inside -------------------------------------------------------------------------------
+
+    async def _enter(self) -> None:
+        await self.start()
 
     def _check_open(self) -> None:
         if self._opened is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import timedelta
 from functools import partial
 from types import TracebackType
@@ -12,15 +12,14 @@ from typing import Any, Final, ParamSpec, Self, TypeVar, overload
 from ..core.errors import SessionAlreadyActive
 from ..core.identity import DEFAULT_TENANT, SessionId
 from ..ports.transport import Transport
+from .attachment import Attachment
 from .carrying import carried
 from .catalogue import SessionCatalogue
 from .handle import SessionHandle
-from .happenings import EnginesJoined
 from .live import VoiceSession
 from .pipeline import Pipeline, SessionConfig
 from .self_starting import SelfStartingSession
 from .services import Services
-from .telemetry.watching import providers_of
 from .worker import Worker
 
 __all__ = ("SessionManager",)
@@ -29,6 +28,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _LEAVING_TAKES_AT_MOST: Final = timedelta(seconds=30)
+_NO_LINE: Final = nullcontext()
 
 
 class SessionManager(SessionCatalogue):
@@ -76,10 +76,9 @@ class SessionManager(SessionCatalogue):
 
     # --- live sessions -------------------------------------------------------------------
 
-    @asynccontextmanager
-    async def attach(
+    def attach(
         self, session_id: str, *, take_over: bool = False
-    ) -> AsyncGenerator[SessionHandle]:
+    ) -> AbstractAsyncContextManager[SessionHandle]:
         """Own a session for the length of the block, with a pipeline of your own.
 
         Whoever owned it before is refused from now on. A session that is not over at the
@@ -98,18 +97,7 @@ class SessionManager(SessionCatalogue):
             SessionNotActive: It has ended.
             SessionNotFound: There is none of this id for this tenant.
         """
-        with self._operation("attach", session_id):
-            self._worker.drain.check()
-            if (owned := self._commands.owned(session_id)) is not None:
-                if not take_over:
-                    raise SessionAlreadyActive(f"this worker runs session {session_id} already")
-                await owned.hand_over(client_gone=True)
-            ownership = await self._registry.take(session_id)
-        async with self._worker.running(ownership):
-            if take_over:
-                await ownership.come_back()
-            hook = self._worker.redaction_hook
-            yield SessionHandle(self._services, ownership, redaction_hook=hook)
+        return Attachment(self._worker, partial(self._take, session_id, take_over))
 
     @asynccontextmanager
     async def converse(
@@ -134,20 +122,29 @@ class SessionManager(SessionCatalogue):
         Raises:
             As `attach`, and ProviderError where an engine cannot be had.
         """
-        async with AsyncExitStack() as stack:
-            handle = await stack.enter_async_context(self.attach(session_id, take_over=take_over))
-            joined = EnginesJoined({stage: c.name for stage, c in pipeline.chains.items()})
-            handle.tell(joined)
-            handle.ownership.spending.tariff.engage(pipeline.chains)
+        async with self.attach(session_id, take_over=take_over) as handle:
             config = config or SessionConfig()
             make = SelfStartingSession if config.auto_start else VoiceSession
             call = make(handle, pipeline, self._services, self._worker.alarms, config)
-            with self._operation("converse", session_id) as span:
-                span.set_attributes(providers_of(joined.engines))
-                await stack.enter_async_context(call)
-            if transport is not None:
-                await stack.enter_async_context(carried(call, transport))
-            yield call
+            async with call, _NO_LINE if transport is None else carried(call, transport):
+                yield call
+
+    async def _take(self, session_id: str, take_over: bool) -> SessionHandle:
+        with self._operation("attach", session_id):
+            self._worker.drain.check()
+            if (owned := self._commands.owned(session_id)) is not None:
+                if not take_over:
+                    raise SessionAlreadyActive(f"this worker runs session {session_id} already")
+                await owned.hand_over(client_gone=True)
+            ownership = await self._registry.take(session_id)
+        await self._worker.take_up(ownership)
+        if take_over:
+            try:
+                await ownership.come_back()
+            except BaseException as failure:
+                await self._worker.lay_down(ownership, failure)
+                raise
+        return SessionHandle(self._services, ownership, redaction_hook=self._worker.redaction_hook)
 
     # --- from elsewhere, and out of here --------------------------------------------------
 

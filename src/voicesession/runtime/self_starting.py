@@ -6,7 +6,7 @@ import threading
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
@@ -39,11 +39,6 @@ class SelfStartingSession(VoiceSession):
         self._left = anyio.Event()
         self._failure: BaseException | None = None
         self._promised: list[tuple[SpeechHandle, str, bool]] = []
-
-    async def __aenter__(self) -> Self:
-        self._block_thread = threading.get_ident()
-        self._host = await anyio.create_task_group().__aenter__()
-        return self
 
     async def __aexit__(
         self,
@@ -97,6 +92,10 @@ class SelfStartingSession(VoiceSession):
                     yield piece
 
     # --- inside -------------------------------------------------------------------------------
+
+    async def _enter(self) -> None:
+        self._block_thread = threading.get_ident()
+        self._host = await anyio.create_task_group().__aenter__()
 
     def _check_open(self) -> None:
         self._in_block()

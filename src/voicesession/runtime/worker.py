@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from types import TracebackType
 from typing import Any, Final
 
@@ -65,7 +65,7 @@ class Worker:
         self.redaction_hook: RedactionHook | None = None
         self.owned: dict[SessionId, Ownership] = {}
         self.drain = self._new_drain()
-        self._watches: dict[SessionId, SessionWatch] = {}
+        self._watches: dict[Ownership, SessionWatch] = {}
 
     async def open(self) -> None:
         """Open what the host has joined.
@@ -108,16 +108,12 @@ class Worker:
         with unwrapped(exc):
             return await stack.__aexit__(exc_type, exc, traceback)
 
-    @asynccontextmanager
-    async def running(self, ownership: Ownership) -> AsyncGenerator[None]:
-        """Look after *ownership* for the length of the block, and leave it in good order.
-
-        After an exception the session ends as an error, unless that may pass: a store that is
-        away, or something else that kept it from going on. When the block is left otherwise,
-        or is cancelled, the worker goes away and the session does not.
+    async def take_up(self, ownership: Ownership) -> None:
+        """Look after *ownership* until `lay_down`.
 
         Raises:
             Draining: The worker has begun to leave while the session was being taken.
+            LeaseLost: This worker has a newer lease on it.
         """
         try:
             self.drain.check()
@@ -131,23 +127,24 @@ class Worker:
         for listener in (watch, self.drain.follow):
             ownership.listeners.add(listener)
         watch.begin()
-        self._watches[session_id] = watch
+        self._watches[ownership] = watch
         self.owned[session_id] = ownership
         self._supervisor.add(session_id, ownership)
+
+    async def lay_down(self, ownership: Ownership, failure: BaseException | None) -> None:
+        """Look after *ownership* no longer, and leave it in good order.
+
+        After an exception the session ends as an error, unless that may pass: a store that is
+        away, or something else that kept it from going on. Without one, or when we are being
+        cancelled, the worker goes away and the session does not.
+        """
+        session_id = ownership.session.id
         try:
-            yield
-        except Exception as error:
-            await _leave(ownership, error)
-            raise
-        except BaseException:
-            await _leave(ownership, None)
-            raise
-        else:
-            await _leave(ownership, None)
+            await _leave(ownership, failure if isinstance(failure, Exception) else None)
         finally:
-            watch.end()
+            self._watches.pop(ownership).end()
             if self.owned.get(session_id) is ownership:  # and not in other hands of ours
-                del self.owned[session_id], self._watches[session_id]
+                del self.owned[session_id]
                 self._supervisor.remove(session_id)
 
     def _make_way(self, ownership: Ownership) -> None:
