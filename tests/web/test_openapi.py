@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, HTTPException, Request
 from jsonschema_rs import validator_for
 from openapi_spec_validator import validate
 from pydantic import TypeAdapter
@@ -15,7 +15,7 @@ from voicesession import SessionManager
 from voicesession.web.fastapi import get_principal, get_voice, voice_router
 from voicesession.web.options import WebOptions
 from voicesession.web.principal import Authenticator, Principal
-from voicesession.web.routes import ROUTES
+from voicesession.web.routes import ROUTES, STANDING_ROUTES
 
 SESSIONS = "/v1/sessions"
 ANSWERS = {route.name: route.answer for route in ROUTES}
@@ -146,3 +146,30 @@ async def test_a_host_replaces_who_calls_and_whose_sessions_they_are(
     assert (session["tenant_id"], session["user_id"]) == ("mine", "me")
     assert (await voice.for_tenant("mine").get(session["id"])).user_id == "me"
     assert (await nobody.get("/readyz")).status_code == 200
+
+
+@pytest.mark.parametrize("replaces", [False, True])
+async def test_what_a_host_asks_for_besides_is_asked_of_every_call(
+    voice: SessionManager,
+    keys: Authenticator,
+    as_person: Callable[..., httpx2.AsyncClient],
+    replaces: bool,
+) -> None:
+    asked: list[str] = []
+
+    async def refused(request: Request) -> None:
+        asked.append(request.url.path)
+        raise HTTPException(418)
+
+    app = FastAPI()
+    router = voice_router(voice, authenticator=keys)
+    app.include_router(router, prefix="/inner", dependencies=[Depends(refused)])
+    if replaces:
+        app.dependency_overrides[get_voice] = lambda: voice
+    ada = as_person("ada", of=app)
+    for route in ROUTES:
+        place = "" if route in STANDING_ROUTES else SESSIONS
+        for method in route.methods:
+            answer = await ada.request(method, f"/inner{place}{route.path}")
+            assert answer.status_code == 418
+    assert len(asked) == sum(len(route.methods) for route in ROUTES)

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from enum import StrEnum
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from pydantic import Field
+from pydantic_core import from_json
 
 from ..core.audio import Encoding
 from ..core.meters import US_PER_MINUTE
@@ -165,23 +167,35 @@ class Deleted(Told):
 def _reader(names: Sequence[str]) -> Callable[[Session], dict[str, Any]]:
     """Return what reads these fields of a session, its instants as ISO 8601 has them."""
     values = attrgetter(*names)
-    kinds = SessionRecord.__annotations__ | SessionRow.__annotations__
-    instants = [name for name in names if "datetime" in kinds[name]]
+    kinds = {name: SessionRecord.model_fields[name].annotation for name in names}
+    instants = [name for name in names if _is_a(datetime, kinds[name])]
+    choices = [name for name in names if _is_a(StrEnum, kinds[name])]
 
     def read(session: Session) -> dict[str, Any]:
         document = dict(zip(names, values(session), strict=True))
         for name in instants:
             if (instant := document[name]) is not None:
                 document[name] = instant.isoformat()
+        for name in choices:  # a member takes an encoder longer than all the rest of the record
+            if (choice := document[name]) is not None:
+                document[name] = str(choice)
         return document
 
     return read
 
 
+def _is_a(kind: type, annotation: Any) -> bool:
+    """Whether a field holds a *kind*, or nothing."""
+    return any(
+        isinstance(one, type) and issubclass(one, kind)
+        for one in (annotation, *get_args(annotation))
+    )
+
+
 _ELSEWHERE: Final = frozenset({"websocket_url", "links", "enhancement"})
 """What the record does not know: it depends on who asks, and on the tasks."""
 _BY_HAND: Final = frozenset(
-    {"pause_reasons", "secrets_blurred", "enabled_panels", "daily_budget_remaining"}
+    {"pause_reasons", "secrets_blurred", "enabled_panels", "daily_budget_remaining", "metadata"}
 )
 _record_of: Final = _reader(
     [name for name in SessionRecord.model_fields if name not in _ELSEWHERE | _BY_HAND]
@@ -197,6 +211,7 @@ def session_document(session: Session) -> dict[str, Any]:
     document["secrets_blurred"] = [*session.secrets_blurred]
     document["enabled_panels"] = None if panels is None else [*panels]
     document["daily_budget_remaining"] = _remaining(session.daily_budget_remaining)
+    document["metadata"] = from_json(session.metadata_json)
     return document
 
 

@@ -56,23 +56,22 @@ _Limit: TypeAlias = Annotated[int, Field(ge=1, le=MAX_PAGE)]
 class Whose(BaseModel):
     """The tenant that is meant: the caller's own, if none is named."""
 
+    model_config = ConfigDict(frozen=True)
+
     tenant_id: _Id | None = None
     namespace_id: _Id | None = Field(default=None, description="Another name of `tenant_id`.")
     organization_id: _Id | None = Field(default=None, description="Another name of `tenant_id`.")
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        if len(self._named()) > 1:
+        if len({self.tenant_id, self.namespace_id, self.organization_id} - {None}) > 1:
             raise ValueError("tenant_id, namespace_id and organization_id mean the same")
         return self
 
     @property
     def tenant(self) -> str | None:
         """The tenant that is named, under whichever name."""
-        return next(iter(self._named()), None)
-
-    def _named(self) -> set[str]:
-        return {*filter(None, (self.tenant_id, self.namespace_id, self.organization_id))}
+        return self.tenant_id or self.namespace_id or self.organization_id
 
 
 class _Query(Whose):
@@ -161,7 +160,7 @@ class LimitQuery(_Query):
 class Nothing(BaseModel):
     """Nothing may be said."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 # --- bodies ------------------------------------------------------------------------------

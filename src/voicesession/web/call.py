@@ -32,7 +32,7 @@ B = TypeVar("B")
 
 @frozen(kw_only=True)
 class Request:
-    """What has been received.
+    """What has been received, without its body.
 
     Attributes:
         values: What stands in the variable places of the path.
@@ -47,7 +47,6 @@ class Request:
     values: Mapping[str, str] = field(factory=dict[str, str])
     query: Sequence[tuple[str, str]] = field(default=(), repr=False)
     headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
-    body: bytes = field(default=b"", repr=False)
     origin: Origin
     peer: str | None = None
     mount: str = ""
@@ -63,6 +62,7 @@ class Call(Generic[Q, B]):
         permissions: Which of them the call needs; any one is enough to be let in.
         streams: Counts those that are open, of all callers.
         passes: Signs what lets a WebSocket in.
+        body: What it says, as the route's model; or as it came, where the route reads it raw.
     """
 
     voice: SessionManager

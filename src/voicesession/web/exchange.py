@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Final, cast
+from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, HTTPConnection, Request as StarletteRequest
 from starlette.responses import Response, StreamingResponse
@@ -18,12 +19,13 @@ from .refusals import TooLate
 __all__ = ("body_of", "headers_of", "origin_of_connection", "peer_of", "request_of", "response_of")
 
 _PLAIN_SCHEME: Final = "http"
+_NO_CONTENT: Final = 204
 
 
 def headers_of(connection: HTTPConnection) -> dict[str, str]:
     """Return the headers by their names in lower case; what comes twice is joined."""
     headers: dict[str, str] = {}
-    for raw_name, raw_value in connection.headers.raw:
+    for raw_name, raw_value in connection.scope["headers"]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
@@ -51,10 +53,11 @@ def peer_of(connection: HTTPConnection) -> str | None:
 def request_of(received: StarletteRequest, options: WebOptions, *, mount: str) -> Request:
     """Return *received* as we see it, without its body."""
     headers = headers_of(received)
+    query = received.scope["query_string"].decode("latin-1")
     return Request(
         method=received.method,
         values={name: str(value) for name, value in received.path_params.items()},
-        query=tuple(received.query_params.multi_items()),
+        query=parse_qsl(query, keep_blank_values=True) if query else (),
         headers=headers,
         origin=origin_of_connection(received, headers, options),
         peer=peer_of(received),
@@ -77,14 +80,27 @@ async def body_of(received: StarletteRequest) -> AsyncGenerator[bytes]:
 
 async def response_of(answer: Answer, *, method: str) -> Response:
     """Return *answer* as Starlette sends it."""
-    content, headers = answer.content, dict(answer.headers)
-    media_type = answer.media_type or None
+    content, media_type = answer.content, answer.media_type or None
     if isinstance(content, bytes):
-        return Response(content, answer.status, headers, media_type)
+        return _Whole(content, answer.status, answer.headers, media_type)
     if method == "HEAD":
         await content.aclose()
-        return Response(b"", answer.status, headers, media_type)
-    return _Stream(content, answer.status, headers, media_type)
+        return _Whole(b"", answer.status, answer.headers, media_type)
+    return _Stream(content, answer.status, answer.headers, media_type)
+
+
+class _Whole(Response):
+    """A response all of whose headers are known, by their names in lower case."""
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        known = {**(headers or {})}
+        if self.media_type is not None:
+            known["content-type"] = self.media_type
+        if self.status_code != _NO_CONTENT:
+            known["content-length"] = str(len(self.body))
+        self.raw_headers = [
+            (name.encode("latin-1"), value.encode("latin-1")) for name, value in known.items()
+        ]
 
 
 class _Stream(StreamingResponse):

@@ -10,14 +10,16 @@ The sessions as a router of FastAPI, with everything in the OpenAPI document.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Annotated, Any, Final, cast
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Annotated, Any, Final, NamedTuple, cast
 
 try:
     from fastapi import APIRouter, Depends, Request, Response, Security
     from fastapi.responses import JSONResponse
     from fastapi.routing import APIRoute
     from fastapi.security import APIKeyHeader, HTTPBearer
+    from starlette.routing import Match
+    from starlette.types import Scope
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         f'FastAPI needs {error.name}: pip install "voicesession[fastapi]"', name=error.name
@@ -31,6 +33,7 @@ from .face import DEFAULT_PREFIXES, Face, Mounted, PipelineMaker
 from .operations import operation_of, responses_of
 from .options import WebOptions
 from .principal import Authenticator, Principal
+from .routing import Route
 from .socket.mounting import socket_routes
 
 __all__ = ("get_principal", "get_voice", "voice_router")
@@ -71,9 +74,11 @@ def voice_router(
         options=options,
     )
     router = APIRouter()
-    kinds = {mounted.prefix: _route_class(face, mounted.prefix) for mounted in face.mounted()}
+    kinds = {mounted.prefix: _route_classes(face, mounted.prefix) for mounted in face.mounted()}
     for mounted in face.mounted():
-        _add(router, face, mounted, kinds[mounted.prefix])
+        _add_plain(router, face, mounted, kinds[mounted.prefix].plain)
+    for mounted in face.mounted():
+        _add_documented(router, face, mounted, kinds[mounted.prefix].documented)
     router.routes.extend(socket_routes(face))
     return router
 
@@ -117,10 +122,22 @@ def _received(request: Request) -> Received:
     return cast("Received", request.scope[_RECEIVED])
 
 
-def _route_class(face: Face, mount: str) -> type[APIRoute]:
-    """A route that knows its face, and tells as a problem what a dependency refuses."""
+class _RouteClasses(NamedTuple):
+    """Each route is there twice, of either class.
 
+    FastAPI looks for the dependencies of a route anew with every call, which takes it as long
+    as all the rest of a call. So one of the two asks for none and gets them by itself; it stands
+    aside as soon as the application replaces one. What a host adds is asked for by both.
+    """
+
+    plain: type[APIRoute]
+    documented: type[APIRoute]
+
+
+def _route_classes(face: Face, mount: str) -> _RouteClasses:
     class VoiceRoute(APIRoute):
+        """Knows its face, and tells as a problem what a dependency refuses."""
+
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle = super().get_route_handler()
 
@@ -136,17 +153,44 @@ def _route_class(face: Face, mount: str) -> type[APIRoute]:
 
             return told
 
-    return VoiceRoute
+    class PlainRoute(VoiceRoute):
+        def matches(self, scope: Scope) -> tuple[Match, Scope]:
+            if getattr(scope.get("app"), "dependency_overrides", None):
+                return Match.NONE, {}
+            return super().matches(scope)
+
+    return _RouteClasses(plain=PlainRoute, documented=VoiceRoute)
 
 
-def _add(router: APIRouter, face: Face, mounted: Mounted, kind: type[APIRoute]) -> None:
+def _methods(route: Route) -> tuple[str, ...]:
+    """The first one is documented. What may be read may be asked about, as Starlette has it."""
+    return (*route.methods, "HEAD") if "GET" in route.methods else route.methods
+
+
+def _add_plain(router: APIRouter, face: Face, mounted: Mounted, kind: type[APIRoute]) -> None:
+    answer, route = _answering(face, mounted), mounted.route
+
+    async def endpoint(request: Request) -> Response:
+        principal = await get_principal(request) if route.permissions else None
+        return await answer(request, await get_voice(request), principal)
+
+    router.add_api_route(
+        mounted.path,
+        endpoint,
+        methods=list(_methods(route)),
+        name=route.name,
+        include_in_schema=False,
+        response_model=None,
+        route_class_override=kind,
+    )
+
+
+def _add_documented(router: APIRouter, face: Face, mounted: Mounted, kind: type[APIRoute]) -> None:
     route = mounted.route
     is_shown = mounted.is_documented
     responses = responses_of(route) if is_shown else None
     operation = operation_of(route) if is_shown else None
-    # What may be read may be asked about, as Starlette has it.
-    asked_about = ("HEAD",) if "GET" in route.methods else ()
-    for method in (*route.methods, *asked_about):
+    for method in _methods(route):
         router.add_api_route(
             mounted.path,
             _endpoint(face, mounted),
@@ -167,16 +211,7 @@ def _add(router: APIRouter, face: Face, mounted: Mounted, kind: type[APIRoute]) 
 
 
 def _endpoint(face: Face, mounted: Mounted) -> Callable[..., Coroutine[Any, Any, Response]]:
-    gate, route = face.gate, mounted.route
-
-    async def answer(
-        request: Request, voice: SessionManager, principal: Principal | None
-    ) -> Response:
-        received = _received(request)
-        if route.takes_body:
-            received = await gate.read(received, body_of(request))
-        told = await gate.serve(route, received, voice, principal)
-        return await response_of(told, method=received.method)
+    answer = _answering(face, mounted)
 
     async def known(
         request: Request,
@@ -190,4 +225,19 @@ def _endpoint(face: Face, mounted: Mounted) -> Callable[..., Coroutine[Any, Any,
     ) -> Response:
         return await answer(request, voice, None)
 
-    return known if route.permissions else anybody
+    return known if mounted.route.permissions else anybody
+
+
+def _answering(
+    face: Face, mounted: Mounted
+) -> Callable[[Request, SessionManager, Principal | None], Awaitable[Response]]:
+    gate, route = face.gate, mounted.route
+
+    async def answer(
+        request: Request, voice: SessionManager, principal: Principal | None
+    ) -> Response:
+        received = _received(request)
+        told = await gate.serve(route, received, body_of(request), voice, principal)
+        return await response_of(told, method=received.method)
+
+    return answer

@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import anyio
 from attrs import evolve
-from pydantic import BaseModel
 
 from ..core.errors import AccessDenied, SessionNotFound, TemplateNotFound, VoiceSessionError
 from ..ports.clock import Clock
@@ -124,7 +123,7 @@ class Gate:
             self._limiter.take(caller, at_us=self._clock.monotonic_us())
 
     def sessions_of(
-        self, voice: SessionManager, principal: Principal, *said: BaseModel
+        self, voice: SessionManager, principal: Principal, *said: object
     ) -> SessionManager:
         """Return the sessions of the tenant that is meant: the caller's own, if they may not choose.
 
@@ -147,38 +146,24 @@ class Gate:
 
     # --- what they want ------------------------------------------------------------------------
 
-    async def read(self, request: Request, body: AsyncIterable[bytes]) -> Request:
-        """Return *request* with its body.
-
-        Raises:
-            TooLarge: The body is; what comes behind the limit is not read.
-            TooLate: It is not here in time.
-        """
-        most = self.options.max_body_bytes
-        announced = request.headers.get("content-length", "")
-        if announced.isdecimal() and int(announced[:19]) > most:
-            raise TooLarge(f"a body has at most {most} bytes")
-        within_s = self.options.body_within.total_seconds()
-        whole = bytearray()
-        with anyio.move_on_after(within_s):
-            async for piece in body:
-                whole += piece
-                if len(whole) > most:
-                    raise TooLarge(f"a body has at most {most} bytes")
-            return evolve(request, body=bytes(whole))
-        raise TooLate(f"a body comes within {within_s:g} s")
-
     async def serve(
-        self, route: Route, request: Request, voice: SessionManager, principal: Principal | None
+        self,
+        route: Route,
+        request: Request,
+        body: AsyncIterable[bytes],
+        voice: SessionManager,
+        principal: Principal | None,
     ) -> Answer:
         """Return the answer to *request*, whatever happens.
 
         Args:
+            body: As it comes; it is read only where the route takes one.
             voice: The manager of any tenant.
             principal: None where nobody is asked who they are.
         """
         try:
-            call = self._call(route, request, voice, principal or _NOBODY)
+            said = await self._whole(request, body) if route.takes_body else b""
+            call = self._call(route, request, said, voice, principal or _NOBODY)
             answer = await route.endpoint(call)
         except Exception as error:  # noqa: BLE001  # whatever it is, the caller gets an answer
             told = await self._revealed(error, voice)
@@ -207,13 +192,34 @@ class Gate:
 
     # --- inside --------------------------------------------------------------------------------
 
+    async def _whole(self, request: Request, body: AsyncIterable[bytes]) -> bytes:
+        """The body; of one that is too large, what comes behind the limit is not read."""
+        most = self.options.max_body_bytes
+        announced = request.headers.get("content-length", "")
+        if announced.isdecimal() and int(announced[:19]) > most:
+            raise TooLarge(f"a body has at most {most} bytes")
+        within_s = self.options.body_within.total_seconds()
+        whole = bytearray()
+        with anyio.move_on_after(within_s):
+            async for piece in body:
+                whole += piece
+                if len(whole) > most:
+                    raise TooLarge(f"a body has at most {most} bytes")
+            return bytes(whole)
+        raise TooLate(f"a body comes within {within_s:g} s")
+
     def _call(
-        self, route: Route, request: Request, voice: SessionManager, principal: Principal
+        self,
+        route: Route,
+        request: Request,
+        said: bytes,
+        voice: SessionManager,
+        principal: Principal,
     ) -> Call[Any, Any]:
         _require_any(principal, route.permissions)
         query = query_as(route.query, request.query)
-        said = b"" if route.reads_raw else request.body
-        body = body_as(route.body, said, request.headers.get("content-type", ""))
+        media_type = request.headers.get("content-type", "")
+        body = said if route.reads_raw else body_as(route.body, said, media_type)
         return Call(
             voice=self.sessions_of(voice, principal, query, body) if route.permissions else voice,
             principal=principal,

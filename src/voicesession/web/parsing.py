@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import cache
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -31,7 +32,7 @@ _ALLOWED: Final = MappingProxyType(
 _JSON_TYPES: Final = ("application/json", "application/merge-patch+json")
 
 
-def query_as(model: type[M], pairs: Iterable[tuple[str, str]]) -> M:
+def query_as(model: type[M], pairs: Sequence[tuple[str, str]]) -> M:
     """Return what the parameters of a URL say.
 
     Raises:
@@ -43,7 +44,7 @@ def query_as(model: type[M], pairs: Iterable[tuple[str, str]]) -> M:
             raise BadRequest(name, "given once")
         given[name] = value
     try:
-        return model.model_validate(given)
+        return model.model_validate(given) if given else _unsaid(model)
     except ValidationError as error:
         raise refusal_of(error, whole="query") from None
 
@@ -58,9 +59,19 @@ def body_as(model: type[M], body: bytes, media_type: str) -> M:
         # A page of another site cannot send this type without being asked first.
         raise BadRequest("Content-Type", "application/json")
     try:
-        return model.model_validate_json(body or b"{}")
+        return model.model_validate_json(body) if body else _unsaid(model)
     except ValidationError as error:
         raise refusal_of(error, whole="body") from None
+
+
+def _unsaid(model: type[M]) -> M:
+    """What is meant where nothing is said; most calls say nothing, and mean the same."""
+    return cast("M", _defaults(model))
+
+
+@cache
+def _defaults(model: type[BaseModel]) -> BaseModel:
+    return model.model_validate({})
 
 
 def refusal_of(error: ValidationError, *, whole: str) -> BadRequest:

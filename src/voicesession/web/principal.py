@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from attrs import field, frozen
@@ -28,11 +29,14 @@ __all__ = (
     "Principal",
     "Reach",
     "Unauthenticated",
+    "is_loopback",
     "known_scopes",
 )
 
 _LONGEST_USER: Final = 256
 _BEARER: Final = "bearer "
+_PROXIES: Final = frozenset({"forwarded", "x-forwarded-for"})
+"""Headers by which a proxy tells that it speaks for somebody else."""
 
 
 class Unauthenticated(VoiceSessionError):
@@ -173,14 +177,18 @@ class Credentials:
     @property
     def is_loopback(self) -> bool:
         """Whether the caller sits on this machine, and no proxy speaks for somebody else."""
-        if self.client_host is None or "x-forwarded-for" in self.headers:
+        if self.client_host is None or not _PROXIES.isdisjoint(self.headers):
             return False
-        if "forwarded" in self.headers:
-            return False
-        try:
-            return ipaddress.ip_address(self.client_host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.client_host)
+
+
+@lru_cache(maxsize=1_024)
+def is_loopback(address: str) -> bool:
+    """Whether it is the address of this machine; what is no address is not."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 class Authenticator(Protocol):

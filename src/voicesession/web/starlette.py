@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from attrs import frozen
+
 try:
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
     from starlette.requests import Request as StarletteRequest
     from starlette.responses import Response
     from starlette.routing import BaseRoute, Route as StarletteRoute
+    from starlette.types import Receive, Scope, Send
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         f'Starlette needs {error.name}: pip install "voicesession[web]"', name=error.name
@@ -103,7 +106,7 @@ def _http_routes(face: Face) -> list[StarletteRoute]:
     return [
         StarletteRoute(
             mounted.path,
-            _endpoint(face, mounted),
+            _Endpoint(face, mounted),
             methods=list(mounted.route.methods),
             name=mounted.route.name,
             include_in_schema=mounted.is_documented,
@@ -112,22 +115,26 @@ def _http_routes(face: Face) -> list[StarletteRoute]:
     ]
 
 
-def _endpoint(face: Face, mounted: Mounted) -> Callable[[StarletteRequest], Awaitable[Response]]:
-    gate, route = face.gate, mounted.route
+@frozen
+class _Endpoint:
+    """A route of ours, as an application: nothing of what Starlette puts around a function."""
 
-    async def endpoint(received: StarletteRequest) -> Response:
-        request = request_of(received, gate.options, mount=mounted.prefix)
+    face: Face
+    mounted: Mounted
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        gate, route = self.face.gate, self.mounted.route
+        received = StarletteRequest(scope, receive)
+        request = request_of(received, gate.options, mount=self.mounted.prefix)
         try:
             principal = await gate.principal_of(request) if route.permissions else None
-            if route.takes_body:
-                request = await gate.read(request, body_of(received))
         except Exception as error:  # noqa: BLE001  # whatever it is, the caller gets an answer
             answer = gate.refuse(error, what=route.name)
         else:
-            answer = await gate.serve(route, request, face.voice, principal)
-        return await response_of(answer, method=received.method)
-
-    return endpoint
+            body = body_of(received)
+            answer = await gate.serve(route, request, body, self.face.voice, principal)
+        response = await response_of(answer, method=request.method)
+        await response(scope, receive, send)
 
 
 def _refusal(gate: Gate) -> Callable[[StarletteRequest, Exception], Awaitable[Response]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
 from ...core.identity import DEFAULT_TENANT
-from ..principal import Credentials, Permission, Principal, Unauthenticated
+from ..principal import Credentials, Permission, Principal, Unauthenticated, is_loopback
 
 __all__ = ("NobodyAsked",)
 
@@ -44,14 +44,10 @@ class NobodyAsked:
         return _EVERYBODY
 
 
+@lru_cache(maxsize=1_024)
 def _is_this_machine(url: str) -> bool:
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
         return False
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return host == "localhost" or host.endswith(".localhost") or is_loopback(host)

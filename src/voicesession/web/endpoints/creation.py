@@ -36,13 +36,11 @@ async def create(call: Call[Query, NewSession]) -> Answer:
 
 def _parameters(call: Call[Query, NewSession]) -> dict[str, Any]:
     """What was said, and nothing else: for the rest the host and the template have defaults."""
-    said = {
-        name: getattr(call.body, name) for name in call.body.model_fields_set - _NOT_OF_THE_SESSION
-    }
+    said = call.body.model_fields_set - _NOT_OF_THE_SESSION
     wanted = {
         name: value
-        for name, value in said.items()
-        if value is not None or name == "recording_consent"
+        for name in said
+        if (value := getattr(call.body, name)) is not None or name == "recording_consent"
     }
     return wanted | {
         "user_id": user_meant(call, call.body.user_id, call.query.user_id),

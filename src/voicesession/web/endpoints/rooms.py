@@ -30,13 +30,13 @@ async def token(call: Call[Query, Nothing]) -> Answer:
     return _answer(await call.voice.rooms.refresh_token(session.id))
 
 
-async def webhook(call: Call[Nothing, Nothing]) -> Answer:
+async def webhook(call: Call[Nothing, bytes]) -> Answer:
     """Take what LiveKit tells of its rooms; it is believed by its signature."""
     take = call.options.livekit_webhook
     if take is None:
         raise NotFound("no LiveKit server is connected here")
     try:
-        await take(call.request.body, call.request.headers.get("authorization"))
+        await take(call.body, call.request.headers.get("authorization"))
     except AccessDenied as refusal:  # it is about who they are, not about what they may do
         raise Unauthenticated(str(refusal)) from None
     return json_answer({"status": "taken"})
