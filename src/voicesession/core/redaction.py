@@ -27,9 +27,10 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from attrs import Factory, evolve, field, frozen
+from attrs import Factory, field, frozen
 
 from .errors import InvalidValue
+from .snapshots import changed
 from .timeline import Span
 from .utterance import Utterance, Word
 
@@ -139,7 +140,7 @@ class Redaction:
         generated = utterance.generated_text
         spoken = utterance.spoken_text
         text, words = self._agreed(self._blur_part(utterance.text, generated), utterance.words)
-        return evolve(
+        return changed(
             utterance,
             text=text,
             words=words,
@@ -177,7 +178,7 @@ class Redaction:
             text = _WORD.sub(lambda _: next(in_text), text)
         elif _stretches(text) != _stretches(" ".join(said)):
             text, said = _block(text), [_block(word) for word in said]
-        return text, tuple(evolve(w, text=t) for w, t in zip(words, said, strict=True))
+        return text, tuple(changed(w, text=t) for w, t in zip(words, said, strict=True))
 
     def _blur_words(self, words: Sequence[str]) -> list[str]:
         blurred = self.blur_text(" ".join(words))

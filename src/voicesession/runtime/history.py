@@ -58,5 +58,10 @@ class History:
 
     def before_turn(self, *, is_over: bool) -> tuple[Utterance, ...]:
         """Return what was said before the turn to be answered, which may not be over yet."""
-        turn = self._asked if is_over else self._present
-        return tuple(utterance for utterance in self._said if utterance.id not in turn)
+        said, turn = self._said, self._asked if is_over else self._present
+        # It is what was said last, or nearly: nobody looks through all that was said before.
+        begin, unseen = len(said), len(turn)
+        while unseen and begin:
+            begin -= 1
+            unseen -= said[begin].id in turn
+        return (*said[:begin], *(u for u in said[begin:] if u.id not in turn))

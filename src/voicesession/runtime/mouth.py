@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Protocol
 
 from anyio.abc import TaskGroup
-from anyio.lowlevel import checkpoint
 
 from ..core.errors import ProviderError
 from ..core.floor.conversation import Conversation
@@ -195,8 +194,6 @@ class Mouth:
 
     async def room(self, reply_id: ReplyId) -> None:
         if self._playout.unplayed_us(reply_id) <= self._most_unplayed_us:
-            # However fast it is made: who plays it has a turn before the next piece is.
-            await checkpoint()
             return
         # Waiting to be heard is not work: nobody has to wait for us meanwhile.
         with self.busy.resting():

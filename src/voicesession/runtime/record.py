@@ -153,11 +153,11 @@ class SessionRecord:
         for event in events:
             after = apply(after, event)
             entries.append(JournalEntry(after.seq, event))
-        if self._running is not None:
-            changes = asdict(self._running) | changes
         after = changed(after, **changes)
-        if "deadline_at" not in changes:
-            after = changed(after, deadline_at=next_look(after, self._policy))
+        counted = {} if self._running is None else asdict(self._running)
+        # One copy for both: no deadline hangs on what is counted.
+        look_at = {"deadline_at": next_look(after, self._policy)}
+        after = changed(after, **counted | look_at | changes)
         return Change(
             session=after,
             expected_seq=before.seq,

@@ -49,7 +49,7 @@ class ReplySink(Protocol):
 
     def speech_finished(self, reply_id: ReplyId, error: ProviderError | None) -> None: ...
     def room(self, reply_id: ReplyId) -> Awaitable[None]:
-        """Let whoever plays have a turn; where much is queued, wait until some of it was played."""
+        """Wait, where much is queued, until some of it was played."""
         ...
 
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
 from anyio import to_thread
+from anyio.lowlevel import checkpoint
 
 from ..core.errors import VoiceSessionError
 from ..core.heard import SpeechMark
@@ -31,7 +32,7 @@ class Synthesis:
         busy: Counts the reply that this belongs to.
         queue: Takes audio at *sample_rate*, the end of the text it leads up to, and marks
             within the whole reply; returns the length of all audio so far, in us.
-        room: Returns once others had a turn and, where much waits, some of that has been played.
+        room: Returns, where much waits, once some of that has been played.
         used: Told how many characters an engine was given, once it has begun to speak them.
     """
 
@@ -98,9 +99,6 @@ class Synthesis:
             async for piece in pieces:
                 self._engines.waited(link, patience.rest())
                 self._engines.took_over(link)
-                if not is_paid:
-                    is_paid = True
-                    self._used(link, len(text))
                 marks = tuple(
                     SpeechMark(base_text + mark.text_end, base_us + mark.at_us)
                     for mark in piece.marks
@@ -108,6 +106,14 @@ class Synthesis:
                 self._add(await self._resampled(piece.pcm), marks)
                 if marks:
                     self._said_text = marks[-1].text_end
+                try:
+                    # However fast it is made: who plays it has a turn before the next piece is,
+                    # and before this one is paid.
+                    await checkpoint()
+                finally:
+                    if not is_paid:
+                        is_paid = True
+                        self._used(link, len(text))
                 await self._room()
                 patience.renew()
         self._said_text = base_text + len(text)
