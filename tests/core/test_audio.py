@@ -56,6 +56,13 @@ def test_a_frame_is_one_sample_of_each_channel(
     assert AudioFormat(encoding=encoding, channels=channels).frame_bytes == frame_bytes
 
 
+@given(audio_formats())
+def test_plain_is_one_voice_in_16_bits_at_the_same_rate(audio_format: AudioFormat) -> None:
+    plain = audio_format.plain
+    assert plain == AudioFormat(sample_rate=audio_format.sample_rate)
+    assert plain.plain is plain
+
+
 def test_a_format_is_what_a_client_that_says_nothing_sends() -> None:
     assert AudioFormat() == AudioFormat(encoding="pcm_s16le", sample_rate=16_000, channels=1)
 

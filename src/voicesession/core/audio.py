@@ -70,6 +70,12 @@ class AudioFormat:
     channels: int = field(default=1, validator=is_channels)
 
     @property
+    def plain(self) -> AudioFormat:
+        """Signed 16-bit samples of one voice, as often: what everything but the way in takes."""
+        is_plain = self.encoding is Encoding.PCM_S16LE and self.channels == 1
+        return self if is_plain else AudioFormat(sample_rate=self.sample_rate)
+
+    @property
     def frame_bytes(self) -> int:
         """Bytes of one sample frame: one sample of each channel."""
         return _SAMPLE_BYTES[self.encoding] * self.channels

@@ -5,17 +5,14 @@ thread, timed, and traced under its own name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from functools import wraps
 from inspect import signature
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from opentelemetry.trace import Span
-
 from ..core.session import Session
 from .services import Services
-from .telemetry.reporting import state_of
+from .telemetry.reporting import Operation, state_of
 from .worker import Worker
 
 __all__ = ("Operating", "operation")
@@ -31,13 +28,10 @@ class Operating:
     _services: Services
     _worker: Worker
 
-    @contextmanager
-    def _operation(self, name: str, session_id: str | None = None) -> Generator[Span]:
+    def _operation(self, name: str, session_id: str | None = None) -> Operation:
         """Have the block be an operation; what comes is its span."""
         self._worker.home.check()
-        clock = self._services.clock
-        with self._services.telemetry.operation(name, clock, session_id=session_id) as span:
-            yield span
+        return self._services.telemetry.operation(name, self._services.clock, session_id=session_id)
 
 
 def operation(

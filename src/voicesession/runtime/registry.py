@@ -113,8 +113,9 @@ class Registry:
             duration=self._services.lease,
         )
         is_torn = session.worker_id not in {None, self._services.worker_id}
-        # Loaded again: until the lease was ours, its last owner may have written.
-        session = await self._sessions.load(session.id, self._scope)
+        if session.worker_id is not None or lease.epoch != session.epoch + 1:
+            # Until the lease was ours, its last owner may have written.
+            session = await self._sessions.load(session.id, self._scope)
         return Ownership(self._services, session, lease, is_torn=is_torn)
 
     async def _new_session(

@@ -55,7 +55,7 @@ class Tape:
         self._recording: Recording | None = None
         self._base_us = running.audio_duration_us
         self._accepted_bytes = 0
-        self._agent_format = AudioFormat(sample_rate=audio_format.sample_rate)
+        self._agent_format = audio_format.plain
         self._agent_base_us = 0
         self._agent_bytes = 0
 

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from anyio.abc import TaskGroup
-from attrs import evolve
 
 from ..core.deadlines import LifePolicy, due, next_deadline
 from ..core.errors import StoreError
 from ..core.events import EndRequested, ReplyFinished, SessionEvent, UtteranceFinished
 from ..core.instants import duration_us
+from ..core.snapshots import changed
 from ..core.states import SessionState
 from .alarms import Alarm, Alarms
 from .handle import SessionHandle
@@ -145,7 +145,7 @@ class Timekeeper:
         session = self._handle.session
         if self._say_goodbye is None or session.state is not SessionState.LIVE:
             return None
-        end_at = next_deadline(session, evolve(self._policy, idle_time=None))
+        end_at = next_deadline(session, changed(self._policy, idle_time=None))
         return None if end_at is None else end_at - self._goodbye_before
 
     @property
@@ -159,14 +159,15 @@ def _is_mere_talk(change: SessionChanged) -> bool:
 
 
 def _stricter(life: LifePolicy, config: SessionConfig) -> LifePolicy:
-    both = evolve(
+    return changed(  # nothing, mostly: then all sessions share one
         life,
         idle_time=_shorter(life.idle_time, config.timeout),
         max_active=_shorter(life.max_active, config.max_active),
         max_wall_clock=_shorter(life.max_wall_clock, config.max_wall_clock),
     )
-    return life if both == life else both  # mostly: then all sessions share one
 
 
 def _shorter(one: timedelta | None, other: timedelta | None) -> timedelta | None:
-    return min((limit for limit in (one, other) if limit is not None), default=None)
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)

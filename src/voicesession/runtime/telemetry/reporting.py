@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from types import TracebackType
 from typing import Final
 
 from opentelemetry import metrics, trace
@@ -18,10 +18,11 @@ from ...ports.clock import Clock
 from ...ports.recording import Backlog
 from .instruments import Instruments
 
-__all__ = ("Telemetry", "code_of", "seconds", "state_of")
+__all__ = ("Operation", "Telemetry", "code_of", "seconds", "state_of")
 
 _SCOPE: Final = "voicesession"
 _US_PER_S: Final = 1_000_000
+_NOTHING: Final = nullcontext()
 
 
 class Telemetry:
@@ -42,31 +43,9 @@ class Telemetry:
         self.instruments = Instruments(metrics.get_meter(_SCOPE, meter_provider=meter_provider))
         self.tracer = trace.get_tracer(_SCOPE, tracer_provider=tracer_provider)
 
-    @contextmanager
-    def operation(
-        self, name: str, clock: Clock, *, session_id: str | None = None
-    ) -> Generator[Span]:
-        """Time the block and trace it as ``session.<name>``; an error is counted and goes on.
-
-        Neither what was asked nor what an error says is kept: only its code is.
-        """
-        since_us, outcome = clock.monotonic_us(), "cancelled"
-        span = self.tracer.start_span(f"session.{name}")
-        with _current(span):
-            if session_id is not None:
-                span.set_attribute("session_id", session_id)
-            try:
-                yield span
-                outcome = "ok"
-            except Exception as error:
-                outcome = code_of(error)
-                span.set_status(StatusCode.ERROR, outcome)
-                self.failed(error, source="operation")
-                raise
-            finally:
-                took_s = seconds(clock.monotonic_us() - since_us)
-                labels = {"operation": name, "outcome": outcome}
-                self.instruments.operation_latency.record(took_s, labels)
+    def operation(self, name: str, clock: Clock, *, session_id: str | None = None) -> Operation:
+        """Return a block that is timed and traced as ``session.<name>``."""
+        return Operation(self, name, clock, session_id)
 
     def changed(self, before: Session, after: Session) -> None:
         """Count what *before* becoming *after* says about the session's life."""
@@ -102,10 +81,53 @@ class Telemetry:
         self.instruments.recording_unshipped.set(backlog.unshipped_bytes)
 
 
+class Operation:
+    """A block that is timed, and traced under its name; what comes is its span.
+
+    An error is counted and goes on. Neither what was asked nor what an error says is kept: only
+    its code is.
+    """
+
+    __slots__ = ("_clock", "_current", "_name", "_session_id", "_since_us", "_span", "_telemetry")
+
+    def __init__(
+        self, telemetry: Telemetry, name: str, clock: Clock, session_id: str | None
+    ) -> None:
+        self._telemetry = telemetry
+        self._name = name
+        self._clock = clock
+        self._session_id = session_id
+
+    def __enter__(self) -> Span:
+        self._since_us = self._clock.monotonic_us()
+        self._span = span = self._telemetry.tracer.start_span(f"session.{self._name}")
+        self._current = _current(span)
+        self._current.__enter__()
+        if self._session_id is not None:
+            span.set_attribute("session_id", self._session_id)
+        return span
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        outcome = "ok" if exc is None else "cancelled"
+        if isinstance(exc, Exception):
+            outcome = code_of(exc)
+            self._span.set_status(StatusCode.ERROR, outcome)
+            self._telemetry.failed(exc, source="operation")
+        took_s = seconds(self._clock.monotonic_us() - self._since_us)
+        labels = {"operation": self._name, "outcome": outcome}
+        self._telemetry.instruments.operation_latency.record(took_s, labels)
+        self._current.__exit__(exc_type, exc, traceback)
+
+
 def _current(span: Span) -> AbstractContextManager[object]:
     """Have *span* be the parent of what the block begins, and ended with it."""
     if span is trace.INVALID_SPAN:  # nobody traces, and being current is most of a span's price
-        return nullcontext()
+        return _NOTHING
     return trace.use_span(
         span, end_on_exit=True, record_exception=False, set_status_on_exception=False
     )
