@@ -1,16 +1,13 @@
 """What a server tells by a code comes back as the error that it was."""
 
-from typing import Any
-
 import pytest
 from hypothesis import given, strategies as st
 
-from voicesession import VoiceSessionError
-from voicesession.client import errors as told
+from voicesession import VoiceSessionError, client
 from voicesession.client.errors import CODES, error_of, error_of_problem
 from voicesession.core import errors
+from voicesession.schemas import refusals
 from voicesession.schemas.problems import Problem
-from voicesession.web.principal import Unauthenticated
 from voicesession.web.statuses import STATUSES, problem_of
 
 TEXT = st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, max_size=20)
@@ -32,6 +29,19 @@ KEPT: list[st.SearchStrategy[VoiceSessionError]] = [
             errors.TemplateNotFound,
         )
     ),
+    *(
+        st.builds(kind, TEXT)
+        for kind in (
+            refusals.IdempotencyConflict,
+            refusals.MethodNotAllowed,
+            refusals.NotFound,
+            refusals.RequestTimeout,
+            refusals.TooLarge,
+            refusals.Unauthenticated,
+        )
+    ),
+    st.builds(refusals.RangeNotSatisfiable, st.none() | st.integers(0, 2**40)),
+    st.builds(refusals.RateLimited, st.none() | st.integers(1, 10**6)),
     st.builds(errors.VersionConflict, TEXT, st.integers(0, 10**9)),
     st.builds(errors.InvalidState, TEXT, TEXT, st.lists(TEXT, max_size=3).map(tuple)),
 ]
@@ -76,9 +86,9 @@ def test_a_code_that_nobody_knows_is_still_an_error(code: str) -> None:
     assert (type(error), str(error)) == (VoiceSessionError, "something new")
 
 
-@pytest.mark.parametrize("name", ["Unauthenticated", "RateLimited", "NotFound", "TooLarge"])
-def test_what_only_the_network_knows_is_an_error_of_the_library_too(name: str) -> None:
-    kind: Any = getattr(told, name)
+@pytest.mark.parametrize("name", refusals.__all__)
+def test_what_a_server_refuses_by_is_what_a_host_of_the_client_catches(name: str) -> None:
+    kind = getattr(refusals, name)
     assert issubclass(kind, VoiceSessionError)
-    assert kind.retryable == (name == "RateLimited")
-    assert Unauthenticated.code == told.Unauthenticated.code
+    if name != "BadRequest":  # which comes back as the value that was at fault
+        assert getattr(client, name) is kind

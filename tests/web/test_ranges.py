@@ -5,8 +5,8 @@ from contextlib import suppress
 import pytest
 from hypothesis import given, strategies as st
 
+from voicesession.schemas.refusals import RangeNotSatisfiable
 from voicesession.web.ranges import wanted_bytes
-from voicesession.web.refusals import RangeNotSatisfiable
 
 SIZES = st.integers(1, 1_000)
 PLACES = st.integers(0, 2_000)

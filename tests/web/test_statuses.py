@@ -6,8 +6,8 @@ import pytest
 
 from voicesession.core import errors
 from voicesession.core.errors import InvalidValue, ProviderBusy, VoiceSessionError
+from voicesession.schemas.refusals import BadRequest
 from voicesession.web.parsing import query_as
-from voicesession.web.refusals import BadRequest
 from voicesession.web.socket.query import StreamQuery
 from voicesession.web.statuses import STATUSES, CloseCode, code_told, problem_of, retry_after_s
 

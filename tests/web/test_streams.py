@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 from hypothesis import given, strategies as st
 
-from voicesession.web.refusals import RateLimited
+from voicesession.schemas.refusals import RateLimited
 from voicesession.web.streams import Streams
 
 CALLERS = st.sampled_from(["acme/ada", "acme/bob", "evil/eve"])

@@ -205,7 +205,6 @@ async def _refusal(response: httpx2.Response, place: str) -> VoiceSessionError:
     try:
         return error_of_problem(Problem.model_validate_json(body))
     except ValidationError:  # a proxy's, or an object store's
-        told = f"{place} answered {response.status_code}, and not why"
-        return (RangeNotSatisfiable if response.status_code == _NO_SUCH_RANGE else Unreachable)(
-            told
-        )
+        if response.status_code == _NO_SUCH_RANGE:
+            return RangeNotSatisfiable(None)
+        return Unreachable(f"{place} answered {response.status_code}, and not why")

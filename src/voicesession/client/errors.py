@@ -16,6 +16,16 @@ from typing import Final, TypeAlias
 from ..core import errors
 from ..core.errors import VoiceSessionError
 from ..schemas.problems import Problem
+from ..schemas.refusals import (
+    IdempotencyConflict,
+    MethodNotAllowed,
+    NotFound,
+    RangeNotSatisfiable,
+    RateLimited,
+    RequestTimeout,
+    TooLarge,
+    Unauthenticated,
+)
 
 __all__ = (
     "CODES",
@@ -37,56 +47,6 @@ class Unreachable(VoiceSessionError):
     """The server was not reached, fell silent, or broke off; what was asked may have happened."""
 
     code = "unreachable"
-    retryable = True
-
-
-class Unauthenticated(VoiceSessionError):
-    """There are no credentials, or they are not good."""
-
-    code = "unauthenticated"
-
-
-class NotFound(VoiceSessionError):
-    """There is nothing at this address, or nothing that the caller may know of."""
-
-    code = "not_found"
-
-
-class MethodNotAllowed(VoiceSessionError):
-    """There is something at this address, and it cannot be treated so."""
-
-    code = "method_not_allowed"
-
-
-class IdempotencyConflict(VoiceSessionError):
-    """The idempotency key was used before, for something else."""
-
-    code = "idempotency_conflict"
-
-
-class RequestTimeout(VoiceSessionError):
-    """What was sent did not arrive in time."""
-
-    code = "request_timeout"
-    retryable = True
-
-
-class TooLarge(VoiceSessionError):
-    """What was sent is larger than anything that makes sense there."""
-
-    code = "too_large"
-
-
-class RangeNotSatisfiable(VoiceSessionError):
-    """The file has no such bytes."""
-
-    code = "range_not_satisfiable"
-
-
-class RateLimited(VoiceSessionError):
-    """The caller calls more often than it may."""
-
-    code = "rate_limited"
     retryable = True
 
 
@@ -129,6 +89,16 @@ def _conflict(told: str) -> VoiceSessionError:
     return errors.VersionConflict(*((found[1], int(found[2])) if found else (told, 0)))
 
 
+def _counting(kind: Callable[[int | None], VoiceSessionError], words: str) -> _Reader:
+    sentence = re.compile(re.escape(words).replace(r"\{\}", r"(\d{1,15})"))
+
+    def read(told: str) -> VoiceSessionError:
+        found = sentence.fullmatch(told)
+        return kind(int(found[1]) if found else None)
+
+    return read
+
+
 def _provider(kind: type[errors.ProviderError]) -> _Reader:
     # Which one, and how, is kept by the server: it names machines and accounts.
     return lambda told: kind("server", told)
@@ -153,8 +123,6 @@ CODES: Final[Mapping[str, _Reader]] = MappingProxyType(
             IdempotencyConflict,
             MethodNotAllowed,
             NotFound,
-            RangeNotSatisfiable,
-            RateLimited,
             RequestTimeout,
             TooLarge,
             Unauthenticated,
@@ -168,6 +136,8 @@ CODES: Final[Mapping[str, _Reader]] = MappingProxyType(
         "session_exists": _named(errors.SessionExists),
         "template_not_found": _named(errors.TemplateNotFound),
         "version_conflict": _conflict,
+        "range_not_satisfiable": _counting(RangeNotSatisfiable, "the file has {} bytes"),
+        "rate_limited": _counting(RateLimited, "call again in {} s"),
         # The session runs elsewhere: for a client that is all there is to a lease.
         "lease_lost": errors.SessionAlreadyActive,
         "provider_failed": _provider(errors.ProviderError),

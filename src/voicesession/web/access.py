@@ -13,9 +13,9 @@ from typing import Any, Final
 from ..core.errors import AccessDenied, InvalidValue, SessionNotFound, VoiceSessionError
 from ..core.identity import checked_id
 from ..core.session import Session
+from ..schemas.refusals import NotFound
 from .call import Call
 from .principal import Permission, Reach
-from .refusals import NotFound
 
 __all__ = ("FOREIGN", "foreign", "user_meant", "visible")
 

@@ -11,10 +11,10 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request as Star
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
+from ..schemas.refusals import RequestTimeout
 from .call import Answer, Request
 from .forwarding import Origin, origin_of
 from .options import WebOptions
-from .refusals import TooLate
 
 __all__ = ("body_of", "headers_of", "origin_of_connection", "peer_of", "request_of", "response_of")
 
@@ -69,13 +69,13 @@ async def body_of(received: StarletteRequest) -> AsyncGenerator[bytes]:
     """Yield the body as it comes.
 
     Raises:
-        TooLate: The caller has left in the middle of it.
+        RequestTimeout: The caller has left in the middle of it.
     """
     try:
         async for piece in received.stream():
             yield piece
     except ClientDisconnect:
-        raise TooLate("the caller has left in the middle of its body") from None
+        raise RequestTimeout("the caller has left in the middle of its body") from None
 
 
 async def response_of(answer: Answer, *, method: str) -> Response:
@@ -93,11 +93,12 @@ class _Whole(Response):
     """A response all of whose headers are known, by their names in lower case."""
 
     def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
-        known = {**(headers or {})}
+        known: dict[str, str] = {}
         if self.media_type is not None:
             known["content-type"] = self.media_type
         if self.status_code != _NO_CONTENT:
             known["content-length"] = str(len(self.body))
+        known |= headers or {}
         self.raw_headers = [
             (name.encode("latin-1"), value.encode("latin-1")) for name, value in known.items()
         ]

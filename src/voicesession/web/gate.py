@@ -20,6 +20,7 @@ from ..core.errors import AccessDenied, SessionNotFound, TemplateNotFound, Voice
 from ..ports.clock import Clock
 from ..runtime.clock import SystemClock
 from ..runtime.manager import SessionManager
+from ..schemas.refusals import NotFound, RangeNotSatisfiable, RequestTimeout, TooLarge
 from ..schemas.requests import Whose
 from .access import FOREIGN
 from .call import Answer, Call, Request, json_answer
@@ -34,7 +35,6 @@ from .principal import (
     Unauthenticated,
 )
 from .rates import RateLimiter
-from .refusals import NotFound, RangeNotSatisfiable, RateLimited, TooLarge, TooLate
 from .routing import Route
 from .statuses import PROBLEM_TYPE, problem_of, retry_after_s, status_of
 from .streams import Streams
@@ -180,12 +180,11 @@ class Gate:
         if status == 500 or not isinstance(error, VoiceSessionError):
             logger.error("%s failed: %s", what, _place(error))
         headers: dict[str, str] = {}
-        wait_s = error.retry_after_s if isinstance(error, RateLimited) else retry_after_s(error)
-        if wait_s is not None:
+        if (wait_s := retry_after_s(error)) is not None:
             headers["retry-after"] = str(wait_s)
         if isinstance(error, Unauthenticated):
             headers["www-authenticate"] = "Bearer"
-        if isinstance(error, RangeNotSatisfiable):
+        if isinstance(error, RangeNotSatisfiable) and error.size_bytes is not None:
             headers["content-range"] = f"bytes */{error.size_bytes}"
         answer = json_answer(problem_of(error), status=status, headers=headers)
         return _secured(evolve(answer, media_type=PROBLEM_TYPE))
@@ -206,7 +205,7 @@ class Gate:
                 if len(whole) > most:
                     raise TooLarge(f"a body has at most {most} bytes")
             return bytes(whole)
-        raise TooLate(f"a body comes within {within_s:g} s")
+        raise RequestTimeout(f"a body comes within {within_s:g} s")
 
     def _call(
         self,

@@ -16,8 +16,8 @@ from typing import Any, Final
 from ..core.errors import SessionExists, SessionNotFound
 from ..core.session import Session
 from ..runtime.manager import SessionManager
+from ..schemas.refusals import BadRequest, IdempotencyConflict
 from .principal import Principal
-from .refusals import BadRequest, IdempotencyConflict
 
 __all__ = ("create_once",)
 

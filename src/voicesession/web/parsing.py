@@ -10,7 +10,7 @@ from typing import Final, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from .refusals import BadRequest
+from ..schemas.refusals import BadRequest
 
 __all__ = ("body_as", "query_as", "refusal_of")
 

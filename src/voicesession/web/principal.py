@@ -18,9 +18,10 @@ from typing import Any, Final, Protocol
 from attrs import field, frozen
 from attrs.validators import optional
 
-from ..core.errors import AccessDenied, InvalidValue, VoiceSessionError
+from ..core.errors import AccessDenied, InvalidValue
 from ..core.fields import is_text
 from ..core.identity import TenantId, is_id
+from ..schemas.refusals import Unauthenticated
 
 __all__ = (
     "Authenticator",
@@ -37,12 +38,6 @@ _LONGEST_USER: Final = 256
 _BEARER: Final = "bearer "
 _PROXIES: Final = frozenset({"forwarded", "x-forwarded-for"})
 """Headers by which a proxy tells that it speaks for somebody else."""
-
-
-class Unauthenticated(VoiceSessionError):
-    """There are no credentials, or they are not good. It never says which part of them."""
-
-    code = "unauthenticated"
 
 
 class Permission(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .refusals import RangeNotSatisfiable
+from ..schemas.refusals import RangeNotSatisfiable
 
 __all__ = ("wanted_bytes",)
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 from ..core.errors import InvalidConfig
-from .refusals import RateLimited
+from ..schemas.refusals import RateLimited
 
 __all__ = ("Rate", "RateLimiter")
 

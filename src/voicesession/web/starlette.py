@@ -25,12 +25,12 @@ except ModuleNotFoundError as error:
 
 from ..core.errors import VoiceSessionError
 from ..runtime.manager import SessionManager
+from ..schemas.refusals import MethodNotAllowed, NotFound
 from .exchange import body_of, request_of, response_of
 from .face import DEFAULT_PREFIXES, Face, Mounted, PipelineMaker
 from .gate import Gate
 from .options import WebOptions
 from .principal import Authenticator
-from .refusals import MethodNotAllowed, NotFound
 from .socket.mounting import socket_routes
 
 __all__ = ("voice_app", "voice_routes")

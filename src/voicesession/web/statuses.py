@@ -15,6 +15,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from ..core.errors import InvalidValue, ProviderBusy, VoiceSessionError
+from ..schemas.refusals import RateLimited
 
 __all__ = (
     "PROBLEM_TYPE",
@@ -143,6 +144,8 @@ def problem_of(error: BaseException) -> dict[str, Any]:
 
 def retry_after_s(error: BaseException) -> int | None:
     """Return after how many seconds it may be tried again; None where that is no use."""
+    if isinstance(error, RateLimited) and error.retry_after_s is not None:
+        return error.retry_after_s
     if isinstance(error, ProviderBusy) and error.retry_after_us is not None:
         return max(_RETRY_AFTER_S, -(-error.retry_after_us // _US_PER_S))
     return _RETRY_AFTER_S if status_of(error).http in {429, 503} else None

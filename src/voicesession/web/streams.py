@@ -13,7 +13,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from .refusals import RateLimited
+from ..schemas.refusals import RateLimited
 
 __all__ = ("EVENT_STREAM", "HEARTBEAT", "Streams", "event_bytes")
 

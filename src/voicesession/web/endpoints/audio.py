@@ -5,11 +5,11 @@ from __future__ import annotations
 from ...core.identity import shortened
 from ...core.session import Session
 from ...runtime.recordings import KeptAudio
+from ...schemas.refusals import NotFound
 from ...schemas.requests import AudioQuery, Nothing
 from ..access import visible
 from ..call import Answer, Call
 from ..ranges import wanted_bytes
-from ..refusals import NotFound
 
 __all__ = ("audio",)
 

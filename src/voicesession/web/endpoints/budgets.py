@@ -9,11 +9,11 @@ from ...core.accounts import Account, Limit, Scope
 from ...core.errors import InvalidValue
 from ...core.meters import Meter
 from ...schemas.budgets import budget_document
+from ...schemas.refusals import BadRequest, NotFound
 from ...schemas.requests import LimitQuery, Nothing, SetLimit, TenantQuery
 from ..access import foreign, user_meant, visible
 from ..call import Answer, Call, json_answer
 from ..principal import Reach
-from ..refusals import BadRequest, NotFound
 
 __all__ = ("drop_limit", "get", "set_limit")
 

@@ -8,9 +8,9 @@ import anyio
 from anyio import to_thread
 
 from ...core.errors import DeadlineExceeded, Draining
+from ...schemas.refusals import NotFound
 from ...schemas.requests import Nothing
 from ..call import Answer, Call, json_answer
-from ..refusals import NotFound
 
 __all__ = ("PROMETHEUS_TEXT", "healthz", "metrics", "readyz")
 

@@ -8,11 +8,11 @@ from typing import Final
 from ...core.errors import VersionConflict
 from ...core.meters import Meter, audio_us
 from ...core.session import Session
+from ...schemas.refusals import BadRequest
 from ...schemas.requests import DeleteQuery, Nothing, Query, RemainingWanted, SessionChanges
 from ..access import visible
 from ..call import Answer, Call, json_answer
 from ..principal import Permission
-from ..refusals import BadRequest
 from .answers import session_answer
 
 __all__ = ("change", "delete", "get")

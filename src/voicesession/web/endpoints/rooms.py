@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ...core.errors import AccessDenied
 from ...runtime.rooms import RoomAccess
+from ...schemas.refusals import NotFound
 from ...schemas.requests import NewRoom, Nothing, Query
 from ..access import user_meant, visible
 from ..call import Answer, Call, json_answer
 from ..key_hashes import check_key_hash
 from ..principal import Unauthenticated
-from ..refusals import NotFound
 
 __all__ = ("start", "token", "webhook")
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from ...schemas.refusals import NotFound
 from ...schemas.requests import Nothing, TranscriptQuery
 from ..access import visible
 from ..call import Answer, Call, json_answer
-from ..refusals import NotFound
 
 __all__ = ("MEDIA_TYPES", "transcript")
 

@@ -36,7 +36,7 @@ from ...runtime.live import VoiceSession
 from ...runtime.manager import SessionManager
 from ...schemas import messages
 from ...schemas.messages import ClientMessage, ServerMessage
-from ..refusals import BadRequest
+from ...schemas.refusals import BadRequest
 from .intake import Intake
 from .leaving import check_taken_over, ended, leave
 from .narration import Narrator
@@ -218,12 +218,13 @@ class Connection:
             async for piece in pieces:
                 for message in self._narrator.audio(piece, sample_rate=sample_rate, at=self._at):
                     self.say(message)
-                self._outlet.put(piece.pcm)
-                if not self._narrator.wishes.playout:
+                self._outlet.add(piece.pcm)
+                if self._narrator.wishes.playout:
+                    for old in self._playback.sent(piece):
+                        self._call.played(old)
+                else:
                     self._call.played(piece)
-                    continue
-                for old in self._playback.sent(piece):
-                    self._call.played(old)
+                await self._outlet.send_all()
 
     # --- what the client wants -----------------------------------------------------------------
 

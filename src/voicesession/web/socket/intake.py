@@ -7,9 +7,9 @@ from typing import Final
 from pydantic import ValidationError
 
 from ...schemas.messages import CLIENT_MESSAGE, ClientMessage
+from ...schemas.refusals import BadRequest, TooLarge
 from ..parsing import refusal_of
 from ..rates import Rate
-from ..refusals import BadRequest, TooLarge
 from .options import SocketOptions
 
 __all__ = ("Intake",)

@@ -13,13 +13,13 @@ from ...core.session import Session
 from ...core.states import SessionState
 from ...runtime.manager import SessionManager
 from ...schemas.messages import Attach
+from ...schemas.refusals import BadRequest
 from ...schemas.requests import Nothing
 from ..access import user_meant, visible
 from ..call import Call, Request
 from ..gate import Gate
 from ..parsing import query_as
 from ..principal import Credentials, Permission, Principal, Unauthenticated
-from ..refusals import BadRequest
 from ..tickets import Kind
 from .intake import Intake
 from .port import Handshake, Socket

@@ -52,7 +52,8 @@ class Outlet:
         self._is_sending = True
         self._is_closed = False
         self._has_warned = False
-        self._changed = Bell()
+        self._queued = Bell()
+        self._emptied = Bell()
 
     def say(self, message: ServerMessage) -> None:
         """Queue a message. Never blocks."""
@@ -60,11 +61,15 @@ class Outlet:
 
     def put(self, frame: str | bytes) -> None:
         """Queue a frame. Never blocks."""
+        self.add(frame)
+        self._queued.ring()
+
+    def add(self, frame: str | bytes) -> None:
+        """Queue a frame without waking the task of `run`: the caller is about to `send_all`."""
         if self.is_overfull:
-            return  # nobody will read it any more: `run` is about to say so
+            return  # nobody will read it any more: who sends is about to say so
         self._waiting.append((self._clock.monotonic_us(), frame))
         self._waiting_bytes += len(frame)
-        self._changed.ring()
         if self.is_overfull and self._sending is not None:
             self._sending.cancel()
 
@@ -100,26 +105,43 @@ class Outlet:
         """
         try:
             await self.deliver(first)
+            self._is_sending = False
             while True:
-                await self._send_next()
+                await self.send_all()
+                await self._queued.wait()
         finally:
             self._is_closed = True
-            self._changed.ring()
+            self._emptied.ring()
 
     async def emptied(self) -> None:
         """Return once everything is sent, or nothing will be any more."""
         while not self._is_closed and (self._waiting or self._is_sending):
-            await self._changed.wait()
+            await self._emptied.wait()
+
+    async def send_all(self) -> None:
+        """Send all that waits, in the caller's own task: a turn of the event loop earlier.
+
+        Where another task is sending, that one goes on until nothing waits.
+
+        Raises:
+            SocketClosed: The client is gone.
+            TooSlow: It does not read.
+        """
+        if self._is_sending:
+            return
+        self._is_sending = True
+        try:
+            while self._waiting:
+                await self._send_next()
+            self._has_warned = False
+        finally:
+            self._is_sending = False
+            # What one who fails leaves behind, `run` finds.
+            (self._queued if self._waiting else self._emptied).ring()
 
     async def _send_next(self) -> None:
-        while not self._waiting:
-            self._is_sending = False
-            self._has_warned = False
-            self._changed.ring()
-            await self._changed.wait()
         if self.is_overfull:
             raise TooSlow
-        self._is_sending = True
         at_us, frame = self._next()
         await self._send(frame)
         if not self._has_warned and self._clock.monotonic_us() - at_us > self._lag_us:

@@ -10,8 +10,8 @@ from pydantic import Field
 from ...core.audio import MAX_RATE_HZ, MIN_RATE_HZ, Encoding
 from ...core.session import Session
 from ...schemas.messages import Config
+from ...schemas.refusals import BadRequest
 from ...schemas.requests import Query
-from ..refusals import BadRequest
 
 __all__ = ("StreamQuery", "Wishes")
 

@@ -1,4 +1,8 @@
-"""The errors that only HTTP knows; see `statuses` for how they are told."""
+"""
+The errors that only HTTP knows: a server says no by them, and a client is told so.
+
+Their codes, as all codes, stand in the table of `voicesession.web.statuses`.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,9 @@ __all__ = (
     "NotFound",
     "RangeNotSatisfiable",
     "RateLimited",
+    "RequestTimeout",
     "TooLarge",
-    "TooLate",
+    "Unauthenticated",
 )
 
 
@@ -22,6 +27,12 @@ class BadRequest(InvalidValue):
     def __init__(self, field: str, allowed: str) -> None:
         super().__init__(field, "what was sent", allowed)
         self.args = (field, allowed)
+
+
+class Unauthenticated(VoiceSessionError):
+    """There are no credentials, or they are not good. It never says which part of them."""
+
+    code = "unauthenticated"
 
 
 class NotFound(VoiceSessionError):
@@ -43,13 +54,13 @@ class IdempotencyConflict(VoiceSessionError):
 
 
 class TooLarge(VoiceSessionError):
-    """The body is larger than any body that makes sense here."""
+    """What was sent is larger than anything that makes sense there."""
 
     code = "too_large"
 
 
-class TooLate(VoiceSessionError):
-    """The body does not come, or only in drops."""
+class RequestTimeout(VoiceSessionError):
+    """What is being sent does not come, or only in drops."""
 
     code = "request_timeout"
     retryable = True
@@ -59,16 +70,18 @@ class RangeNotSatisfiable(VoiceSessionError):
     """The range that is asked for lies outside of the file.
 
     Attributes:
-        size_bytes: Of the file.
+        size_bytes: Of the file; None where the server has not said it.
     """
 
     code = "range_not_satisfiable"
 
-    def __init__(self, size_bytes: int) -> None:
+    def __init__(self, size_bytes: int | None) -> None:
         super().__init__(size_bytes)
         self.size_bytes = size_bytes
 
     def __str__(self) -> str:
+        if self.size_bytes is None:
+            return "the file has no such bytes"
         return f"the file has {self.size_bytes} bytes"
 
 
@@ -76,15 +89,18 @@ class RateLimited(VoiceSessionError):
     """The caller calls more often than it may.
 
     Attributes:
-        retry_after_s: In how many seconds it may call again.
+        retry_after_s: In how many seconds it may call again; None where the server has not
+            said it.
     """
 
     code = "rate_limited"
     retryable = True
 
-    def __init__(self, retry_after_s: int) -> None:
+    def __init__(self, retry_after_s: int | None) -> None:
         super().__init__(retry_after_s)
         self.retry_after_s = retry_after_s
 
     def __str__(self) -> str:
+        if self.retry_after_s is None:
+            return "call again later"
         return f"call again in {self.retry_after_s} s"
