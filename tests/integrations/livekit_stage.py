@@ -1,22 +1,28 @@
-"""Engines for LiveKit's own AgentSession that need nobody: the framework is real, they are not."""
+"""
+A call of LiveKit's own AgentSession that needs nobody: the framework is real, its engines are not.
+
+It takes seconds to import: only by the tests that use it, when they run.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from attrs import frozen
 from livekit import rtc
-from livekit.agents import APIConnectOptions, llm, stt, tts
+from livekit.agents import Agent, AgentSession, APIConnectOptions, llm, stt, tts
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 from livekit.agents.voice import io
+from tests.integrations.sound import RATE_HZ, VOICE
 
-RATE_HZ = 16_000
+from voicesession import SessionHandle, SessionManager
+from voicesession.integrations.livekit_agents import FollowedCall, followed
+
 FRAME_MS = 20
 FRAME_SAMPLES = RATE_HZ * FRAME_MS // 1_000
-VOICE = b"\x10\x27"
-"""A sample of the agent, louder than anything the caller says here."""
 
 
 def frame(sample: bytes = b"\x01\x00") -> rtc.AudioFrame:
@@ -78,20 +84,12 @@ class Loudspeaker(io.AudioOutput):
         self.on_playback_finished(playback_position=position_s, interrupted=interrupted)
 
 
-@frozen
-class Hears:
-    """After so many frames the recogniser says *text*."""
-
-    after: int
-    text: str
-
-
 class ScriptedEars(stt.STT[Any]):
-    """Recognises a script, by counting frames; says itself when a turn is over."""
+    """Recognises *text* in the fiftieth frame, if any; says itself when a turn is over."""
 
-    def __init__(self, script: Sequence[Hears]) -> None:
+    def __init__(self, text: str | None) -> None:
         super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=True))
-        self.script = script
+        self.text = text
 
     async def _recognize_impl(self, *_: Any, **__: Any) -> stt.SpeechEvent:
         raise AssertionError("only streams are asked for")
@@ -105,20 +103,19 @@ class ScriptedEars(stt.STT[Any]):
 class _Hearing(stt.RecognizeStream):
     async def _run(self) -> None:
         assert isinstance(self._stt, ScriptedEars)
-        script, count = list(self._stt.script), 0
+        count = 0
         async for piece in self._input_ch:
-            if not isinstance(piece, rtc.AudioFrame):
-                continue
-            count += 1
-            if not script or count < script[0].after:
-                continue
-            text = script.pop(0).text
-            said = [stt.SpeechData(language="en", text=text, confidence=0.9)]  # type: ignore[arg-type]
-            kinds = stt.SpeechEventType
-            self._event_ch.send_nowait(stt.SpeechEvent(type=kinds.START_OF_SPEECH))
-            for kind in (kinds.INTERIM_TRANSCRIPT, kinds.FINAL_TRANSCRIPT):
-                self._event_ch.send_nowait(stt.SpeechEvent(type=kind, alternatives=said))
-            self._event_ch.send_nowait(stt.SpeechEvent(type=kinds.END_OF_SPEECH))
+            count += isinstance(piece, rtc.AudioFrame)
+            if count == 50 and self._stt.text is not None:
+                self._tell(self._stt.text)
+
+    def _tell(self, text: str) -> None:
+        said = [stt.SpeechData(language="en", text=text, confidence=0.9)]  # type: ignore[arg-type]
+        kinds = stt.SpeechEventType
+        self._event_ch.send_nowait(stt.SpeechEvent(type=kinds.START_OF_SPEECH))
+        for kind in (kinds.INTERIM_TRANSCRIPT, kinds.FINAL_TRANSCRIPT):
+            self._event_ch.send_nowait(stt.SpeechEvent(type=kind, alternatives=said))
+        self._event_ch.send_nowait(stt.SpeechEvent(type=kinds.END_OF_SPEECH))
 
 
 class ScriptedMind(llm.LLM[Any]):
@@ -169,3 +166,38 @@ class _Speaking(tts.ChunkedStream):
         )
         output_emitter.push(VOICE * (RATE_HZ // 100) * len(self.input_text))
         output_emitter.flush()
+
+
+def scripted(*, hears: str | None, reply: str) -> AgentSession[Any]:
+    """Return LiveKit's session, which hears that after a second, and answers it."""
+    return AgentSession(
+        stt=ScriptedEars(hears),
+        llm=ScriptedMind(reply),
+        tts=ScriptedMouth(),
+        turn_detection="stt",
+    )
+
+
+@frozen
+class Call:
+    handle: SessionHandle
+    agents: AgentSession[Any]
+    followed: FollowedCall
+    microphone: Microphone
+    loudspeaker: Loudspeaker
+
+
+@asynccontextmanager
+async def call(
+    voice: SessionManager, *, hears: str | None = None, reply: str = "Good morning, Ada."
+) -> AsyncGenerator[Call]:
+    """Hold a call in LiveKit's session, under one of ours."""
+    session = await voice.create(sample_rate=RATE_HZ, store_audio=True, store_transcript=True)
+    async with voice.attach(session.id) as handle:
+        agents = scripted(hears=hears, reply=reply)
+        microphone, loudspeaker = Microphone(), Loudspeaker()
+        agents.input.audio, agents.output.audio = microphone, loudspeaker
+        async with followed(agents, handle) as follower:
+            await agents.start(Agent(instructions="Be brief."))
+            yield Call(handle, agents, follower, microphone, loudspeaker)
+            await agents.aclose()

@@ -1,21 +1,33 @@
-"""Services for Pipecat's own pipeline that need nobody: the framework is real, they are not."""
+"""
+A call in Pipecat's own pipeline that needs nobody: the framework is real, its services are not.
+
+It takes seconds to import: only by the tests that use it, when they run.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
+from attrs import frozen
 from pipecat.frames import frames
 from pipecat.metrics.metrics import LLMTokenUsage, LLMUsageMetricsData, TTSUsageMetricsData
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import TransportParams
 from pipecat.utils.text.base_text_aggregator import TextType
+from pipecat.workers.runner import WorkerRunner
+from tests.integrations.eventually import eventually
+from tests.integrations.sound import RATE_HZ, VOICE
 
-RATE_HZ = 16_000
+from voicesession import SessionHandle, SessionManager
+from voicesession.integrations.pipecat import kept
+
 FRAME_SAMPLES = RATE_HZ // 50
-VOICE = b"\x10\x27"
 
 
 def heard() -> frames.InputAudioRawFrame:
@@ -99,3 +111,62 @@ class Loudspeaker(BaseOutputTransport):
         if self.meanwhile is not None:
             await self.meanwhile(len(frame.audio) // 2 // FRAME_SAMPLES)
         return True
+
+
+class Caller(FrameProcessor):
+    """Speaks for a second, and hangs up when the answer has been heard."""
+
+    async def process_frame(self, frame: frames.Frame, direction: FrameDirection) -> None:
+        await super().process_frame(frame, direction)
+        await self.push_frame(frame, direction)
+        if isinstance(frame, frames.StartFrame):
+            for _ in range(50):
+                await self.push_frame(heard())
+        elif isinstance(frame, frames.BotStoppedSpeakingFrame):
+            await self.push_frame(frames.EndWorkerFrame(), FrameDirection.UPSTREAM)
+
+
+@frozen
+class Call:
+    handle: SessionHandle
+    worker: PipelineWorker
+    ears: Ears
+    loudspeaker: Loudspeaker
+
+    async def interrupt(self) -> None:
+        await self.worker.queue_frame(frames.InterruptionFrame())
+
+    async def hear(self, count: int) -> None:
+        until_us = self.handle.media_us + count * 20_000
+        for _ in range(count):
+            await self.worker.queue_frame(heard())
+        await eventually(lambda: self.handle.media_us >= until_us or not self.handle.is_live)
+
+
+@asynccontextmanager
+async def call(
+    voice: SessionManager, *words: str, plays: int | None = None
+) -> AsyncGenerator[Call]:
+    """Hold a call in Pipecat's pipeline, under a session of ours; *words* are the answer."""
+    session = await voice.create(sample_rate=RATE_HZ, store_audio=True, store_transcript=True)
+    async with voice.attach(session.id) as handle, kept(handle) as keeper:
+        ears, loudspeaker = Ears("hello there"), Loudspeaker(plays)
+        pipeline = Pipeline([keeper.gate, ears, Mind(*words), loudspeaker])
+        params = PipelineParams(enable_metrics=True, enable_usage_metrics=True)
+        worker = PipelineWorker(pipeline, observers=[keeper.observer], params=params)
+        started = asyncio.Event()
+
+        async def now_started(*_: object) -> None:
+            started.set()
+
+        worker.add_event_handler("on_pipeline_started", now_started)
+        runner = WorkerRunner(handle_sigint=False)
+        await runner.add_workers(worker)
+        running = asyncio.create_task(runner.run())
+        try:
+            await asyncio.wait_for(started.wait(), 10)
+            yield Call(handle, worker, ears, loudspeaker)
+            await worker.queue_frame(frames.EndFrame())
+            await asyncio.wait_for(running, 20)
+        finally:
+            await worker.cancel()

@@ -6,12 +6,6 @@ from typing import Any
 
 import anyio
 import pytest
-from agents.realtime import RealtimeAgent, RealtimeRunner, model_events
-from agents.realtime.testing import ScriptedRealtimeModel
-from livekit.agents import AgentSession
-from pipecat.frames import frames
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
-from tests.integrations import livekit_stage, pipecat_stage
 from tests.integrations.eventually import said_by_now
 
 from voicesession import SessionManager
@@ -36,13 +30,9 @@ async def said(voice: SessionManager, session_id: str) -> list[str]:
 
 
 async def test_a_livekit_agent(voice: SessionManager) -> None:
-    script = [livekit_stage.Hears(after=50, text="hello there")]
-    agents: AgentSession[Any] = AgentSession(
-        stt=livekit_stage.ScriptedEars(script),
-        llm=livekit_stage.ScriptedMind("Good morning."),
-        tts=livekit_stage.ScriptedMouth(),
-        turn_detection="stt",
-    )
+    from tests.integrations import livekit_stage
+
+    agents = livekit_stage.scripted(hears="hello there", reply="Good morning.")
     microphone = livekit_stage.Microphone()
     agents.input.audio, agents.output.audio = microphone, livekit_stage.Loudspeaker()
     microphone.speak(60)
@@ -64,31 +54,23 @@ async def test_a_livekit_agent(voice: SessionManager) -> None:
     assert await said(voice, kept[0]) == ["hello there", "Good morning."]
 
 
-class Caller(FrameProcessor):
-    """Speaks for a second, and hangs up when the answer has been heard."""
-
-    async def process_frame(self, frame: frames.Frame, direction: FrameDirection) -> None:
-        await super().process_frame(frame, direction)
-        await self.push_frame(frame, direction)
-        if isinstance(frame, frames.StartFrame):
-            for _ in range(50):
-                await self.push_frame(pipecat_stage.heard())
-        elif isinstance(frame, frames.BotStoppedSpeakingFrame):
-            await self.push_frame(frames.EndWorkerFrame(), FrameDirection.UPSTREAM)
-
-
 async def test_a_pipecat_bot(voice: SessionManager) -> None:
+    from tests.integrations import pipecat_stage
+
     bot = [
         pipecat_stage.Ears("hello there"),
         pipecat_stage.Mind("Good", "morning."),
         pipecat_stage.Loudspeaker(),
     ]
     with anyio.fail_after(30):
-        session_id = await example("pipecat_bot.py")(voice, [Caller()], bot)
+        session_id = await example("pipecat_bot.py")(voice, [pipecat_stage.Caller()], bot)
     assert await said(voice, session_id) == ["hello there", "Good morning."]
 
 
 async def test_an_openai_realtime_call(voice: SessionManager) -> None:
+    from agents.realtime import RealtimeAgent, RealtimeRunner, model_events
+    from agents.realtime.testing import ScriptedRealtimeModel
+
     heard = model_events.RealtimeModelInputAudioTranscriptionCompletedEvent(
         item_id="u1", transcript="hello there"
     )

@@ -1,33 +1,26 @@
 """Our session under LiveKit's: what it says and hears is kept, and our budget binds it."""
 
-import wave
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 import pytest
-from attrs import frozen
-from livekit.agents import Agent, AgentSession
-from livekit.agents.voice.events import CloseEvent, CloseReason, UserStateChangedEvent
 from tests.integrations.eventually import eventually, said_by_now
-from tests.integrations.livekit_stage import (
-    RATE_HZ,
-    VOICE,
-    Hears,
-    Loudspeaker,
-    Microphone,
-    ScriptedEars,
-    ScriptedMind,
-    ScriptedMouth,
-)
+from tests.integrations.sound import RATE_HZ, samples_spoken
 
-from voicesession import AudioFormat, InvalidValue, Limit, SessionHandle, SessionManager
+from voicesession import AudioFormat, InvalidValue, Limit, SessionManager
 from voicesession.core.accounts import Scope
 from voicesession.core.floor.effects import FloorChanged
 from voicesession.core.meters import Meter
 from voicesession.core.states import PauseReason, SessionState
 from voicesession.core.windows import Window
-from voicesession.integrations.livekit_agents import FollowedCall, followed
+
+if TYPE_CHECKING:
+    from tests.integrations.livekit_stage import Call
 
 # LiveKit's own code leaves these behind.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -36,44 +29,22 @@ SECOND = 50
 """Frames."""
 
 
-@frozen
-class Call:
-    handle: SessionHandle
-    agents: AgentSession[None]
-    followed: FollowedCall
-    microphone: Microphone
-    loudspeaker: Loudspeaker
+Calls: TypeAlias = "Callable[..., AbstractAsyncContextManager[Call]]"
 
 
-@asynccontextmanager
-async def call(
-    voice: SessionManager, *script: Hears, reply: str = "Good morning, Ada."
-) -> AsyncGenerator[Call]:
-    session = await voice.create(sample_rate=RATE_HZ, store_audio=True, store_transcript=True)
-    async with voice.attach(session.id) as handle:
-        agents: AgentSession[None] = AgentSession(
-            stt=ScriptedEars(script),
-            llm=ScriptedMind(reply),
-            tts=ScriptedMouth(),
-            turn_detection="stt",
-        )
-        microphone, loudspeaker = Microphone(), Loudspeaker()
-        agents.input.audio, agents.output.audio = microphone, loudspeaker
-        async with followed(agents, handle) as call:
-            await agents.start(Agent(instructions="Be brief."))
-            yield Call(handle, agents, call, microphone, loudspeaker)
-            await agents.aclose()
+@pytest.fixture
+def call(voice: SessionManager) -> Calls:
+    """Holds a call that hears something after a second, and answers it."""
+    from tests.integrations.livekit_stage import call
 
-
-def spoken(frames: bytes) -> int:
-    """Return how many samples of the second track are the agent's."""
-    return frames[3::4].count(VOICE[1])
+    return partial(call, voice)
 
 
 async def test_a_conversation_is_kept_with_its_words_both_voices_and_its_usage(
     voice: SessionManager,
+    call: Calls,
 ) -> None:
-    async with call(voice, Hears(after=SECOND, text="hello there")) as live:
+    async with call(hears="hello there") as live:
         session_id = live.handle.session.id
         live.microphone.speak(SECOND)
         said = await said_by_now(voice, session_id, count=2)
@@ -95,28 +66,27 @@ async def test_a_conversation_is_kept_with_its_words_both_voices_and_its_usage(
         Meter.LLM_OUTPUT_TOKENS: 3,
         Meter.TTS_CHARACTERS: len("Good morning, Ada."),
     }
-    with wave.open(str(session.audio_uri).removeprefix("file://")) as file:
-        assert (file.getnchannels(), file.getframerate()) == (2, RATE_HZ)
-        frames = file.readframes(file.getnframes())
-    assert (
-        sum(1 for high in frames[3::4] if high == 0x27)
-        == len("Good morning, Ada.") * RATE_HZ // 100
-    )
+    samples = len("Good morning, Ada.") * RATE_HZ // 100
+    assert await samples_spoken(voice, session_id) == samples
 
 
-async def test_who_has_the_floor_is_told_as_livekit_sees_it(voice: SessionManager) -> None:
+async def test_who_has_the_floor_is_told_as_livekit_sees_it(
+    voice: SessionManager, call: Calls
+) -> None:
+    from livekit.agents.voice import events
+
     turns: list[str] = []
 
     def listen(happening: object) -> None:
         if isinstance(happening, FloorChanged):
             turns.append(happening.state.value)
 
-    async with call(voice, Hears(after=SECOND, text="hello there")) as live:
+    async with call(hears="hello there") as live:
         live.handle.subscribe(listen)
         live.microphone.speak(SECOND)
         await said_by_now(voice, live.handle.session.id, count=2)
         await eventually(lambda: turns[-1:] == ["listening"])
-        away = UserStateChangedEvent(old_state="listening", new_state="away")
+        away = events.UserStateChangedEvent(old_state="listening", new_state="away")
         live.agents.emit("user_state_changed", away)
     assert turns[:3] == ["processing", "speaking", "listening"]
     assert turns[3] == "away"
@@ -124,9 +94,10 @@ async def test_who_has_the_floor_is_told_as_livekit_sees_it(voice: SessionManage
 
 async def test_of_an_interrupted_reply_only_what_was_played_is_recorded(
     voice: SessionManager,
+    call: Calls,
 ) -> None:
     story = "Once upon a time there was a lighthouse at the end of the world."
-    async with call(voice, Hears(after=SECOND, text="a story please"), reply=story) as live:
+    async with call(hears="a story please", reply=story) as live:
         session_id = live.handle.session.id
         live.loudspeaker.holds, live.loudspeaker.heard_s = True, 0.1
         live.microphone.speak(SECOND)
@@ -138,16 +109,14 @@ async def test_of_an_interrupted_reply_only_what_was_played_is_recorded(
         await eventually(lambda: live.handle.media_us == 2_000_000)
     transcript = await voice.transcript(session_id)
     assert transcript.utterances[1].interrupted
-    session = await voice.get(session_id)
-    with wave.open(str(session.audio_uri).removeprefix("file://")) as file:
-        frames = file.readframes(file.getnframes())
-    assert spoken(frames) == RATE_HZ // 10
+    assert await samples_spoken(voice, session_id) == RATE_HZ // 10
 
 
 async def test_an_exhausted_budget_silences_livekit_and_a_raised_one_lets_it_go_on(
     voice: SessionManager,
+    call: Calls,
 ) -> None:
-    async with call(voice) as live:
+    async with call() as live:
         session_id = live.handle.session.id
         account = voice.budgets.account(Scope.SESSION, session_id)
         limit = Limit(
@@ -161,23 +130,27 @@ async def test_an_exhausted_budget_silences_livekit_and_a_raised_one_lets_it_go_
         await eventually(lambda: live.agents.input.audio_enabled)
 
 
-async def test_ending_our_session_closes_livekits(voice: SessionManager) -> None:
-    async with call(voice) as live:
+async def test_ending_our_session_closes_livekits(call: Calls) -> None:
+    async with call() as live:
         await live.handle.end()
         with anyio.fail_after(10):
             await live.followed.closed()
 
 
-async def test_a_caller_who_has_left_livekits_room_may_come_back(voice: SessionManager) -> None:
-    async with call(voice) as live:
-        event = CloseEvent(reason=CloseReason.PARTICIPANT_DISCONNECTED)
+async def test_a_caller_who_has_left_livekits_room_may_come_back(call: Calls) -> None:
+    from livekit.agents.voice import events
+
+    async with call() as live:
+        event = events.CloseEvent(reason=events.CloseReason.PARTICIPANT_DISCONNECTED)
         live.agents.emit("close", event)
         await eventually(lambda: live.handle.session.state is SessionState.PAUSED)
         assert live.handle.session.pause_reasons == {PauseReason.DISCONNECTED}
 
 
-async def test_what_was_typed_is_kept_beside_what_was_spoken(voice: SessionManager) -> None:
-    async with call(voice) as live:
+async def test_what_was_typed_is_kept_beside_what_was_spoken(
+    voice: SessionManager, call: Calls
+) -> None:
+    async with call() as live:
         live.agents.generate_reply(user_input="good morning")
         said = await said_by_now(voice, live.handle.session.id, count=2)
     assert said == ["user: good morning", "agent: Good morning, Ada."]
@@ -186,6 +159,10 @@ async def test_what_was_typed_is_kept_beside_what_was_spoken(voice: SessionManag
 async def test_audio_that_cannot_be_kept_is_refused_before_the_agent_begins(
     voice: SessionManager,
 ) -> None:
+    from livekit.agents import AgentSession
+
+    from voicesession.integrations.livekit_agents import followed
+
     session = await voice.create(encoding="mulaw", sample_rate=8_000)
     async with voice.attach(session.id) as handle:
         with pytest.raises(InvalidValue, match="pcm_s16le"):

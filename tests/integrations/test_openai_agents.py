@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import wave
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import anyio
 import pytest
-from agents import Agent, RunConfig, Runner, Usage
-from agents.memory import Session as AgentsSession
-from agents.realtime import RealtimeAgent, RealtimeRunner, model_events
-from agents.realtime.testing import ScriptedRealtimeModel
-from agents.testing import ScriptedModel, assistant_message
-from attrs import frozen
 from tests.integrations.eventually import eventually
+from tests.integrations.sound import samples_spoken
 
 import voicesession
-from voicesession import Limit, SessionHandle, SessionManager
+from voicesession import Limit, SessionManager
 from voicesession.core.accounts import Scope
 from voicesession.core.meters import Meter
 from voicesession.core.states import PauseReason
 from voicesession.core.windows import Window
-from voicesession.integrations.openai_agents import KeptCall, TranscriptMemory, kept
 
-RATE_HZ = 24_000
-FRAME = b"\x01\x00" * (RATE_HZ // 50)
+if TYPE_CHECKING:
+    from voicesession.integrations.openai_agents import TranscriptMemory
+
 SECOND = 50
-VOICE = b"\x10\x27"
+"""Frames."""
 
 
 @pytest.fixture
@@ -43,6 +36,8 @@ async def voice(tmp_path: Path) -> AsyncGenerator[SessionManager]:
 
 @asynccontextmanager
 async def memory(voice: SessionManager, session_id: str) -> AsyncGenerator[TranscriptMemory]:
+    from voicesession.integrations.openai_agents import TranscriptMemory
+
     async with voice.attach(session_id) as handle:
         await handle.live()
         yield TranscriptMemory(voice, handle)
@@ -63,6 +58,8 @@ TOOL: Any = {"type": "function_call", "call_id": "1", "name": "clock", "argument
 async def test_what_is_said_is_remembered_in_another_process_and_the_rest_is_not_claimed(
     voice: SessionManager,
 ) -> None:
+    from agents.memory import Session as AgentsSession
+
     session = await voice.create(store_transcript=True)
     async with memory(voice, session.id) as first:
         assert isinstance(first, AgentsSession)
@@ -96,6 +93,9 @@ async def test_what_was_popped_or_cleared_is_forgotten_for_good_and_was_said_all
 
 
 async def test_the_sdks_own_runner_remembers_across_processes(voice: SessionManager) -> None:
+    from agents import Agent, RunConfig, Runner
+    from agents.testing import ScriptedModel, assistant_message
+
     session = await voice.create(store_transcript=True)
     model = ScriptedModel(
         [[assistant_message("Two coffees.")], [assistant_message("You had two.")]]
@@ -124,83 +124,21 @@ def _text(item: Any) -> str:
 # --- realtime calls ------------------------------------------------------------------------
 
 
-@frozen
-class Call:
-    handle: SessionHandle
-    model: ScriptedRealtimeModel
-    kept: KeptCall
-
-    async def hear(self, frames: int) -> list[bool]:
-        return [await self.kept.send_audio(FRAME) for _ in range(frames)]
-
-    async def say(self, *events: Any) -> None:
-        """Have the model send *events*, and wait until they have been seen."""
-        await self.model.emit(*events)
-        await anyio.wait_all_tasks_blocked()
-
-
-@asynccontextmanager
-async def call(voice: SessionManager) -> AsyncGenerator[Call]:
-    session = await voice.create(sample_rate=RATE_HZ, store_audio=True, store_transcript=True)
-    model = ScriptedRealtimeModel(strict=False)
-    runner = RealtimeRunner(RealtimeAgent(name="clerk"), model=model)
-    async with (
-        voice.attach(session.id) as handle,
-        await runner.run() as realtime,
-        kept(realtime, handle) as keeper,
-        anyio.create_task_group() as tasks,
-    ):
-        tasks.start_soon(_drain, keeper)
-        yield Call(handle, model, keeper)
-        tasks.cancel_scope.cancel()
-    async with voice.attach(session.id) as handle:
-        await handle.end()
-
-
-async def _drain(keeper: KeptCall) -> None:
-    async for _ in keeper:
-        pass
-
-
-def audio(seconds: float) -> Any:
-    return model_events.RealtimeModelAudioEvent(
-        data=VOICE * round(RATE_HZ * seconds), response_id="r1", item_id="a1", content_index=0
-    )
-
-
-def words(text: str) -> Any:
-    return model_events.RealtimeModelTranscriptDeltaEvent(
-        item_id="a1", delta=text, response_id="r1"
-    )
-
-
-def heard(text: str) -> Any:
-    return model_events.RealtimeModelInputAudioTranscriptionCompletedEvent(
-        item_id="u1", transcript=text
-    )
-
-
-async def recorded(voice: SessionManager, session_id: str) -> bytes:
-    session = await voice.get(session_id)
-    with wave.open(str(session.audio_uri).removeprefix("file://")) as file:
-        frames: bytes = file.readframes(file.getnframes())
-    return frames
-
-
 async def test_a_realtime_call_is_kept_with_its_words_both_voices_and_its_tokens(
     voice: SessionManager,
 ) -> None:
-    async with call(voice) as live:
+    from tests.integrations import openai_stage as stage
+
+    async with stage.call(voice) as live:
         session_id = live.handle.session.id
         await live.hear(SECOND)
-        usage = model_events.RealtimeModelUsageEvent(usage=Usage(input_tokens=7, output_tokens=3))
         await live.say(
-            heard("hello there"),
-            model_events.RealtimeModelTurnStartedEvent(response_id="r1"),
-            words("Good morning."),
-            audio(0.5),
-            usage,
-            model_events.RealtimeModelTurnEndedEvent(response_id="r1"),
+            stage.heard("hello there"),
+            stage.TURN_STARTED,
+            stage.words("Good morning."),
+            stage.audio(0.5),
+            stage.usage(input_tokens=7, output_tokens=3),
+            stage.TURN_ENDED,
         )
         await live.hear(SECOND)
     said, agent = (await voice.transcript(session_id)).utterances
@@ -208,29 +146,32 @@ async def test_a_realtime_call_is_kept_with_its_words_both_voices_and_its_tokens
     account = voice.budgets.account(Scope.SESSION, session_id)
     meters = [Meter.LLM_INPUT_TOKENS, Meter.LLM_OUTPUT_TOKENS]
     assert [one.spent for one in await voice.budgets.standings(account, meters)] == [7, 3]
-    assert (await recorded(voice, session_id))[3::4].count(VOICE[1]) == RATE_HZ // 2
+    assert await samples_spoken(voice, session_id) == stage.RATE_HZ // 2
 
 
 async def test_of_an_interrupted_reply_what_was_played_is_kept_beside_what_was_generated(
     voice: SessionManager,
 ) -> None:
+    from tests.integrations import openai_stage as stage
+
     story = "Once upon a time there was a lighthouse."
-    async with call(voice) as live:
+    async with stage.call(voice) as live:
         session_id = live.handle.session.id
-        await live.say(words(story), audio(4))
+        await live.say(stage.words(story), stage.audio(4))
         await live.hear(SECOND)
-        interrupted = model_events.RealtimeModelAudioInterruptedEvent(item_id="a1", content_index=0)
-        await live.say(interrupted)
+        await live.say(stage.INTERRUPTED)
         await live.hear(SECOND)
     (agent,) = (await voice.transcript(session_id)).utterances
     assert (agent.interrupted, agent.generated_text) == (True, story)
     assert story.startswith(agent.text)
     assert len(agent.text) < len(story) / 2
-    assert (await recorded(voice, session_id))[3::4].count(VOICE[1]) == RATE_HZ
+    assert await samples_spoken(voice, session_id) == stage.RATE_HZ
 
 
 async def test_an_exhausted_budget_keeps_audio_from_the_model(voice: SessionManager) -> None:
-    async with call(voice) as live:
+    from tests.integrations import openai_stage as stage
+
+    async with stage.call(voice) as live:
         account = voice.budgets.account(Scope.SESSION, live.handle.session.id)
         limit = Limit(account=account, meter=Meter.AUDIO_US, window=Window.SESSION, amount=500_000)
         await voice.budgets.set_limit(limit)
