@@ -328,7 +328,7 @@ class Consent(_FromClient):
 
 
 class Ack(_FromClient):
-    """Everything up to here has arrived. It is optional; `attach` tells the same."""
+    """Everything up to here has arrived. It has no effect: what counts is the `last_seq` of `attach`."""
 
     type: Literal["ack"] = "ack"
     seq: int = Field(ge=0, le=_MOST_SEQ)
