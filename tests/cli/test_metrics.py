@@ -20,7 +20,7 @@ def test_metrics_that_are_wanted_and_cannot_be_had_are_refused_by_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, EXPORTER, None)
-    with pytest.raises(InvalidConfig, match=r"VOICESESSION_METRICS.*opentelemetry-exporter"):
+    with pytest.raises(InvalidConfig, match=r"VOICESESSION_METRICS.*voicesession\[prometheus\]"):
         metrics_of(settings(AuthKind.NONE, metrics=True))
 
 

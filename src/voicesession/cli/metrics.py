@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ("are_measured", "metrics_of")
 
-_EXPORTER: Final = "opentelemetry-exporter-prometheus"
+_INSTALLED_BY: Final = 'pip install "voicesession[prometheus]"'
 _SETTING: Final = "VOICESESSION_METRICS"
 
 
@@ -49,7 +49,7 @@ def are_measured(settings: Settings) -> bool:
     if settings.metrics is None:
         return settings.auth is AuthKind.NONE and _is_installed()
     if settings.metrics and not _is_installed():
-        raise InvalidConfig(_SETTING, "true", f"possible only with: pip install {_EXPORTER}")
+        raise InvalidConfig(_SETTING, "true", f"possible only with: {_INSTALLED_BY}")
     return settings.metrics
 
 
