@@ -21,7 +21,16 @@ from .instants import as_utc
 from .meters import Meter
 from .windows import Window, period_at
 
-__all__ = ("NOTHING", "Books", "LimitKey", "Moves", "dates_at", "line_named", "lines_at")
+__all__ = (
+    "NOTHING",
+    "Books",
+    "LimitKey",
+    "Moves",
+    "dates_at",
+    "line_named",
+    "lines_at",
+    "lines_by_meter",
+)
 
 NOTHING: Final = Balance()
 """What stands in a line that nobody has booked in."""
@@ -95,13 +104,18 @@ def lines_at(
     Raises:
         InvalidValue: *at* is naive.
     """
-    at = as_utc(at)
-    zones = books.zones
-    return tuple(
-        line
-        for account in dict.fromkeys(accounts)
-        for line in _lines(account, meter, *dates_at(at, zones.get(account, UTC)))
+    return lines_by_meter(books, accounts, [meter], at)[meter]
+
+
+def lines_by_meter(
+    books: Books, accounts: Iterable[Account], meters: Iterable[Meter], at: datetime
+) -> dict[Meter, tuple[Line, ...]]:
+    """Return the lines in which *accounts* count each of *meters*; see `lines_at`."""
+    at, zones = as_utc(at), books.zones
+    dated = tuple(
+        (account, dates_at(at, zones.get(account, UTC))) for account in dict.fromkeys(accounts)
     )
+    return {meter: _lines(dated, meter) for meter in meters}
 
 
 @lru_cache(maxsize=64)
@@ -118,8 +132,10 @@ def line_named(account: Account, meter: Meter, window: Window, period: str) -> L
 
 # Each entry of a session asks for the same few lines again, until its day is over.
 @lru_cache(maxsize=4096)
-def _lines(account: Account, meter: Meter, day: str, month: str) -> tuple[Line, ...]:
-    periods = {Window.SESSION: "", Window.DAY: day, Window.MONTH: month}
+def _lines(dated: tuple[tuple[Account, tuple[str, str]], ...], meter: Meter) -> tuple[Line, ...]:
     return tuple(
-        line_named(account, meter, window, periods[window]) for window in windows_of(account, meter)
+        line_named(account, meter, window, period)
+        for account, (day, month) in dated
+        for window, period in ((Window.SESSION, ""), (Window.DAY, day), (Window.MONTH, month))
+        if window in windows_of(account, meter)
     )

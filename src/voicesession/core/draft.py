@@ -7,7 +7,7 @@ one, and give away what came of it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -56,8 +56,8 @@ class Draft:
             held=stood.held + held,
         )
 
-    def limited(self, lines: Iterable[Line]) -> tuple[Standing, ...]:
-        """Return where those of *lines* stand that have a limit."""
+    def limited(self, lines: tuple[Line, ...]) -> tuple[Standing, ...]:
+        """Return where those of *lines* stand that have a limit; all are of one meter."""
         return tuple(self.standing(line) for line, _ in self._limits(lines))
 
     def held(self, hold_id: HoldId) -> Hold | None:
@@ -125,7 +125,7 @@ class Draft:
         self._closed.add(hold.id)
         self._move(hold.lines, held=-hold.amount)
 
-    def spend(self, lines: Collection[Line], used: int) -> tuple[Standing, ...]:
+    def spend(self, lines: tuple[Line, ...], used: int) -> tuple[Standing, ...]:
         """Book *used*, which has happened already; return where a limit has risen by it."""
         if not used:
             return ()
@@ -143,15 +143,14 @@ class Draft:
             so_far = moved.get(line, _STILL)
             moved[line] = (so_far[0] + spent, so_far[1] + held)
 
-    def _limits(self, lines: Iterable[Line]) -> list[tuple[Line, Limit]]:
-        if not self._limited_meters:
+    def _limits(self, lines: tuple[Line, ...]) -> list[tuple[Line, Limit]]:
+        if not lines or lines[0].meter not in self._limited_meters:
             return []
-        meters, limits = self._limited_meters, self._books.limits
+        limits = self._books.limits
         return [
             (line, limit)
             for line in lines
-            if line.meter in meters
-            and (limit := limits.get((line.account, line.meter, line.window))) is not None
+            if (limit := limits.get((line.account, line.meter, line.window))) is not None
         ]
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from attrs import field, frozen
 
 from .accounts import Account, Hold, HoldId, Line, Scope, Standing
-from .books import Books, Moves, lines_at
+from .books import Books, Moves, lines_by_meter
 from .draft import Draft, check_spendable
 from .errors import InvalidValue
 from .identity import TenantId
@@ -208,9 +208,7 @@ def _lines_on(books: Books, entry: LedgerEntry) -> dict[Meter, tuple[Line, ...]]
     # To charge nothing is to ask for limits; a session that begins asks for those on everything.
     charged = (meter for meter, used in entry.charge.items() if used or meter in limited)
     reserved = (want.meter for want in entry.reserve)
-    return {
-        meter: lines_at(books, entry.accounts, meter, entry.at) for meter in (*charged, *reserved)
-    }
+    return lines_by_meter(books, entry.accounts, (*charged, *reserved), entry.at)
 
 
 def _booked(

@@ -73,12 +73,17 @@ def period_at(window: Window, at: datetime, zone: tzinfo) -> Period:
         first = _first_day(window, first - _ONE_DAY)
     elif at >= ends_at:
         first = _following(window, first)
+    return _period(window, first, zone)
+
+
+# Whoever books today asks for the same day and month again and again.
+@lru_cache(maxsize=256)
+def _period(window: Window, first: date, zone: tzinfo) -> Period:
     starts_at, ends_at = _bounds(window, first, zone)
     name = first.isoformat() if window is Window.DAY else f"{first:%Y-%m}"
     return Period(window=window, name=name, starts_at=starts_at, ends_at=ends_at)
 
 
-# Whoever books today asks for the bounds of the same day and month again and again.
 @lru_cache(maxsize=256)
 def _bounds(window: Window, first: date, zone: tzinfo) -> tuple[datetime, datetime]:
     return _midnight(first, zone), _midnight(_following(window, first), zone)

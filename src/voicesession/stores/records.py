@@ -20,7 +20,6 @@ from .codec import Document, Stored, readable
 
 __all__ = (
     "account_document",
-    "balance_document",
     "hold_document",
     "limit_document",
     "line_document",
@@ -155,13 +154,9 @@ def parse_limit(document: Stored) -> Limit:
         return _limit(account, *named)
 
 
-def line_document(line: Line) -> Document:
-    """Return the name of *line* as a flat document."""
-    return dict(_line_document(line))
-
-
 @lru_cache(maxsize=4096)
-def _line_document(line: Line) -> Document:
+def line_document(line: Line) -> Mapping[str, Any]:
+    """Return the name of *line* as a flat document, which others read as well."""
     return {
         **account_document(line.account),
         "meter": line.meter.value,
@@ -176,11 +171,6 @@ def parse_line(document: Stored) -> Line:
         account = parse_account(document)
         meter, window = Meter(document["meter"]), Window(document["window"])
         return line_named(account, meter, window, document["period"])
-
-
-def balance_document(line: Line, balance: Balance) -> Document:
-    """Return what stands in *line* as a flat document."""
-    return {**_line_document(line), "spent": balance.spent, "held": balance.held}
 
 
 def parse_balance(document: Stored) -> tuple[Line, Balance]:
@@ -212,7 +202,7 @@ def _lines_document(lines: tuple[Line, ...]) -> Document:
     return {
         "tenant_id": tenant_id,
         "session_id": next(iter(sessions), None),
-        "lines": json.dumps([_line_document(line) for line in lines], ensure_ascii=False),
+        "lines": json.dumps([line_document(line) for line in lines], ensure_ascii=False),
     }
 
 
