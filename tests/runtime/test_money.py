@@ -254,6 +254,21 @@ async def test_where_money_runs_out_the_session_pauses_one_reply_over_at_most(
     assert [standing.line.meter for standing in ran_out.exhausted] == [Meter.MONEY_USD]
 
 
+async def test_with_money_limited_it_is_booked_every_five_seconds_what_audio_costs(
+    stage: Stage,
+) -> None:
+    await limit(stage, "1")
+    ada = stage.voice.budgets.account("user", "ada")
+    most = RATES[LISTENER, Meter.AUDIO_US] * A_TICK_US
+    async with stage.call(engines(stage)) as (call, phone):
+        for _ in range(120):
+            await phone.wait(SECOND_US)
+            used = call.handle.ownership.running.audio_used_us
+            day, _month = await stage.voice.budgets.standings(ada, [Meter.MONEY_USD])
+            booked = Money.of_units(day.spent, "USD").amount
+            assert used * RATES[LISTENER, Meter.AUDIO_US] - booked <= most
+
+
 async def test_more_money_lets_it_go_on_by_itself(stage: Stage) -> None:
     await limit(stage, "0.0005")
     async with stage.call(engines(stage)) as (call, phone):
@@ -312,7 +327,7 @@ async def test_a_limit_that_is_set_in_a_call_stops_what_has_no_price() -> None:
         await phone.wait(3 * SECOND_US)
         assert call.session.state is SessionState.LIVE
         await limit(stage, "1")
-        await phone.wait(30 * SECOND_US, step_us=SECOND_US)
+        await phone.wait(60 * SECOND_US, step_us=SECOND_US)
         assert call.session.pause_reasons == {PauseReason.BUDGET_EXHAUSTED}
 
 

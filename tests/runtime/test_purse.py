@@ -1,6 +1,6 @@
 """What a session may spend on audio: reserved before it is used, and never more than there is."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -25,6 +25,7 @@ from voicesession.stores.memory.ledger import MemoryLedger
 from voicesession.stores.memory.shelves import Shelves
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+MIDNIGHT_IN_ZURICH = datetime(2026, 11, 21, 23, tzinfo=UTC)
 CALL = Account(Scope.SESSION, "sess_1")
 ADA = Account(Scope.USER, "ada")
 FRAME_US = 20_000
@@ -54,11 +55,13 @@ def ledger() -> CountedLedger:
     return CountedLedger(Shelves())
 
 
-def a_purse(ledger: CountedLedger, session: Account = CALL) -> Purse:
+def a_purse(
+    ledger: CountedLedger, session: Account = CALL, clock: SteppedClock | None = None
+) -> Purse:
     ids = count()
     return Purse(
         ledger,
-        SteppedClock(NOON),
+        SteppedClock(NOON) if clock is None else clock,
         (session, ADA),
         lambda: HoldId(f"hold_{session.id}_{next(ids)}"),
     )
@@ -101,12 +104,22 @@ async def test_what_is_used_is_booked_to_the_microsecond_and_the_rest_given_back
     assert await stands(ledger) == await stands(ledger, CALL) == (61_020_000, 0)
 
 
-async def test_the_ledger_is_asked_once_in_ten_seconds(ledger: CountedLedger, purse: Purse) -> None:
+async def test_the_ledger_is_asked_once_a_minute(ledger: CountedLedger, purse: Purse) -> None:
     await purse.open()
     await purse.ask()
     ledger.posts = 0
     await speak(purse, 600 * SECOND_US)
-    assert ledger.posts <= 60 + 1
+    assert ledger.posts <= 10 + 1
+
+
+async def test_it_is_asked_while_more_than_a_lease_is_left_and_little_is_held_ahead(
+    ledger: CountedLedger, purse: Purse
+) -> None:
+    await purse.open()
+    await purse.ask()
+    for _ in range(300):
+        await speak(purse, SECOND_US)
+        assert 15 * SECOND_US < purse.left_us <= 80 * SECOND_US
 
 
 async def test_to_begin_is_one_entry(ledger: CountedLedger, purse: Purse) -> None:
@@ -201,21 +214,42 @@ async def test_each_level_is_told_once(ledger: CountedLedger, purse: Purse) -> N
     assert [standing.level for standing in risen] == [Level.WARNED, Level.EXHAUSTED]
 
 
+async def test_what_is_reserved_before_midnight_counts_as_the_day_before_also_if_used_after(
+    ledger: CountedLedger,
+) -> None:
+    await ledger.set_zone(ADA, "Europe/Zurich")
+    await limit(ledger, 20 * 60 * SECOND_US)
+    clock = SteppedClock(MIDNIGHT_IN_ZURICH - timedelta(seconds=1))
+    purse = a_purse(ledger, clock=clock)
+    await purse.open()
+    await purse.ask()
+    reserved_us = purse.left_us
+    clock.advance(SECOND_US)
+    assert await speak(purse, reserved_us + 30 * SECOND_US) == reserved_us + 30 * SECOND_US
+    await purse.settle()
+    yesterday, today = [
+        (await ledger.standings([ADA], [Meter.AUDIO_US], at=clock.now() + since))[0]
+        for since in (timedelta(microseconds=-1), timedelta())
+    ]
+    assert (yesterday.spent, yesterday.held) == (reserved_us, 0)
+    assert (today.spent, today.held) == (30 * SECOND_US, 0)
+
+
 @pytest.mark.parametrize("written", [True, False])
 async def test_an_entry_without_an_answer_is_booked_once(
     ledger: CountedLedger, purse: Purse, written: bool
 ) -> None:
     await purse.open()
     await purse.ask()
-    for _ in range(20):
+    for _ in range(50):
         assert purse.take(SECOND_US)
     ledger.failures = [(written, StoreTimeout("no answer"))]
     with pytest.raises(StoreTimeout):
         await purse.ask()
     await purse.ask()
-    assert purse.left_us == FIRST_SLICE_US + 2 * LARGEST_SLICE_US - 20 * SECOND_US
+    assert purse.left_us == FIRST_SLICE_US + 2 * LARGEST_SLICE_US - 50 * SECOND_US
     await purse.settle()
-    assert await stands(ledger) == (20 * SECOND_US, 0)
+    assert await stands(ledger) == (50 * SECOND_US, 0)
 
 
 async def test_an_entry_without_an_answer_and_without_a_grant_is_booked_once(

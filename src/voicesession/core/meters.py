@@ -13,6 +13,7 @@ from .fields import Vocabulary
 
 __all__ = (
     "LARGEST_QUANTITY",
+    "MONEY",
     "MONEY_METERS",
     "US_PER_MINUTE",
     "WASTE_OF",
@@ -79,6 +80,9 @@ MONEY_METERS: Final[Mapping[str, Meter]] = MappingProxyType(
     }
 )
 """By currency: what can be limited in money. Never added up: nobody here knows a rate."""
+
+MONEY: Final = frozenset(MONEY_METERS.values())
+"""The meters on which it counts."""
 
 
 def exact_fraction(field: str, number: Number) -> Fraction:

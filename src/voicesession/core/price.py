@@ -26,6 +26,7 @@ from attrs import Factory, field, frozen
 from .errors import InvalidValue
 from .meters import (
     LARGEST_QUANTITY,
+    MONEY,
     MONEY_METERS,
     WASTE_OF,
     Meter,
@@ -215,7 +216,7 @@ def session_cost(spent: Mapping[Meter, int], *, currency: str) -> SessionCost:
     for other, meter in MONEY_METERS.items():
         if meter is not paid and spent.get(meter):
             raise InvalidValue("currency", currency, f"{other}, in which the session was charged")
-    apart = {paid, Meter.SESSIONS, Meter.UNPRICED, *MONEY_METERS.values()}
+    apart = {Meter.SESSIONS, Meter.UNPRICED, *MONEY}
     wasted = frozenset(WASTE_OF.values())
     used = {meter: amount for meter, amount in spent.items() if amount and meter not in apart}
     return SessionCost(

@@ -11,7 +11,7 @@ from ..core.budget_status import budget_status
 from ..core.errors import InvalidConfig, InvalidValue
 from ..core.identity import TenantId
 from ..core.ledger import LedgerEntry
-from ..core.meters import MONEY_METERS, Meter, Number, audio_us
+from ..core.meters import MONEY, Meter, Number, audio_us
 from ..core.price import SessionCost, money_meter, session_cost
 from ..core.session import DailyRemaining, Session
 from ..core.windows import Window
@@ -184,7 +184,8 @@ class BudgetTracker:
     async def cost(self, session_id: str) -> SessionCost:
         """Return what a session has used and what it costs, also while it runs: what is booked.
 
-        That is a few seconds old. `SessionHandle.cost` knows it to this moment.
+        Of a live session that is up to two minutes old. `SessionHandle.cost` knows it to
+        this moment.
 
         Raises:
             InvalidConfig: This worker has no prices.
@@ -196,7 +197,7 @@ class BudgetTracker:
         return session_cost(spent, currency=currency)
 
     def _check_currency(self, meter: Meter) -> None:
-        if self._prices is None or meter not in MONEY_METERS.values():
+        if self._prices is None or meter not in MONEY:
             return
         if meter is not money_meter(self._prices.currency):
             allowed = f"{money_meter(self._prices.currency)}, as prices are"

@@ -4,7 +4,7 @@ What one live session may still spend, and what it has spent.
 Audio is reserved in slices before it is processed, so that what is spent and held together
 never passes a limit. Each slice is a hold in the ledger. The session uses them up one after
 the other and asks for the next one while there is still more than a lease left, so that the
-ledger is asked once in ten seconds, and may be away for as long as the rest of the store. The
+ledger is asked once a minute, and may be away for as long as the rest of the store. The
 closer a limit comes the smaller they get, so that a warning is told in time and a session
 holds little that others could use. What was not needed is given back when the session pauses
 or ends: paused time costs nothing.
@@ -35,13 +35,15 @@ from ..ports.clock import Clock
 from ..ports.ledger import BudgetLedger
 from .afterwards import Afterwards
 from .gate import Gate
+from .slices import Slices
 
 __all__ = ("FIRST_SLICE_US", "LARGEST_SLICE_US", "Purse")
 
 FIRST_SLICE_US: Final = 5_000_000
-LARGEST_SLICE_US: Final = 30_000_000
+LARGEST_SLICE_US: Final = 60_000_000
+_LONGEST_AHEAD_US: Final = 20_000_000
 _SMALLEST_SLICE_US: Final = 1_000_000
-_SLICES_TO_A_LIMIT: Final = 8
+_SLICES_TO_A_LIMIT: Final = 16
 _SOON_US: Final = 5_000_000
 
 
@@ -64,9 +66,8 @@ class Purse:
         self._clock = clock
         self._accounts = accounts
         self._new_hold_id = new_hold_id
-        self._slices: dict[HoldId, int] = {}
-        self.left_us = 0
-        """How much audio may be processed without asking: of the slices, the last of it."""
+        self.slices = Slices()
+        """What is reserved of audio; it is used up there."""
         self.besides = Afterwards()
         """What else the session has used; booked along with its audio."""
         self._used_up: Counter[HoldId] = Counter()
@@ -81,6 +82,11 @@ class Purse:
         """It is time to `ask` when less than this is left."""
         self.tightest: Standing | None = None
         """What bounded the last slice, for people who ask why there is no more."""
+
+    @property
+    def left_us(self) -> int:
+        """How much audio may be processed without asking."""
+        return self.slices.left_us
 
     @property
     def wants_more(self) -> bool:
@@ -103,7 +109,7 @@ class Purse:
             self._was_refused = True
             self.ask_below_us = self.left_us + 1
             return False
-        self.left_us -= audio_us
+        self.slices.left_us -= audio_us
         return True
 
     async def open(self, also: Iterable[Meter] = ()) -> tuple[Standing, ...]:
@@ -163,7 +169,8 @@ class Purse:
         async with self._turn:
             risen, _granted = await self._answer_so_far()
             seat = {self._seat} if leave and self._seat is not None else set[HoldId]()
-            self._use_up_all()
+            self._used_up.update(self.slices.pop_all())
+            self._slice_us, self.ask_below_us = FIRST_SLICE_US, 1
             if not (self._used_up or self.besides.is_due or seat):
                 return risen
             try:
@@ -180,35 +187,10 @@ class Purse:
             await self._answer_so_far()
             counted = Counter(await booked())
             counted.update(self.besides.noted)
-            counted[Meter.AUDIO_US] += self._used_up.total() + self._used_us
+            counted[Meter.AUDIO_US] += self._used_up.total() + self.slices.used_us
             return counted
 
     # --- inside --------------------------------------------------------------------------------
-
-    @property
-    def _used_us(self) -> int:
-        """How much of the slices is used."""
-        return sum(self._slices.values()) - self.left_us
-
-    def _use_up(self) -> None:
-        """Take the slices away of which nothing is left."""
-        used_us = self._used_us
-        for hold_id, amount_us in tuple(self._slices.items()):
-            if used_us < amount_us:
-                break
-            used_us -= amount_us
-            self._used_up[hold_id] = self._slices.pop(hold_id)
-
-    def _use_up_all(self) -> None:
-        """Take all slices away, and what is left of the one that is begun."""
-        self._use_up()
-        used_us = self._used_us
-        for hold_id in self._slices:
-            self._used_up[hold_id], used_us = used_us, 0
-        self._slices.clear()
-        self.left_us = 0
-        self._slice_us = FIRST_SLICE_US
-        self.ask_below_us = 1
 
     def _next_slice(self) -> LedgerEntry:
         # Not long before the next slice is due it comes along with what is to be booked.
@@ -225,7 +207,7 @@ class Purse:
         self, *, reserve: tuple[Want, ...] = (), release: frozenset[HoldId] = frozenset()
     ) -> LedgerEntry:
         """Return an entry with everything that is not booked; it is booked only there."""
-        self._use_up()
+        self._used_up.update(self.slices.pop_used_up())
         used_up, self._used_up = self._used_up, Counter()
         return LedgerEntry(
             at=self._clock.now(),
@@ -288,13 +270,12 @@ class Purse:
         self._was_granted = amount_us > 0
         if self._was_granted:
             self._was_refused = False
-            self._slices[want.hold_id] = amount_us
-            self.left_us += amount_us
+            self.slices.add(want.hold_id, amount_us)
             self._slice_us = _next_slice_us(grant.tightest)
         # With nothing granted it is asked once more when audio has to be refused: somebody
         # may have raised the limit by then.
         if is_whole or not amount_us:
-            self.ask_below_us = amount_us * 2 // 3
+            self.ask_below_us = min(amount_us * 2 // 3, _LONGEST_AHEAD_US)
 
 
 def _next_slice_us(tightest: Standing | None) -> int:
@@ -306,6 +287,7 @@ def _next_slice_us(tightest: Standing | None) -> int:
 
 def _seen_by_holder(standing: Standing, left_us: int) -> Standing:
     """Return *standing* for who holds *left_us* of its audio: that may still be spent."""
+    # It is held in the same window: slices are used in order, and days that are over do not rise.
     if standing.line.meter is not Meter.AUDIO_US:
         return standing
     return evolve(standing, held=max(0, standing.held - left_us))

@@ -20,7 +20,7 @@ from ..core.errors import BudgetExhausted, StoreError, VoiceSessionError
 from ..core.events import BudgetLevelReached, BudgetRaised
 from ..core.ledger import LedgerEntry
 from ..core.life import is_legal
-from ..core.meters import Meter
+from ..core.meters import MONEY, Meter
 from ..core.price import SessionCost, session_cost
 from ..core.states import PauseReason, SessionState
 from ..ports.prices import HOST, EngineModel
@@ -59,6 +59,7 @@ class Spending:
         self._accounts = accounts_of(spender.session)
         self._spawn: Spawn | None = None
         self._purse = Purse(self._ledger, self._clock, self._accounts, services.new_hold_id)
+        self._slices = self._purse.slices
         self.tariff = Tariff(services.prices, self._clock)
         """What the engines at work cost."""
         self._priced_us = self._running.audio_used_us
@@ -92,19 +93,17 @@ class Spending:
 
     def spend(self, audio_us: int) -> bool:
         """Spend *audio_us* of audio; return False, and spend nothing, if there is no more."""
-        purse = self._purse
-        if self._stopping.is_under_way:
-            return False
-        afforded = purse.take(audio_us)
-        if afforded:
-            self._running.audio_used_us += audio_us
-        if purse.left_us < purse.ask_below_us and not self._is_topping_up:
-            self._top_up_soon()
-        return afforded
+        left_us = self._slices.left_us - audio_us
+        if left_us < self._purse.ask_below_us or self._stopping.is_under_way:
+            return self._spend_what_is_left(audio_us)
+        # All that a frame costs, but for a few in ten thousand.
+        self._slices.left_us = left_us
+        self._running.audio_used_us += audio_us
+        return True
 
     def has(self, audio_us: int) -> bool:
         """Whether *audio_us* can be spent at once."""
-        return self._purse.left_us >= audio_us
+        return self._slices.left_us >= audio_us
 
     async def afford(self, audio_us: int) -> bool:
         """Wait until *audio_us* can be spent at once; return False if there is no more."""
@@ -160,8 +159,11 @@ class Spending:
         if PauseReason.BUDGET_EXHAUSTED in session.pause_reasons:
             if self._policy.resumes:
                 await self._look_for_room()
-        elif self._purse.besides.is_due and session.state is SessionState.LIVE:
-            await self.top_up()
+        elif session.state is SessionState.LIVE:
+            if self._purse.besides.limited & MONEY:
+                self._note_price_of_audio()  # elsewhere it can wait for the next slice
+            if self._purse.besides.is_due:
+                await self.top_up()
 
     async def settle(self, *, leave: bool = False) -> None:
         """Book what was used and give back what was not.
@@ -196,6 +198,17 @@ class Spending:
             return {}
 
     # --- inside --------------------------------------------------------------------------------
+
+    def _spend_what_is_left(self, audio_us: int) -> bool:
+        """See `spend`; for when it is time to ask for more."""
+        if self._stopping.is_under_way:
+            return False
+        afforded = self._purse.take(audio_us)
+        if afforded:
+            self._running.audio_used_us += audio_us
+        if not self._is_topping_up:
+            self._top_up_soon()
+        return afforded
 
     async def _booked(self) -> Mapping[Meter, int]:
         own = self._accounts[:1]
