@@ -15,6 +15,10 @@ MAX_METADATA_BYTES: Final = 16 * 1024
 MAX_METADATA_DEPTH: Final = 32
 """So that whoever reads it back has stack enough, wherever they stand."""
 
+_canonical: Final = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True
+).encode
+
 
 def metadata_json(metadata: Mapping[str, Any]) -> str:
     """Return *metadata* as canonical JSON.
@@ -24,13 +28,7 @@ def metadata_json(metadata: Mapping[str, Any]) -> str:
             deep, or holds a NUL character.
     """
     try:
-        text = json.dumps(
-            dict(metadata),
-            ensure_ascii=False,
-            allow_nan=False,
-            separators=(",", ":"),
-            sort_keys=True,
-        )
+        text = _canonical(dict(metadata))
         size = len(text.encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidValue(
@@ -40,7 +38,8 @@ def metadata_json(metadata: Mapping[str, Any]) -> str:
         raise InvalidValue(
             "metadata", f"{size} bytes", f"at most {MAX_METADATA_BYTES} bytes of JSON"
         )
-    if _is_deeper(dict(metadata), MAX_METADATA_DEPTH):
+    opened = text.count("{") + text.count("[")
+    if opened > MAX_METADATA_DEPTH and _is_deeper(dict(metadata), MAX_METADATA_DEPTH):
         raise InvalidValue("metadata", "nested deeper", f"at most {MAX_METADATA_DEPTH} levels")
     if r"\u0000" in text.replace(r"\\", ""):  # a backslash that is meant is no escape
         raise InvalidValue("metadata", "text with a NUL character", "text without NUL")

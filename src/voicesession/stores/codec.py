@@ -101,13 +101,13 @@ def session_document(session: Session) -> Document:
     document.update(zip(_INSTANTS, map(_us, _instants(session)), strict=True))
     remaining = session.daily_budget_remaining
     document |= {
-        "state": session.state.value,
-        "end_reason": None if session.end_reason is None else session.end_reason.value,
-        "encoding": session.encoding.value,
-        "status": session.status.value,
+        "state": str(session.state),
+        "end_reason": None if session.end_reason is None else str(session.end_reason),
+        "encoding": str(session.encoding),
+        "status": str(session.status),
         "listed_at": listed_us(session),
         "pauses": _json_list([[pause.reason, to_us(pause.since)] for pause in session.pauses]),
-        "pause_reasons": _json_list(sorted(session.pause_reasons)),
+        "pause_reasons": _json_list(sorted(pause.reason for pause in session.pauses)),
         "secrets_blurred": _json_list(session.secrets_blurred),
         "enabled_panels": None if session.enabled_panels is None else _json(session.enabled_panels),
         "metadata": session.metadata_json,
@@ -176,12 +176,12 @@ def utterance_document(utterance: Utterance) -> Document:
     words = [[w.text, w.start_us, w.end_us, w.confidence] for w in utterance.words]
     return {
         "id": utterance.id,
-        "speaker": utterance.speaker.value,
+        "speaker": str(utterance.speaker),
         "start_us": utterance.start_us,
         "end_us": utterance.end_us,
         "text": utterance.text,
         "confidence": utterance.confidence,
-        "words": _json(words),
+        "words": _json_list(words),
         "generated_text": utterance.generated_text,
         "spoken_text": utterance.spoken_text,
         "interrupted": utterance.interrupted,

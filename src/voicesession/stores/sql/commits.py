@@ -197,7 +197,7 @@ def _create(change: Change) -> Script[None]:
 
 def _change(change: Change) -> Script[None]:
     session = change.session
-    stands = yield from standing(named(session.id, Scope(session.tenant_id)))
+    stands = yield from standing({"session_id": session.id, "of_tenant": session.tenant_id})
     check_standing(change, seq=stands["seq"], epoch=stands["epoch"])
     document = session_document(session)
     stays = all(stands[name] == document[name] for name in _IN_LISTS)

@@ -70,7 +70,7 @@ class Compiled:
 
     def places(self, values: Values) -> list[Any]:
         """Return *values* in the order of their places."""
-        return [values[name] for name in self.names]
+        return list(map(values.__getitem__, self.names))
 
 
 class SqlDialect(Protocol):

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from anyio import CancelScope, to_thread
@@ -50,6 +51,7 @@ class Connections:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._errors_named = _ErrorsNamed(path)
         self.writer = Line(self._write)
         self.reader = Line(self._read)
 
@@ -102,7 +104,7 @@ class Connections:
         self, prepare: Callable[[sqlite3.Connection], None]
     ) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         is_new = not self._path.exists()
-        with _errors_named(self._path), ExitStack() as undo:
+        with self._errors_named, ExitStack() as undo:
             if is_new:
                 undo.callback(self._remove_if_empty)
             writer = self._connect()
@@ -149,10 +151,10 @@ class Connections:
             self._path.unlink()
 
     def _write(self, writer: sqlite3.Connection, turns: Sequence[Turn[Any]]) -> None:
-        with _errors_named(self._path):
+        with self._errors_named:
             writer.execute("BEGIN IMMEDIATE")
         try:
-            with _errors_named(self._path), _begun(writer):
+            with self._errors_named, _begun(writer):
                 _attempt(turns, writer)
         except StoreError:
             # It has cost the whole transaction. Whose error it is shows when each is alone.
@@ -174,7 +176,7 @@ class Connections:
             writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _read(self, reader: sqlite3.Connection, turns: Sequence[Turn[Any]]) -> None:
-        with _errors_named(self._path):
+        with self._errors_named:
             reader.execute("BEGIN")
             with _begun(reader):
                 for turn in turns:
@@ -201,19 +203,29 @@ def _begun(connection: sqlite3.Connection) -> Generator[None]:
         yield
         if connection.in_transaction:
             connection.execute("COMMIT")
-    except BaseException:
+    finally:
         # Some errors, a full disk for one, have rolled it back already.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        raise
 
 
-@contextmanager
-def _errors_named(path: Path) -> Generator[None]:
-    """Turn what the driver raises into our errors; the driver's own stands in ``__cause__``."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        primary = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extended part
-        kind = StoreUnavailable if primary in _PASSING else StoreError
-        raise kind(f"the database {path.name} refused: {error}") from error
+class _ErrorsNamed:
+    """Turns what the driver raises into our errors; the driver's own stands in ``__cause__``."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        if isinstance(exc, sqlite3.Error):
+            primary = getattr(exc, "sqlite_errorcode", 0) & 0xFF  # without the extended part
+            kind = StoreUnavailable if primary in _PASSING else StoreError
+            raise kind(f"the database {self._path.name} refused: {exc}") from exc

@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
@@ -22,7 +22,7 @@ import anyio
 from attrs import define, field, frozen
 
 from ....core.errors import StoreError, StoreTimeout
-from .waking import CallsSoon, this_loop
+from .waking import Bell
 
 __all__ = ("DoesTogether", "Line", "Transaction", "Turn")
 
@@ -40,15 +40,14 @@ class Turn(Generic[T]):
 
     Attributes:
         erases: What it deletes leaves no trace in the log of old pages either.
-        is_over: Set when it was committed, or will not be.
+        bell: Rung when it was committed, or will not be.
         is_awaited: Nobody is left to be told what comes of it, if not.
     """
 
     transaction: Transaction[T]
     erases: bool = False
-    is_over: anyio.Event = field(factory=anyio.Event, init=False)
+    bell: Bell = field(factory=Bell.here, init=False)
     is_awaited: bool = field(default=True, init=False)
-    loop: CallsSoon = field(factory=this_loop, init=False)
     result: Any = field(default=None, init=False)
     error: Exception | None = field(default=None, init=False)
 
@@ -153,15 +152,13 @@ class Line:
         """Return those who wait, of whom there is at least one, and the last if it has come."""
         turns: list[Turn[Any]] = []
         came = self._waiting.get()
-        with suppress(Empty):
-            while not isinstance(came, _Last):
-                if came.is_awaited:
-                    turns.append(came)
-                if len(turns) == _MOST_TOGETHER:
-                    return turns, None
-                came = self._waiting.get_nowait()
-            return turns, came
-        return turns, None
+        while not isinstance(came, _Last):
+            if came.is_awaited:
+                turns.append(came)
+            if len(turns) == _MOST_TOGETHER or self._waiting.empty():  # nobody else takes any
+                return turns, None
+            came = self._waiting.get()
+        return turns, came
 
     def _do(self, connection: sqlite3.Connection, turns: Sequence[Turn[Any]]) -> None:
         try:
@@ -186,18 +183,18 @@ async def _done(turn: Turn[Any], connection: sqlite3.Connection) -> None:
         StoreTimeout: There was no answer in time.
     """
     with anyio.move_on_after(_ANSWERS_WITHIN_S, shield=True):
-        await turn.is_over.wait()
+        await turn.bell.wait()
         return
     connection.interrupt()
     raise StoreTimeout(f"no answer from the database within {_ANSWERS_WITHIN_S:g} s")
 
 
 def _wake(turns: Sequence[Turn[Any]]) -> None:
-    for loop, of_loop in groupby(turns, key=attrgetter("loop")):
+    for loop, of_loop in groupby((turn.bell for turn in turns), key=attrgetter("loop")):
         with suppress(RuntimeError):  # a loop that has ended; nobody is left in it
-            loop(partial(_say_over, list(of_loop)))
+            loop(partial(_ring, list(of_loop)))
 
 
-def _say_over(turns: Sequence[Turn[Any]]) -> None:
-    for turn in turns:
-        turn.is_over.set()
+def _ring(bells: Sequence[Bell]) -> None:
+    for bell in bells:
+        bell.ring()
