@@ -1,11 +1,13 @@
 """A shell for the tests of the command line."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import anyio
 import pytest
 from tests.cli.stage import Command, Performed, Ran, Speech, run_process
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from voicesession.cli.app import app
@@ -16,10 +18,14 @@ from voicesession.core.states import TurnState
 
 LONG_ENOUGH_US = 4_000_000
 
+BUILT = cache(get_command)
+"""The commands, made once: typer's runner makes all of them anew for each call of one."""
+
 
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run commands in this process, in an empty folder."""
+    monkeypatch.setattr("typer.testing._get_command", BUILT)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("VOICESESSION_STORE", raising=False)
     monkeypatch.delenv("VOICESESSION_RECORDINGS", raising=False)
