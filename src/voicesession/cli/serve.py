@@ -5,10 +5,9 @@ from __future__ import annotations
 import ipaddress
 import signal
 import socket
-from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from attrs import frozen
@@ -20,16 +19,12 @@ from .settings import EnvFile, server_settings
 
 if TYPE_CHECKING:
     from anyio.abc import TaskStatus
-    from starlette.applications import Starlette
-    from uvicorn import Server
 
     from ..runtime.manager import SessionManager
     from ..schemas.settings import LiveKitSettings, Settings
+    from .server import Server
 
 __all__ = ("serve",)
-
-_LARGEST_MESSAGE_BYTES: Final = 1024 * 1024
-_CONNECTIONS_CLOSE_WITHIN_S: Final = 5
 
 
 @frozen
@@ -73,6 +68,7 @@ def serve(
 async def _serve(settings: Settings, livekit: LiveKitSettings, place: _Place) -> None:
     from ..web.configured import configured_app
     from .engines import serving_pipeline
+    from .server import server_of
 
     with closing(_bound(place)) as listener:
         async with serving_pipeline(settings) as pipeline:
@@ -84,7 +80,7 @@ async def _serve(settings: Settings, livekit: LiveKitSettings, place: _Place) ->
                 metrics=metrics_of(settings),
             )
             async with made.voice as voice:
-                await _run(_server(made.app), listener, voice, place.drain)
+                await _run(server_of(made.app), listener, voice, place.drain)
 
 
 async def _run(
@@ -111,30 +107,6 @@ async def _run(
         print(f"listening on {_url(listener)}  (Ctrl-C stops)", flush=True)
         await server.serve(sockets=[listener])
         tasks.cancel_scope.cancel()
-
-
-def _server(app: Starlette) -> Server:
-    import uvicorn
-
-    class Server(uvicorn.Server):
-        """Leaves the signals to whoever runs it."""
-
-        @contextmanager
-        def capture_signals(self) -> Generator[None]:
-            yield
-
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        lifespan="off",  # what the sessions live in is open already, and its errors are ours
-        # Deflate costs more than it saves for audio, and memory for every connection.
-        ws="websockets-sansio",
-        ws_per_message_deflate=False,
-        ws_max_size=_LARGEST_MESSAGE_BYTES,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_CONNECTIONS_CLOSE_WITHIN_S,
-    )
-    return Server(config)
 
 
 def _bound(place: _Place) -> socket.socket:
