@@ -17,7 +17,7 @@ from voicesession.providers.null import (
     NullTextToSpeech,
     NullVoiceActivityDetector,
 )
-from voicesession.runtime.happenings import UtteranceStored
+from voicesession.runtime.happenings import EngineUsed, Stage, UtteranceStored
 from voicesession.runtime.live import VoiceSession
 from voicesession.runtime.pipeline import Pipeline
 
@@ -101,6 +101,30 @@ async def test_an_answer_that_is_there_at_once_is_heard_before_the_question_is_s
         call.send_text("Is it true?")
         await call.settled()
     assert order == ["heard", "stored"]
+
+
+async def test_a_reply_is_heard_before_its_voice_is_paid_and_paid_even_if_it_is_cut(
+    call: VoiceSession,
+) -> None:
+    order: list[str] = []
+
+    def follow(happening: object) -> None:
+        if isinstance(happening, EngineUsed) and happening.stage is Stage.TTS:
+            order.append("paid")
+
+    call.subscribe(follow)
+    async with aclosing(call.audio()) as audio, anyio.create_task_group() as tasks:
+
+        async def listen() -> None:
+            await anext(audio)
+            order.append("heard")
+            call.interrupt()
+
+        tasks.start_soon(listen)
+        await checkpoint()
+        call.say("A long story.")
+        await call.settled()
+    assert order == ["heard", "paid"]
 
 
 async def test_a_turn_leaves_nothing_to_the_garbage_collector(call: VoiceSession) -> None:

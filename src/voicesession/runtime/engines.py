@@ -163,7 +163,7 @@ class Attempts(Generic[E]):
         self._engines = engines
         self._busy = busy
         self._left = list(engines.chain.links)
-        self._useless = frozenset[Link[E]]()
+        self._useless: frozenset[Link[E]] = frozenset()
         self._busy_until_us: dict[Link[E], int] = {}
         self._rounds = 0
         self._error: VoiceSessionError | None = None

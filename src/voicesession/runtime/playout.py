@@ -100,8 +100,7 @@ class Playout:
 
     def take(self, now_us: int) -> AgentAudio | None:
         """Return the next piece if it is due by *now_us*; it is on its way now."""
-        ready = self._next_piece()
-        if ready is None or self._next_due_us > now_us:
+        if self._next_due_us > now_us or (ready := self._next_piece()) is None:
             return None
         if now_us - self._next_due_us >= PIECE_US:
             # It came late, so it is heard late: nobody hears two pieces at once.
