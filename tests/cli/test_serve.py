@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 import signal
 import socket
 import sqlite3
@@ -26,6 +28,7 @@ pytestmark = pytest.mark.offline
 
 SECRET = "a secret that is long enough for HS256"  # noqa: S105  # of this test
 SILENCE = bytes(640)
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +51,34 @@ def test_sessions_are_at_every_address_that_people_know(server: Served, prefix: 
     assert ended.json()["session"]["status"] == "completed"
 
 
-def curl(*words: str) -> str:
-    """Return what a command line of the docs prints; ``localhost:8000`` is where it is served."""
-    command = ["curl", "-sSf", *words]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def shown(page: Path, program: str) -> list[str]:
+    """Return the lines of a page that call *program*, as they stand there."""
+    return re.findall(rf"^(?:\$ )?({program} .+)$", page.read_text(), re.MULTILINE)
+
+
+def run(line: str, server: Served, folder: Path, **variables: str) -> str:
+    """Return what a line of the docs prints in a shell; only the port is another one."""
+    line = line.replace("localhost:8000", f"localhost:{server.port}")
+    line = line.replace("curl ", "curl -sSf ", 1)  # to see that it fails, if it does
+    done = subprocess.run(  # our own page
+        ["/bin/sh", "-c", line],
+        cwd=folder,
+        env=os.environ | variables,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
 
 
 def test_the_command_lines_that_people_know_run_as_they_stand(
     server: Served, tmp_path: Path
 ) -> None:
-    here = f"localhost:{server.port}"
-    stream = "/v1/audio/transcriptions/stream?store_audio=true&store_transcript=true"
-    with connect(f"ws://{here}{stream}") as line:
+    page = DOCS / "reference" / "websocket.md"
+    (wscat,) = shown(page, "wscat")
+    _, connects, url = shlex.split(wscat)
+    assert (connects, url.partition("8000")[0]) == ("-c", "ws://localhost:")
+    with connect(url.replace(":8000", f":{server.port}")) as line:
         begin = json.loads(line.recv(timeout=20))
         assert begin["type"] == "session.begin"
         for _ in range(50):
@@ -68,16 +87,26 @@ def test_the_command_lines_that_people_know_run_as_they_stand(
         messages = [json.loads(message) for message in line if isinstance(message, str)]
     assert messages[-1]["type"] == "session.end"
     assert messages[-1]["status"] == "completed"
-    session_id, sessions = begin["session_id"], f"http://{here}/v1/realtime/sessions"
-    listed = json.loads(curl(sessions))["sessions"]
-    assert session_id in [one["id"] for one in listed]
-    session = json.loads(curl(f"{sessions}/{session_id}"))["session"]
-    assert (session["status"], session["audio_duration_seconds"]) == ("completed", 1.0)
+    listed, session, audio, transcript = (
+        run(one, server, tmp_path, ID=begin["session_id"]) for one in shown(page, "curl")
+    )
+    assert begin["session_id"] in [one["id"] for one in json.loads(listed)["sessions"]]
+    kept = json.loads(session)["session"]
+    assert (kept["status"], kept["audio_duration_seconds"]) == ("completed", 1.0)
+    assert audio == ""
     wav = tmp_path / "session.wav"
-    curl(f"{sessions}/{session_id}/audio", "-o", str(wav))
     assert wav.read_bytes()[:4] == b"RIFF"
     assert wav.stat().st_size == 44 + 50 * len(SILENCE)
-    assert json.loads(curl(f"{sessions}/{session_id}/transcript"))["duration"] == 1.0
+    assert json.loads(transcript)["duration"] == 1.0
+
+
+@pytest.mark.parametrize("page", [DOCS.parent / "README.md", DOCS / "how-to" / "fastapi.md"])
+def test_a_session_is_created_by_the_line_that_the_pages_show(
+    server: Served, tmp_path: Path, page: Path
+) -> None:
+    (line,) = shown(page, "curl")
+    session = json.loads(run(line, server, tmp_path))["session"]
+    assert (session["user_id"], session["state"]) == ("ada", "CONNECTING")
 
 
 # --- what is beside the sessions -----------------------------------------------------------------
