@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any, Final, cast
 
 from pydantic import BaseModel
@@ -87,9 +88,10 @@ def _query(route: Route) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = []
     for name, described in schema.get("properties", {}).items():
         parameter = {"name": name, "in": "query", "required": name in required}
+        kept = {word: value for word, value in described.items() if word != "description"}
         if "description" in described:
-            parameter["description"] = described.pop("description")
-        parameters.append(parameter | {"schema": _without_null(described)})
+            parameter["description"] = described["description"]
+        parameters.append(parameter | {"schema": _without_null(kept)})
     return parameters
 
 
@@ -131,8 +133,12 @@ def _problem(status: int) -> dict[str, Any]:
     }
 
 
+@cache
 def _inlined(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the schema of *model* in one piece, as it stands in the middle of a document."""
+    """Return the schema of *model* in one piece, as it stands in the middle of a document.
+
+    Routes share it: it is not to be changed.
+    """
     schema = model.model_json_schema()
     definitions: dict[str, Any] = schema.pop("$defs", {})
 
