@@ -3,15 +3,17 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from attrs import frozen
+import pytest
+from attrs import define, field, frozen
 from hypothesis import given, settings, strategies as st
 
 from voicesession.core.audio import AudioFormat
 from voicesession.core.results import SessionFolder
 from voicesession.core.timeline import Span, Track
+from voicesession.recording import writer as writer_module
 from voicesession.recording.feed import Feed
 from voicesession.recording.keeper import Keeper
-from voicesession.recording.spool import open_spool
+from voicesession.recording.spool import FRAME_BYTES, Spool, open_spool
 from voicesession.recording.writer import Writer
 from voicesession.testing.contracts.recorded import MS
 from voicesession.testing.effort import examples
@@ -80,3 +82,74 @@ def test_each_chunk_lands_on_the_frame_nearest_to_its_time(
             assert kept[:silent_until] == [0] * min(end, silent_until)
             assert kept[silent_until:] == [frames.get(n, 0) for n in range(silent_until, end)]
         spool.release()
+
+
+CHUNK = bytes(640)
+
+
+@define
+class Hurried:
+    """Gives as much as is taken: 20 ms of the caller, and of the agent in two of three."""
+
+    feed: Feed
+    given: int = 0
+    waiting: list[Track] = field(factory=list)
+
+    def go_on(self) -> None:
+        while self._has_given(self._next()):
+            del self.waiting[0]
+
+    def _next(self) -> Track:
+        if not self.waiting:
+            self.waiting = [Track.USER, Track.AGENT][: 2 if self.given % 3 else 1]
+            self.given += 1
+        return self.waiting[0]
+
+    def _has_given(self, track: Track) -> bool:
+        dropped = self.feed.keeper.losses.changes
+        self.feed.give(None, track, (self.given - 1) * 20 * MS, CHUNK)
+        return self.feed.keeper.losses.changes == dropped
+
+    def unwritten(self) -> int:
+        """How many chunks of time would be lost to a kill."""
+        ends = (self.feed.keeper.spool.end_frame(track) for track in Track)
+        return self.given - min(ends) * FRAME_BYTES // len(CHUNK)
+
+
+def most_unwritten(disk_waits: list[bool]) -> int:
+    """Return what a kill costs at worst where the one who records goes on while the disk waits."""
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(writer_module, "_PATIENCE_S", 0)
+        spool = open_spool(Path(folder), SessionFolder("s1"), 16_000)
+        hurried = Hurried(Feed(Keeper(spool), AudioFormat(), Writer()))
+        waits, unwritten = iter(disk_waits), [0]
+        write = Spool.write
+
+        def slowly(self: Spool, track: Track, first_frame: int, samples: bytes) -> None:
+            if next(waits, False):
+                hurried.go_on()
+            unwritten.append(hurried.unwritten())
+            write(self, track, first_frame, samples)
+
+        patched.setattr(Spool, "write", slowly)
+        for _ in range(5):
+            hurried.go_on()
+            unwritten.append(hurried.unwritten())
+            hurried.feed.write_out()
+        spool.release()
+    return max(unwritten)
+
+
+MOST_UNWRITTEN = 122
+"""All that may wait, of the agent alone: `WAITING_CHUNKS` of the tests that kill."""
+
+
+@settings(max_examples=examples(20))
+@given(st.lists(st.booleans(), max_size=100))
+def test_a_kill_costs_no_more_than_may_wait_of_one_voice(disk_waits: list[bool]) -> None:
+    assert most_unwritten(disk_waits) <= MOST_UNWRITTEN
+
+
+def test_what_waits_may_be_more_of_one_voice_than_of_the_other() -> None:
+    in_step = most_unwritten([])
+    assert in_step < most_unwritten([True] * 100) <= MOST_UNWRITTEN

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
@@ -11,8 +12,9 @@ from urllib.parse import urlsplit
 import anyio
 import pytest
 
-from voicesession.core.audio import AudioFormat
+from voicesession.core.audio import AudioFormat, Encoding
 from voicesession.core.errors import RecordingFailed, StoreError
+from voicesession.core.pcm import to_s16_mono
 from voicesession.core.timeline import Span, Track
 from voicesession.ports.objects import ObjectStore
 from voicesession.ports.recording import Gap, ProblemKind
@@ -176,6 +178,48 @@ async def test_a_disk_that_hangs_drops_the_newest_and_never_blocks_for_long(
     assert kept_ms * 32 <= 65_536 * 2
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("encoding", Encoding)
+async def test_a_chunk_that_is_more_than_all_that_may_wait_is_kept_whole(
+    recorder: SpoolRecorder, tmp_path: Path, encoding: Encoding
+) -> None:
+    audio_format = AudioFormat(encoding=encoding, sample_rate=11_025)
+    told = [os.urandom(audio_format.bytes_at(10_000 * MS)) for _ in range(2)]
+    recording = recorder.open("s1", audio_format)
+    at_us = 7
+    for chunk in told:
+        recording.write(USER, at_us, chunk)
+        at_us += audio_format.duration_us(len(chunk))
+    recorded = await recording.close(20_000 * MS)
+    assert (recorded.problems, recorded.gaps) == ((), ())
+    wav = (tmp_path / "sessions/s1/audio.wav").read_bytes()
+    assert wav[44:] == to_s16_mono(b"".join(told), audio_format)
+
+
+async def test_a_long_chunk_that_finds_no_room_is_lost_from_where_there_is_none(
+    recorder: SpoolRecorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "_PATIENCE_S", 0.02)
+    write, goes_on = Spool.write, Event()
+
+    def hang(self: Spool, track: Track, first_frame: int, samples: bytes) -> None:
+        goes_on.wait(30)
+        write(self, track, first_frame, samples)
+
+    monkeypatch.setattr(Spool, "write", hang)
+    recording = recorder.open("s1", FORMAT)
+    pieces_ms = 256 * 39
+    recording.write(USER, 0, steady(1, pieces_ms))
+    goes_on.set()
+    recorded = await recording.close(pieces_ms * MS)
+    (gap,) = recorded.gaps
+    kept_ms = gap.span.from_us // MS
+    assert gap.span.to_us == pieces_ms * MS
+    assert 0 < kept_ms * 32 < 65_536 * 2
+    wav = Wav.of((tmp_path / "sessions/s1/audio.wav").read_bytes())
+    assert wav.levels(wav.left) == [(1, kept_ms), (0, pieces_ms - kept_ms)]
+
+
 async def test_a_sync_that_fails_is_a_problem_but_no_gap(
     recorder: SpoolRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -334,7 +378,7 @@ async def test_discarding_what_was_released_leaves_nothing(
 FULL_DISK = """
 import anyio, json, resource, sys
 from pathlib import Path
-from voicesession.core.audio import AudioFormat
+from voicesession.core.audio import AudioFormat, Encoding
 from voicesession.core.errors import RecordingFailed
 from voicesession.core.timeline import Track
 from voicesession.recording.recorder import SpoolRecorder

@@ -20,9 +20,14 @@ from .writer import Writer
 
 __all__ = ("Feed",)
 
-_MIN_LIMIT_BYTES: Final = 64 * 1024
+_MIN_LIMIT_BYTES: Final = 56 * 1024
+"""With all else that a recording has in memory these are 64 KiB."""
+_LIMIT_US: Final = 900_000
 _WAKE_BYTES: Final = 48 * 1024
 """When so much waits, the writer does not wait for its next round."""
+_PIECE_BYTES: Final = 8 * 1024
+"""A whole number of frames of any format. What is longer is given in pieces where it must wait, as
+a chunk may be more than all that may wait."""
 _CHUNK_COST_BYTES: Final = 64
 """What a chunk takes beside its samples."""
 _STRETCH_COST_BYTES: Final = 512
@@ -101,7 +106,7 @@ class Feed:
     Attributes:
         owner: The recording that may give; None once it is let go.
         is_finishing: Its file is being made, or it is being removed.
-        limit_bytes: What may wait: 64 KiB, or a second of both voices where that is more.
+        limit_bytes: What may wait: 56 KiB, or 0.9 s of both voices where that is more.
         paused_at_us: Where a cut has begun that has not ended.
         resumed_at_us: Where somebody asked first to go on, paused or not.
     """
@@ -115,8 +120,7 @@ class Feed:
         self.resumed_at_us: int | None = None
         self._spoken = spoken = AudioFormat(sample_rate=audio_format.sample_rate)
         self.limit_bytes = max(
-            _MIN_LIMIT_BYTES,
-            audio_format.sample_rate * (audio_format.frame_bytes + spoken.frame_bytes),
+            _MIN_LIMIT_BYTES, audio_format.bytes_at(_LIMIT_US) + spoken.bytes_at(_LIMIT_US)
         )
         self._writer = writer
         self._rate = audio_format.sample_rate
@@ -149,9 +153,13 @@ class Feed:
         if not is_next:
             _check(voice, at_us, size)
         given_bytes = self._given_bytes + size + _CHUNK_COST_BYTES
-        if given_bytes - self._taken_bytes > _WAKE_BYTES and not self._has_room_for(given_bytes):
-            self._drop(track, at_us, size)
-            return
+        if given_bytes - self._taken_bytes > _WAKE_BYTES:
+            if size > _PIECE_BYTES:
+                self._give_in_pieces(owner, track, at_us, pcm)
+                return
+            if not self._has_room_for(given_bytes):
+                self._drop(track, at_us, size)
+                return
         self._given_bytes = given_bytes
         if is_next:
             voice.end += voice.frames
@@ -200,6 +208,12 @@ class Feed:
         for voice in self._voices.values():
             voice.hold()
         self.have_done(action)
+
+    def _give_in_pieces(self, owner: object, track: Track, at_us: int, pcm: bytes) -> None:
+        frame, frame_bytes = self._spoken.nearest_frame(at_us), self._voices[track].frame_bytes
+        for start in range(0, len(pcm), _PIECE_BYTES):
+            piece_us = self._spoken.time_of(frame + start // frame_bytes)
+            self.give(owner, track, piece_us, pcm[start : start + _PIECE_BYTES])
 
     def _go_to(self, voice: _Voice, at_us: int, size: int) -> None:
         frame = self._spoken.nearest_frame(at_us)
@@ -272,7 +286,8 @@ class Feed:
                 self._unfinished.remove(stretch)
             self._write(stretch)
         self.keeper.note_losses()
-        self._room.set()
+        if not self._room.is_set():  # nearly always it is: nobody waits
+            self._room.set()
 
     def _write(self, stretch: _Stretch) -> None:
         chunks = stretch.chunks[:]
