@@ -4,8 +4,8 @@ The one thread that writes for all recordings of a recorder.
 It makes a round twice a second, or at once when somebody wakes it: each recording
 writes out what waits. From then on the end of this process costs nothing. Against a power
 cut what was written is made durable once a second; as that costs more than all the rest,
-and each recording has files of its own, no more than 20 recordings have it in one second,
-and the others in the next ones.
+however little there is of it, and each recording has files of its own, no more than 10
+recordings have it in one second, and the others in the next ones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ("Source", "Writer")
 
 _ROUND_S: Final = 0.5
 _SYNC_S: Final = 1.0
-_SYNCS_AT_ONCE: Final = 20
+_SYNCS_AT_ONCE: Final = 10
 _PATIENCE_S: Final = 0.5
 """A step that takes longer hangs. Less than what fits into a queue in real time."""
 
