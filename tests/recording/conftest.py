@@ -64,3 +64,9 @@ def s3_environment() -> Generator[pytest.MonkeyPatch]:
 async def proxy(anyio_backend: str, s3_server: S3Server) -> AsyncGenerator[FaultyProxy]:
     async with running_proxy(s3_server.port) as proxy:
         yield proxy
+
+
+@pytest.fixture(scope="module")
+async def client_by_proxy(s3_server: S3Server, proxy: FaultyProxy) -> AsyncGenerator[Any]:
+    async with s3_server.client(proxy.url) as client:
+        yield client

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -42,12 +42,6 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="module")
 def s3_server(moto: S3Server) -> S3Server:
     return moto
-
-
-@pytest.fixture(scope="module")
-async def client_by_proxy(s3_server: S3Server, proxy: FaultyProxy) -> AsyncGenerator[Any]:
-    async with s3_server.client(proxy.url) as client:
-        yield client
 
 
 @pytest.fixture

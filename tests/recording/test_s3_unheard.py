@@ -45,12 +45,6 @@ def s3_server(moto: S3Server) -> S3Server:
     return moto
 
 
-@pytest.fixture(scope="module")
-async def client_by_proxy(s3_server: S3Server, proxy: FaultyProxy) -> AsyncGenerator[Any]:
-    async with s3_server.client(proxy.url) as client:
-        yield client
-
-
 @pytest.fixture
 def store(client_by_proxy: Any, proxy: FaultyProxy, bucket: str, place: str) -> S3ObjectStore:
     proxy.harm()
