@@ -95,7 +95,10 @@ DOCUMENT: dict[str, Any] = {
 
 
 @few
-@given(st.lists(utterances(), max_size=6, unique_by=lambda u: u.id), st.randoms())
+@given(
+    st.lists(utterances(), max_size=6, unique_by=(lambda u: u.id, lambda u: u.start_us)),
+    st.randoms(),
+)
 def test_finals_lie_in_order_of_media_time_in_whatever_order_they_come(
     finals: list[Utterance], random: Any
 ) -> None:
@@ -108,6 +111,13 @@ def test_finals_lie_in_order_of_media_time_in_whatever_order_they_come(
     assert orderly == shuffled
     starts = [utterance.start_us for utterance in shuffled.utterances]
     assert starts == sorted(starts)
+
+
+@few
+@given(st.lists(utterances(), max_size=6, unique_by=lambda u: u.id))
+def test_what_begins_together_stays_as_it_came(said: list[Utterance]) -> None:
+    together = tuple(evolve(each, start_us=7, end_us=7) for each in said)
+    assert Transcript(utterances=together).utterances == together
 
 
 def test_an_interim_replaces_the_one_before_it_and_counts_for_nothing() -> None:

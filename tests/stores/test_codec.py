@@ -7,6 +7,7 @@ from attrs import evolve, fields
 from hypothesis import given, settings, strategies as st
 
 from voicesession.core.session import DailyRemaining, Session
+from voicesession.core.utterance import Utterance
 from voicesession.stores.changes import COUNTED, FIXED, LEASE, LONGEST_US
 from voicesession.stores.codec import (
     parse_session,
@@ -56,8 +57,8 @@ def test_a_document_from_before_sessions_had_limits_is_that_of_one_without(
 
 @settings(max_examples=50)
 @given(utterances())
-def test_an_utterance_comes_back_as_it_was(utterance: object) -> None:
-    document = json.loads(json.dumps(utterance_document(utterance)))  # type: ignore[arg-type]
+def test_an_utterance_comes_back_as_it_was(utterance: Utterance) -> None:
+    document = json.loads(json.dumps(utterance_document(utterance, place=1)))
     assert parse_utterance(document) == utterance
 
 

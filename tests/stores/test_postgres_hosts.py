@@ -25,6 +25,9 @@ from voicesession.testing.contracts.storage.examples import (
     HOME,
     a_full_session,
     a_session,
+    an_utterance,
+    change_of,
+    heard,
     live,
     put,
 )
@@ -112,7 +115,11 @@ async def test_a_database_of_the_second_revision_keeps_its_sessions(
 ) -> None:
     async with PostgresStorage(postgres_url) as storage:
         await put(storage, a_full_session())
+        talked = await live(storage, "s2")
+        said = an_utterance()
+        await storage.sessions.commit(change_of(talked, heard(said), utterances=[said]))
     older = """
+        ALTER TABLE voice_utterances DROP COLUMN place;
         ALTER TABLE voice_sessions DROP COLUMN max_active_us, DROP COLUMN max_wall_clock_us;
         UPDATE voice_revision SET version_num = '0002'
     """
@@ -121,6 +128,7 @@ async def test_a_database_of_the_second_revision_keeps_its_sessions(
     assert await anyio.to_thread.run_sync(migration.check, postgres_url) == []
     async with PostgresStorage(postgres_url) as storage:
         kept = await storage.sessions.load(a_full_session().id, HOME)
+        assert await storage.transcripts.utterances(talked.id, HOME) == (said,)
     assert kept == a_full_session(max_active_us=None, max_wall_clock_us=None)
 
 

@@ -21,6 +21,8 @@ from voicesession.testing.contracts.storage.examples import (
     a_task,
     a_tombstone,
     an_utterance,
+    change_of,
+    heard,
     tombstones_of,
 )
 
@@ -46,6 +48,12 @@ def first(path: Path) -> Path:
 def second(path: Path) -> Path:
     """Three sessions with a template, a task, words, a journal and a budget; one was deleted."""
     return as_left_by("0002", path)
+
+
+@pytest.fixture
+def third(path: Path) -> Path:
+    """The second, and a session with limits in which two things were said at once."""
+    return as_left_by("0003", path)
 
 
 @pytest.fixture(params=PAST)
@@ -98,6 +106,21 @@ async def test_a_file_of_the_second_revision_is_brought_up_to_date_when_it_is_op
         user = Account(Payer.USER, "ada")
         today, _month = await storage.ledger.standings((user,), (Meter.AUDIO_US,), at=START)
         assert (today.spent, today.held, today.remaining) == (7, 1_000, 3_600_000_000 - 1_007)
+    assert migration.current(url) == revisions.HEAD
+    assert migration.check(url) == []
+
+
+async def test_words_of_the_third_revision_that_begin_together_stay_in_the_order_of_their_ids(
+    third: Path, url: str
+) -> None:
+    assert migration.current(url) == "0003"
+    async with SqliteStorage(third) as storage:
+        session = await storage.sessions.load(SessionId("s3"), HOME)
+        assert (session.max_active_us, session.max_wall_clock_us) == (60_000_000, 90_000_000)
+        late = an_utterance("a")
+        await storage.sessions.commit(change_of(session, heard(late), utterances=[late]))
+        read = await storage.transcripts.utterances(session.id, HOME)
+        assert [utterance.id for utterance in read] == ["u0", "u1", "a"]
     assert migration.current(url) == revisions.HEAD
     assert migration.check(url) == []
 

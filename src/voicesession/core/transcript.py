@@ -45,7 +45,8 @@ _LONGEST_S: Final = 1_000_000_000
 
 
 def _in_media_order(utterances: Iterable[Utterance]) -> tuple[Utterance, ...]:
-    return tuple(sorted(utterances, key=lambda u: (u.start_us, u.end_us, u.id)))
+    # Two typed texts may begin together: they stay as they came.
+    return tuple(sorted(utterances, key=lambda u: u.start_us))
 
 
 @frozen(kw_only=True)
@@ -53,7 +54,7 @@ class Transcript:
     """The utterances of a session so far.
 
     Attributes:
-        utterances: Final ones, in order of media time.
+        utterances: Final ones, in order of media time; what begins together stays as it came.
         interims: What is being said just now, in the same order; none of them is final.
     """
 

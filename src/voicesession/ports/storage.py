@@ -329,7 +329,7 @@ class TranscriptStore(Protocol):
     """Reads the words that commits have stored."""
 
     async def utterances(self, session_id: SessionId, /, scope: Scope) -> Sequence[Utterance]:
-        """Return every stored utterance, by start and then by id.
+        """Return every stored utterance, by start; what begins together, as it was stored last.
 
         Raises:
             SessionNotFound: There is no such session in *scope*.

@@ -13,7 +13,7 @@ snapshot in the place of the stored one:
 from __future__ import annotations
 
 import json
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from typing import Final
 
 from ..core.errors import InvalidValue, LeaseLost, VersionConflict
@@ -21,7 +21,7 @@ from ..core.identity import checked_id
 from ..core.session import Session
 from ..core.snapshots import changed
 from ..core.states import SessionState
-from ..core.utterance import storable_utterance
+from ..core.utterance import Utterance, storable_utterance
 from ..ports.storage import Change
 
 __all__ = (
@@ -35,6 +35,7 @@ __all__ = (
     "check_task_named",
     "created",
     "merged",
+    "placed",
     "room_is_taken",
     "template_is_taken",
 )
@@ -125,6 +126,17 @@ def merged(stored: Session, change: Change) -> Session:
     if change.session.state is SessionState.ENDED:
         fields |= {"worker_id": None, "lease_expires_at": None}
     return changed(change.session, **fields)
+
+
+def placed(change: Change) -> Iterator[tuple[int, Utterance]]:
+    """Yield the words of *change* with their places: the seqs of its entries, one after the other.
+
+    Words that begin together are read in the order of their places: so as they came. More words
+    than entries share the last one's.
+    """
+    first, last = change.expected_seq or 0, change.session.seq
+    for number, said in enumerate(change.utterances, start=1):
+        yield min(first + number, last), said
 
 
 def room_is_taken(room_name: str) -> InvalidValue:

@@ -171,8 +171,8 @@ def stats_document(counted: RunningStats) -> Document:
     }
 
 
-def utterance_document(utterance: Utterance) -> Document:
-    """Return *utterance* as a flat document."""
+def utterance_document(utterance: Utterance, *, place: int) -> Document:
+    """Return *utterance* as a flat document, with its place among those that begin with it."""
     words = [[w.text, w.start_us, w.end_us, w.confidence] for w in utterance.words]
     return {
         "id": utterance.id,
@@ -185,6 +185,7 @@ def utterance_document(utterance: Utterance) -> Document:
         "generated_text": utterance.generated_text,
         "spoken_text": utterance.spoken_text,
         "interrupted": utterance.interrupted,
+        "place": place,
     }
 
 

@@ -34,6 +34,7 @@ from ..changes import (
     check_task_named,
     created,
     merged,
+    placed,
     room_is_taken,
 )
 from ..codec import entry_text, parse_session, utterance_document
@@ -166,9 +167,9 @@ class Commits(OnHeads):
         utterances = (
             Put(
                 layout.utterance_key(words, said.id),
-                {**utterance_document(said), "under": words},
+                {**utterance_document(said, place=place), "under": words},
             )
-            for said in {said.id: said for said in change.utterances}.values()
+            for place, said in {said.id: (place, said) for place, said in placed(change)}.values()
         )
         return [
             *(self._heads.check_size("entries", put) for put in entries),

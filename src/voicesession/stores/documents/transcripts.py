@@ -7,7 +7,7 @@ from functools import partial
 
 from ...core.identity import SessionId
 from ...core.utterance import Utterance
-from ...ports.documents import Put, RevisionConflict
+from ...ports.documents import Put, RevisionConflict, StoredDocument
 from ...ports.scope import Scope
 from ..arguments import check_session_id
 from ..codec import parse_utterance
@@ -40,6 +40,7 @@ class DocumentTranscripts(OnHeads):
         now = await self._heads.of(session_id, scope)
         if now.words != head.words:  # what was read is being erased
             raise RevisionConflict(head.key.collection, head.id)
+        documents.sort(key=_in_transcript)
         return tuple(parse_utterance(document.body) for document in documents)
 
     async def _forget(self, session_id: SessionId, scope: Scope) -> Put:
@@ -47,3 +48,9 @@ class DocumentTranscripts(OnHeads):
         note = erasures.of_words(head)
         await self._driver.write([head.with_changes({"words": layout.drawn()}), note])
         return note
+
+
+def _in_transcript(document: StoredDocument) -> tuple[int, int, str]:
+    body = document.body
+    # One that was stored before there were places has none.
+    return body["start_us"], body.get("place", 0), body["id"]

@@ -72,7 +72,7 @@ class MemorySessions:
             kept.session = changes.merged(kept.session, change)
         self._shelves.count(kept.session, by=1)
         kept.journal += change.entries
-        kept.utterances |= {utterance.id: utterance for utterance in change.utterances}
+        kept.words |= {said.id: (place, said) for place, said in changes.placed(change)}
         kept.tasks = {task.id: task for task in change.tasks} | kept.tasks
 
     async def load(self, session_id: SessionId, /, scope: Scope) -> Session:
@@ -191,12 +191,12 @@ class MemorySessions:
 
     async def utterances(self, session_id: SessionId, /, scope: Scope) -> Sequence[Utterance]:
         await checkpoint()
-        kept = self._shelves.of(session_id, scope)
-        return tuple(sorted(kept.utterances.values(), key=lambda u: (u.start_us, u.id)))
+        words = self._shelves.of(session_id, scope).words.values()
+        return tuple(said for _, said in sorted(words, key=_in_transcript))
 
     async def delete_utterances(self, session_id: SessionId, /, scope: Scope) -> None:
         await checkpoint()
-        self._shelves.of(session_id, scope).utterances.clear()
+        self._shelves.of(session_id, scope).words.clear()
 
     # --- inside --------------------------------------------------------------------------------
 
@@ -260,6 +260,11 @@ def _matches(session: Session, query: SessionQuery, scope: Scope) -> bool:
 
 def _place(session: Session) -> tuple[int, str]:
     return listed_us(session), session.id
+
+
+def _in_transcript(placed: tuple[int, Utterance]) -> tuple[int, int, str]:
+    place, said = placed
+    return said.start_us, place, said.id
 
 
 def _due_since(session: Session) -> datetime | None:

@@ -29,7 +29,8 @@ class Kept:
 
     session: Session
     journal: list[JournalEntry] = field(factory=list)
-    utterances: dict[UtteranceId, Utterance] = field(factory=dict)
+    words: dict[UtteranceId, tuple[int, Utterance]] = field(factory=dict)
+    """With their places."""
     tasks: dict[TaskId, Task] = field(factory=dict)
 
 

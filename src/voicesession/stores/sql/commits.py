@@ -20,6 +20,7 @@ from ..changes import (
     check_standing,
     check_task_named,
     created,
+    placed,
     room_is_taken,
 )
 from ..codec import (
@@ -147,7 +148,10 @@ def entry_rows(change: Change) -> list[Document]:
 def utterance_rows(change: Change) -> list[Document]:
     """Return the rows of words that *change* brings."""
     session_id = change.session.id
-    return [{"session_id": session_id, **utterance_document(said)} for said in change.utterances]
+    return [
+        {"session_id": session_id, **utterance_document(said, place=place)}
+        for place, said in placed(change)
+    ]
 
 
 def task_rows(change: Change) -> list[Document]:

@@ -29,7 +29,7 @@ __all__ = (
     "step_needed",
 )
 
-REVISIONS: Final = ("0001", "0002", "0003")
+REVISIONS: Final = ("0001", "0002", "0003", "0004")
 HEAD: Final = REVISIONS[-1]
 REVISION_TABLE: Final = "voice_revision"
 FIRST_COUNTED_IN: Final = "voice_schema"

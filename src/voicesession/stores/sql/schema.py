@@ -230,6 +230,8 @@ UTTERANCES: Final = Table(
     Column("generated_text", Text),
     Column("spoken_text", Text),
     needed("interrupted", Boolean),
+    # Of what begins together, what came first is read first.
+    Column("place", BigInteger, nullable=False, server_default=text("0")),
 )
 
 TOMBSTONES: Final = Table(

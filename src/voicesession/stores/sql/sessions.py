@@ -80,7 +80,7 @@ _READ_UTTERANCES: Final = Statement(
         .select_from(SESSIONS)
         .outerjoin(UTTERANCES, UTTERANCES.c.session_id == _S.id)
         .where(THE_SESSION)
-        .order_by(UTTERANCES.c.start_us, UTTERANCES.c.id)
+        .order_by(UTTERANCES.c.start_us, UTTERANCES.c.place, UTTERANCES.c.id)
     )
 )
 _DELETE_UTTERANCES: Final = Statement(
