@@ -16,9 +16,10 @@ from voicesession.core.session import DailyRemaining
 from voicesession.core.states import PauseReason
 from voicesession.core.timeline import Track
 from voicesession.core.windows import Window
+from voicesession.ports.storage import Change
 from voicesession.runtime.clock import SteppedClock
 from voicesession.runtime.handle import SessionHandle
-from voicesession.runtime.happenings import BudgetLevelPassed
+from voicesession.runtime.happenings import BudgetLevelPassed, BudgetRanOut
 from voicesession.runtime.manager import SessionManager
 from voicesession.runtime.services import Services
 from voicesession.stores.memory import MemoryStorage
@@ -34,8 +35,13 @@ def clock() -> SteppedClock:
 
 
 @pytest.fixture
-async def voice(clock: SteppedClock) -> AsyncGenerator[SessionManager]:
-    services = Services(storage=MemoryStorage(), clock=clock, worker_id="w1")
+def storage() -> MemoryStorage:
+    return MemoryStorage()
+
+
+@pytest.fixture
+async def voice(clock: SteppedClock, storage: MemoryStorage) -> AsyncGenerator[SessionManager]:
+    services = Services(storage=storage, clock=clock, worker_id="w1")
     async with SessionManager(services) as manager:
         yield manager
 
@@ -91,6 +97,36 @@ async def test_a_session_warns_once_and_pauses_when_its_budget_is_spent(
         ]
         assert levels == [("warned", "user"), ("exhausted", "user")]
         assert handle.session.audio_minutes_used == 100 / 60
+
+
+async def test_that_nothing_is_left_is_told_after_the_level_also_where_two_find_it_out(
+    voice: SessionManager, storage: MemoryStorage
+) -> None:
+    commit, told = storage.sessions.commit, list[str]()
+
+    async def slow_commit(change: Change, /) -> None:
+        for _ in range(100):
+            await checkpoint()
+        await commit(change)
+
+    def hear(happening: object) -> None:
+        if isinstance(happening, BudgetLevelPassed):
+            told.append(happening.standing.level)
+        elif isinstance(happening, BudgetRanOut):
+            told.append("ran out")
+
+    await limit(voice, 100)
+    session = await voice.create(user_id="ada")
+    async with voice.attach(session.id) as handle:
+        await handle.live()
+        assert await speak(handle, 100) == 100
+        storage.sessions.commit = slow_commit  # type: ignore[method-assign]
+        handle.subscribe(hear)
+        assert not handle.audio(Track.USER, SECOND)
+        assert not await handle.afford(SECOND)
+        await until(lambda: not handle.is_live)
+        storage.sessions.commit = commit  # type: ignore[method-assign]
+    assert told == ["exhausted", "ran out"]
 
 
 async def test_a_raised_limit_lets_the_session_go_on_by_itself(
@@ -176,6 +212,26 @@ async def test_an_ended_session_says_what_is_left_of_the_day(voice: SessionManag
         ended = await handle.end()
     assert ended.daily_budget_remaining == DailyRemaining(audio_us=70_000_000)
     assert ended.audio_minutes_used == 0.5
+
+
+async def test_the_record_says_what_is_left_where_a_budget_stops_the_session_and_lets_it_go_on(
+    voice: SessionManager, clock: SteppedClock
+) -> None:
+    await limit(voice, 100)
+    session = await voice.create(user_id="ada")
+    async with voice.attach(session.id) as handle:
+        await handle.live()
+        assert await speak(handle, 300) == 100
+        assert not handle.audio(Track.USER, SECOND)
+        await until(lambda: not handle.is_live)
+        assert handle.session.daily_budget_remaining == DailyRemaining(audio_us=0)
+        await limit(voice, 160)
+        clock.advance(A_TICK_US)
+        await until(lambda: handle.is_live)
+        left = handle.session.daily_budget_remaining
+        assert left is not None
+        assert left.audio_us is not None
+        assert 0 < left.audio_us < 60_000_000  # some of it is held again
 
 
 async def test_what_a_host_charges_may_pass_a_limit_and_then_pauses(

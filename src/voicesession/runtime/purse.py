@@ -74,7 +74,8 @@ class Purse:
         self._seat: HoldId | None = None
         self._unanswered: LedgerEntry | None = None
         self._turn = Gate()
-        self._is_asking = False
+        self.is_asking = False
+        """Somebody waits for the ledger, and sees to what comes of it."""
         self._was_refused = False
         self._was_granted = False
         self._slice_us = FIRST_SLICE_US
@@ -91,7 +92,7 @@ class Purse:
     @property
     def wants_more(self) -> bool:
         """Whether it is time to `ask`."""
-        return not self._is_asking and self.left_us < self.ask_below_us
+        return not self.is_asking and self.left_us < self.ask_below_us
 
     @property
     def is_dry(self) -> bool:
@@ -146,16 +147,16 @@ class Purse:
         Returns where a limit has come to a higher level by that. While another call waits for
         the ledger, this one waits for its answer.
         """
-        if self._is_asking:
+        if self.is_asking:
             async with self._turn:
                 return ()
-        self._is_asking = True
+        self.is_asking = True
         try:
             async with self._turn:
                 risen, granted = await self._answer_so_far()
                 return risen if granted else risen + await self._post(self._next_slice())
         finally:
-            self._is_asking = False
+            self.is_asking = False
 
     async def settle(self, *, leave: bool = False) -> tuple[Standing, ...]:
         """Book what was used and give everything else back; return what has risen by that.

@@ -33,7 +33,7 @@ class Spender(Protocol):
     @property
     def listeners(self) -> Listeners: ...
 
-    def apply(self, *events: SessionEvent) -> Awaitable[Session]:
+    def apply(self, *events: SessionEvent, **changes: Any) -> Awaitable[Session]:
         """Apply *events* and do what is owed for them."""
         ...
 

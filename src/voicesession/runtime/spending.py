@@ -64,7 +64,7 @@ class Spending:
         """What the engines at work cost."""
         self._priced_us = self._running.audio_used_us
         self._stopping = Stopping(
-            spender, self._clock, self._policy.last_words, self._has_room_again
+            spender, self._clock, self._policy.last_words, self._has_room_again, self.view
         )
         self._is_topping_up = False
         self._may_have_been_left = spender.session.epoch > 1
@@ -140,8 +140,9 @@ class Spending:
     async def top_up(self) -> None:
         """Book what was used and reserve more; where there is no more, the session pauses."""
         try:
+            others_ask = self._purse.is_asking
             await self._report(await self._ask())
-            if self._has_run_out:
+            if self._has_run_out and not others_ask:
                 await self._run_out(self._exhausted())
         except VoiceSessionError as error:
             # It is asked again with the next audio.
@@ -262,7 +263,8 @@ class Spending:
     async def _look_for_room(self) -> None:
         await self._report(await self._ask())
         if self._purse.left_us and not self._has_run_out:
-            session = await self._spender.apply(BudgetRaised(at=self._clock.now()))
+            raised = BudgetRaised(at=self._clock.now())
+            session = await self._spender.apply(raised, **await self.view())
             if session.state is SessionState.LIVE:
                 return
         await self.settle()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 import anyio
 
@@ -27,10 +28,22 @@ class Stopping:
     Args:
         longest: For how long.
         has_room: Asks the ledger whether there is room again by then.
+        view: Returns the fields of the session that say what is left.
 
     Attributes:
         is_under_way: The agent is saying them, or the pause is being stored; nobody else is heard.
     """
+
+    __slots__ = (
+        "_clock",
+        "_has_room",
+        "_is_speaking",
+        "_longest",
+        "_silence",
+        "_spender",
+        "_view",
+        "is_under_way",
+    )
 
     def __init__(
         self,
@@ -38,11 +51,13 @@ class Stopping:
         clock: Clock,
         longest: timedelta,
         has_room: Callable[[], Awaitable[bool]],
+        view: Callable[[], Awaitable[dict[str, Any]]],
     ) -> None:
         self._spender = spender
         self._clock = clock
         self._longest = longest
         self._has_room = has_room
+        self._view = view
         self._is_speaking = False
         self._silence = Bell()
         self.is_under_way = False
@@ -96,8 +111,9 @@ class Stopping:
 
     async def _pause(self) -> None:
         try:
+            left = await self._view()
             if self._may_pause:
-                await self._spender.apply(self._event())
+                await self._spender.apply(self._event(), **left)
         except InvalidState:
             # Another one who found nothing was faster, or somebody has ended the session.
             if self._may_pause:
