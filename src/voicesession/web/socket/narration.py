@@ -75,7 +75,9 @@ class Narrator:
     def session_changed(self, change: SessionChanged, at: datetime) -> Iterator[ServerMessage]:
         before = change.before
         for entry in change.entries:
-            after = apply(before, entry.event)
+            # Mostly there is but one entry, and what it led to is known.
+            is_last = entry.seq == change.after.seq
+            after = change.after if is_last else apply(before, entry.event)
             moment = Moment(before=before, entry=entry, after=after)
             before = after
             if entry.seq <= self._told_until:
