@@ -11,8 +11,8 @@ machine blurs all of them alike. Sessions live in memory and engines take no tim
 
 =======================  =================================================================
 create                   one POST that creates a session, beside a raw ASGI application that
-                         reads the body and answers as many bytes; on Starlette and FastAPI.
-                         The memory store counts open sessions one by one: few calls, therefore
+                         reads the body and answers as many bytes; on Starlette and FastAPI,
+                         and beside a route of FastAPI alone that does as little
 audio message            20 ms of a caller's audio, 50 a second, beside a Starlette loop that
                          receives and forgets (bare), and beside one that gives it to a live
                          session (by hand): ours without by hand is what the adapter adds
@@ -30,13 +30,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from statistics import median
 from typing import Final
 
+from figures import told
 from web_turns import turns
 from web_wire import AUDIO, CONVERSATION, END, FRAME_S, TEXT, Line, Server, connected, serving
 
@@ -88,7 +88,7 @@ async def call(port: int, count: int) -> None:
 
 
 async def creates(rounds: int, calls: int) -> dict[str, float]:
-    async with serving("raw", "starlette", "fastapi") as servers:
+    async with serving("raw", "bare_fastapi", "starlette", "fastapi") as servers:
 
         async def load(name: str) -> int:
             each = calls // CONNECTIONS
@@ -99,6 +99,7 @@ async def creates(rounds: int, calls: int) -> dict[str, float]:
     return {
         **{f"create_{name}_us": us for name, us in took.items()},
         "create_starlette_to_raw": took["starlette"] / took["raw"],
+        "create_bare_fastapi_to_raw": took["bare_fastapi"] / took["raw"],
         "create_fastapi_to_raw": took["fastapi"] / took["raw"],
     }
 
@@ -182,19 +183,12 @@ async def measure(arguments: argparse.Namespace) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--sessions", type=int, default=100, help="that talk at a time")
     parser.add_argument("--seconds", type=float, default=4.0, help="for how long they do")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each server")
     parser.add_argument("--callers", type=int, default=10, help="that take turns at a time")
     parser.add_argument("--calls", type=int, default=100, help="in each round")
-    arguments = parser.parse_args()
-    figures = {name: round(value, 3) for name, value in asyncio.run(measure(arguments)).items()}
-    if arguments.json:
-        print(json.dumps(figures, indent=2))
-        return
-    for name, value in figures.items():
-        print(f"{name.replace('_', ' '):40}{value:14,.3f}")
+    told(parser, measure)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import uvicorn
 from attrs import evolve
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI, Request, Response
 from runtime_engines import FRAME, HURRIED, INSTANT, NULL, InstantTextToSpeech
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
@@ -78,6 +78,19 @@ async def raw(_scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"x" * ANSWER_BYTES})
 
 
+def bare_fastapi(_voice: SessionManager) -> FastAPI:
+    """The same by a route of FastAPI that asks for nothing: what the framework costs alone."""
+
+    async def answer(request: Request) -> Response:
+        await request.body()
+        return Response(b"x" * ANSWER_BYTES, 201, media_type="application/json")
+
+    app, router = FastAPI(), APIRouter()
+    router.add_api_route("/v1/sessions", answer, methods=["POST"], response_model=None)
+    app.include_router(router)
+    return app
+
+
 async def listen(websocket: WebSocket) -> None:
     """Take audio and forget it; answer a text with two seconds of voice."""
     await websocket.accept()
@@ -133,6 +146,7 @@ def fastapi(voice: SessionManager) -> FastAPI:
 
 SERVERS: Final[dict[str, Callable[[SessionManager], ASGIApp]]] = {
     "raw": lambda _voice: raw,
+    "bare_fastapi": bare_fastapi,
     "bare": bare,
     "by_hand": by_hand,
     "starlette": starlette,
