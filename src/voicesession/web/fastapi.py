@@ -125,9 +125,10 @@ def _received(request: Request) -> Received:
 class _RouteClasses(NamedTuple):
     """Each route is there twice, of either class.
 
-    FastAPI looks for the dependencies of a route anew with every call, which takes it as long
-    as all the rest of a call. So one of the two asks for none and gets them by itself; it stands
-    aside as soon as the application replaces one. What a host adds is asked for by both.
+    FastAPI solves the dependencies of a route anew with every call, which costs about as much
+    as everything that we do in front of the sessions. So one of the two has none of ours, and
+    calls them by itself; it stands aside as soon as the application replaces any. What a host
+    asks for besides is asked for by both.
     """
 
     plain: type[APIRoute]
