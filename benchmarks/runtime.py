@@ -34,7 +34,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import json
 import os
 import time
 import tracemalloc
@@ -45,6 +44,7 @@ from statistics import quantiles
 from typing import Any, Final
 
 from attrs import evolve
+from figures import told
 from runtime_engines import FRAME, HURRIED, INSTANT, NULL, VOICE
 
 from voicesession.core.admission import AdmissionPolicy
@@ -379,17 +379,10 @@ async def measure(arguments: argparse.Namespace) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--sessions", type=int, default=400, help="that run at a time")
     parser.add_argument("--seconds", type=float, default=4.0, help="for how long they do")
     parser.add_argument("--short", type=int, default=10_000, help="sessions one after the other")
-    arguments = parser.parse_args()
-    figures = {name: round(value, 3) for name, value in asyncio.run(measure(arguments)).items()}
-    if arguments.json:
-        print(json.dumps(figures, indent=2))
-        return
-    for name, value in figures.items():
-        print(f"{name.replace('_', ' '):40}{value:14,.3f}")
+    told(parser, measure)
 
 
 if __name__ == "__main__":

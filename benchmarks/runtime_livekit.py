@@ -9,24 +9,18 @@ comes. So the session does what it would with a recogniser that finds turns itse
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
-import time
-import tracemalloc
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from statistics import quantiles
 from typing import Any, Final
 
+import runtime_peers
+from figures import Figures
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, APIConnectOptions, llm, stt, tts
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 from livekit.agents.voice import io
+from runtime_peers import FRAME_S, RATE_HZ
 
-RATE_HZ: Final = 16_000
-FRAME_S: Final = 0.02
 FRAME_SAMPLES: Final = int(RATE_HZ * FRAME_S)
-TURNS: Final = 5
 _SILENCE: Final = bytes(FRAME_SAMPLES * 2)
 _FINISHED: Final = b"\x01\x00" * FRAME_SAMPLES
 
@@ -146,8 +140,6 @@ class Loudspeaker(io.AudioOutput):
 
 
 class Call:
-    """One session, and both ends of its audio."""
-
     def __init__(self) -> None:
         self.session: AgentSession[None] = AgentSession(
             stt=Ears(),
@@ -159,87 +151,24 @@ class Call:
             user_away_timeout=None,
             session_close_transcript_timeout=0.0,
         )
-        self.microphone, self.loudspeaker = Microphone(), Loudspeaker()
-        self.session.input.audio = self.microphone
-        self.session.output.audio = self.loudspeaker
+        self.microphone, loudspeaker = Microphone(), Loudspeaker()
+        self.heard = loudspeaker.heard
+        self.session.input.audio, self.session.output.audio = self.microphone, loudspeaker
 
     async def open(self) -> None:
         await self.session.start(Agent(instructions=""))
 
-    def say(self, pcm: bytes) -> None:
-        self.microphone.frames.put_nowait(_frame(pcm))
+    async def stay_silent(self) -> None:
+        self.microphone.frames.put_nowait(_frame(_SILENCE))
+
+    async def finish(self) -> None:
+        self.microphone.frames.put_nowait(_frame(_FINISHED))
+
+    async def aclose(self) -> None:
+        await self.session.aclose()
 
 
-@asynccontextmanager
-async def _calls(count: int) -> AsyncGenerator[list[Call]]:
-    calls = [Call() for _ in range(count)]
-    for call in calls:
-        await call.open()
-    try:
-        yield calls
-    finally:
-        await asyncio.gather(*(call.session.aclose() for call in calls))
-
-
-async def _sessions_a_core(count: int, seconds: float) -> float:
-    async def feed(number: int, call: Call) -> None:
-        begin = time.perf_counter() + FRAME_S * number / count
-        for frame in range(int(seconds / FRAME_S)):
-            await asyncio.sleep(begin + frame * FRAME_S - time.perf_counter())
-            call.say(_SILENCE)
-
-    async with _calls(count) as calls:
-        before = time.process_time()
-        await asyncio.gather(*(feed(number, call) for number, call in enumerate(calls)))
-        await asyncio.sleep(0.5)
-        return count * seconds / (time.process_time() - before)
-
-
-async def _to_first_frame(count: int) -> list[float]:
-    took: list[float] = []
-
-    async def talk(number: int, call: Call) -> None:
-        await asyncio.sleep(number / count)
-        for _ in range(TURNS):
-            for _ in range(50):
-                call.say(_SILENCE)
-                await asyncio.sleep(FRAME_S)
-            call.loudspeaker.heard.clear()
-            before = time.perf_counter()
-            call.say(_FINISHED)
-            await call.loudspeaker.heard.wait()
-            took.append(time.perf_counter() - before)
-
-    async with _calls(count) as calls:
-        await asyncio.gather(*(talk(number, call) for number, call in enumerate(calls)))
-    return took
-
-
-async def _weight(count: int) -> tuple[float, float]:
-    gc.collect()
-    tasks = len(asyncio.all_tasks())
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    async with _calls(count):
-        await asyncio.sleep(0.5)  # until its tasks have begun
-        gc.collect()
-        grown = tracemalloc.get_traced_memory()[0] - before
-        tasks = len(asyncio.all_tasks()) - tasks
-        tracemalloc.stop()
-    return grown / count / 1024, tasks / count
-
-
-async def measure(seconds: float) -> dict[str, float]:
+async def measure(seconds: float) -> Figures:
     """Return the figures of livekit-agents, under the names of ours with ``livekit_`` before them."""
     logging.getLogger("livekit").setLevel(logging.ERROR)
-    async with _calls(2):  # what is made once
-        pass
-    hundredths = quantiles(await _to_first_frame(10), n=100)
-    idle_kib, idle_tasks = await _weight(20)
-    return {
-        "livekit_sessions_a_core": await _sessions_a_core(50, seconds),
-        "livekit_speech_end_to_first_frame_ms_p50": hundredths[49] * 1e3,
-        "livekit_speech_end_to_first_frame_ms_p99": hundredths[98] * 1e3,
-        "livekit_idle_kib": idle_kib,
-        "livekit_idle_tasks": idle_tasks,
-    }
+    return await runtime_peers.measure("livekit", Call, sessions=50, seconds=seconds)

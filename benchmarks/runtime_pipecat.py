@@ -8,24 +8,19 @@ detected here either: who speaks says that he has finished.
 from __future__ import annotations
 
 import asyncio
-import gc
-import time
-import tracemalloc
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
-from statistics import quantiles
+from contextlib import suppress
 from typing import Any, Final
 
+import runtime_peers
+from figures import Figures
 from loguru import logger
 from pipecat.frames import frames
 from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.workers.runner import WorkerRunner
+from runtime_peers import FRAME_S, RATE_HZ
 
-RATE_HZ: Final = 16_000
-FRAME_S: Final = 0.02
-TURNS: Final = 5
 _SILENCE: Final = bytes(int(RATE_HZ * FRAME_S) * 2)
 _WORDS: Final = "Here is the answer. "
 
@@ -73,17 +68,14 @@ class Loudspeaker(Part):
             self.heard.set()
 
 
-def _frame() -> frames.InputAudioRawFrame:
-    return frames.InputAudioRawFrame(audio=_SILENCE, sample_rate=RATE_HZ, num_channels=1)
-
-
 class Call:
     """One pipeline and its runner."""
 
     def __init__(self) -> None:
-        self.loudspeaker = Loudspeaker()
+        loudspeaker = Loudspeaker()
+        self.heard = loudspeaker.heard
         self.worker = PipelineWorker(
-            Pipeline([Ears(), Agent(), Voice(), self.loudspeaker]),
+            Pipeline([Ears(), Agent(), Voice(), loudspeaker]),
             params=PipelineParams(audio_in_sample_rate=RATE_HZ, audio_out_sample_rate=RATE_HZ),
             cancel_on_idle_timeout=False,
             enable_rtvi=False,
@@ -102,82 +94,21 @@ class Call:
         self.task = asyncio.create_task(self.runner.run())
         await started.wait()
 
-    async def close(self) -> None:
+    async def stay_silent(self) -> None:
+        await self.worker.queue_frame(
+            frames.InputAudioRawFrame(audio=_SILENCE, sample_rate=RATE_HZ, num_channels=1)
+        )
+
+    async def finish(self) -> None:
+        await self.worker.queue_frame(frames.UserStoppedSpeakingFrame())
+
+    async def aclose(self) -> None:
         await self.worker.cancel()
         with suppress(asyncio.CancelledError):
             await self.task
 
 
-@asynccontextmanager
-async def _calls(count: int) -> AsyncGenerator[list[Call]]:
-    calls = [Call() for _ in range(count)]
-    for call in calls:
-        await call.open()
-    try:
-        yield calls
-    finally:
-        for call in calls:
-            await call.close()
-
-
-async def _sessions_a_core(count: int, seconds: float) -> float:
-    async def feed(number: int, call: Call) -> None:
-        begin = time.perf_counter() + FRAME_S * number / count
-        for frame in range(int(seconds / FRAME_S)):
-            await asyncio.sleep(begin + frame * FRAME_S - time.perf_counter())
-            await call.worker.queue_frame(_frame())
-
-    async with _calls(count) as calls:
-        before = time.process_time()
-        await asyncio.gather(*(feed(number, call) for number, call in enumerate(calls)))
-        await asyncio.sleep(0.5)
-        return count * seconds / (time.process_time() - before)
-
-
-async def _to_first_frame(count: int) -> list[float]:
-    took: list[float] = []
-
-    async def talk(number: int, call: Call) -> None:
-        await asyncio.sleep(number / count)
-        for _ in range(TURNS):
-            for _ in range(50):
-                await call.worker.queue_frame(_frame())
-                await asyncio.sleep(FRAME_S)
-            call.loudspeaker.heard.clear()
-            before = time.perf_counter()
-            await call.worker.queue_frame(frames.UserStoppedSpeakingFrame())
-            await call.loudspeaker.heard.wait()
-            took.append(time.perf_counter() - before)
-
-    async with _calls(count) as calls:
-        await asyncio.gather(*(talk(number, call) for number, call in enumerate(calls)))
-    return took
-
-
-async def _weight(count: int) -> tuple[float, float]:
-    gc.collect()
-    tasks = len(asyncio.all_tasks())
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    async with _calls(count):
-        gc.collect()
-        grown = tracemalloc.get_traced_memory()[0] - before
-        tasks = len(asyncio.all_tasks()) - tasks
-        tracemalloc.stop()
-    return grown / count / 1024, tasks / count
-
-
-async def measure(seconds: float) -> dict[str, float]:
+async def measure(seconds: float) -> Figures:
     """Return the figures of pipecat, under the names of ours with ``pipecat_`` before them."""
     logger.remove()
-    async with _calls(2):  # what is made once
-        pass
-    hundredths = quantiles(await _to_first_frame(10), n=100)
-    idle_kib, idle_tasks = await _weight(20)
-    return {
-        "pipecat_sessions_a_core": await _sessions_a_core(20, seconds),
-        "pipecat_speech_end_to_first_frame_ms_p50": hundredths[49] * 1e3,
-        "pipecat_speech_end_to_first_frame_ms_p99": hundredths[98] * 1e3,
-        "pipecat_idle_kib": idle_kib,
-        "pipecat_idle_tasks": idle_tasks,
-    }
+    return await runtime_peers.measure("pipecat", Call, sessions=20, seconds=seconds)
