@@ -12,14 +12,6 @@ from typing import Any
 
 import pytest
 from anyio import to_thread
-from elevenlabs.client import ElevenLabs
-from elevenlabs.types import (
-    AudioOutputMulti,
-    CloseContext,
-    FinalOutputMulti,
-    InitializeConnectionMulti,
-    SendTextMulti,
-)
 from pydantic import BaseModel
 from tests.providers.wire.elevenlabs import CHARACTER_MS, ElevenLabsServer
 
@@ -29,6 +21,8 @@ from voicesession.providers.elevenlabs import ElevenLabsTextToSpeech
 # The SDK asks websockets for a name that it has deprecated.
 @pytest.mark.filterwarnings("ignore:ConnectionClosed.code is deprecated:DeprecationWarning")
 async def test_the_sdk_hears_what_the_server_says(server: ElevenLabsServer) -> None:
+    from elevenlabs.client import ElevenLabs  # half a second: not where tests are collected
+
     def converse() -> bytes:
         client = ElevenLabs(api_key="k", base_url=server.url)
         # It only ever asks for TLS: there is no public way to send it to a plain server.
@@ -58,15 +52,17 @@ def is_one(kind: type[BaseModel], told: dict[str, Any]) -> bool:
 
 
 async def test_the_sdk_knows_every_message_of_a_context(server: ElevenLabsServer) -> None:
+    from elevenlabs import types
+
     speaker = ElevenLabsTextToSpeech("ada", api_key="k", base_url=server.url)
     async with aclosing(speaker.speak("Hello there.", language="en")) as speech:
         async for _ in speech:
             pass
     await speaker.aclose()
     begin, say, close = server.said
-    assert is_one(InitializeConnectionMulti, begin)
-    assert is_one(SendTextMulti, say)
-    assert is_one(CloseContext, close)
+    assert is_one(types.InitializeConnectionMulti, begin)
+    assert is_one(types.SendTextMulti, say)
+    assert is_one(types.CloseContext, close)
     *pieces, last = server.sent
-    assert all(is_one(AudioOutputMulti, piece) for piece in pieces)
-    assert is_one(FinalOutputMulti, last)
+    assert all(is_one(types.AudioOutputMulti, piece) for piece in pieces)
+    assert is_one(types.FinalOutputMulti, last)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
 
 import pytest
-from openai import AsyncOpenAI
 from tests.providers.wire.openai import Call, OpenAIServer
 
 from voicesession.core.audio import AudioFormat
 from voicesession.core.wav import wav_header
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 
 @pytest.fixture
@@ -19,6 +22,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def sdk(server: OpenAIServer) -> AsyncGenerator[AsyncOpenAI]:
+    from openai import AsyncOpenAI  # half a second: not where tests are collected
+
     async with AsyncOpenAI(api_key="k", base_url=server.url, max_retries=0) as client:
         yield client
 
