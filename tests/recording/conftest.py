@@ -1,7 +1,8 @@
 """
 What the tests of S3 ask for: a server, a client of it, and a place that is empty.
 
-A module says which server it wants by a fixture ``s3_server``, and that it runs on asyncio.
+A module says that it runs on asyncio, and by a fixture ``s3_server`` which server it wants, where
+that is not moto.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ def moto() -> Generator[S3Server]:
 def swift(tmp_path_factory: pytest.TempPathFactory) -> Generator[S3Server]:
     with running_swift(tmp_path_factory.mktemp("swift") / "server") as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def s3_server(moto: S3Server) -> S3Server:
+    return moto
 
 
 @pytest.fixture(scope="module")

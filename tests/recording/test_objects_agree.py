@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 import pytest
 from attrs import frozen
 from hypothesis import HealthCheck, example, given, settings, strategies as st
-from tests.servers.s3 import S3Server
 
 from voicesession.core.errors import VoiceSessionError
 from voicesession.ports.objects import ObjectStore, StoredObject
@@ -25,11 +24,6 @@ _numbers = count()
 @pytest.fixture(scope="module")
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def s3_server(moto: S3Server) -> S3Server:
-    return moto
 
 
 @frozen

@@ -149,9 +149,9 @@ async def test_a_disk_that_refuses_costs_a_gap_and_is_asked_again(
     assert wav.levels(wav.left) == [(1, 20), (0, 20), (41, 20)]
 
 
-async def test_a_disk_that_hangs_drops_the_newest_and_never_blocks_for_long(
-    recorder: SpoolRecorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def goes_on(monkeypatch: pytest.MonkeyPatch) -> Event:
+    """Set it, and the disk, which hangs, goes on."""
     monkeypatch.setattr(writer_module, "_PATIENCE_S", 0.02)
     write, goes_on = Spool.write, Event()
 
@@ -160,6 +160,12 @@ async def test_a_disk_that_hangs_drops_the_newest_and_never_blocks_for_long(
         write(self, track, first_frame, samples)
 
     monkeypatch.setattr(Spool, "write", hang)
+    return goes_on
+
+
+async def test_a_disk_that_hangs_drops_the_newest_and_never_blocks_for_long(
+    recorder: SpoolRecorder, tmp_path: Path, goes_on: Event
+) -> None:
     recording = recorder.open("s1", FORMAT)
     for n in range(500):
         recording.write(USER, n * 20 * MS, steady(1, 20))
@@ -197,16 +203,8 @@ async def test_a_chunk_that_is_more_than_all_that_may_wait_is_kept_whole(
 
 
 async def test_a_long_chunk_that_finds_no_room_is_lost_from_where_there_is_none(
-    recorder: SpoolRecorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recorder: SpoolRecorder, tmp_path: Path, goes_on: Event
 ) -> None:
-    monkeypatch.setattr(writer_module, "_PATIENCE_S", 0.02)
-    write, goes_on = Spool.write, Event()
-
-    def hang(self: Spool, track: Track, first_frame: int, samples: bytes) -> None:
-        goes_on.wait(30)
-        write(self, track, first_frame, samples)
-
-    monkeypatch.setattr(Spool, "write", hang)
     recording = recorder.open("s1", FORMAT)
     pieces_ms = 256 * 39
     recording.write(USER, 0, steady(1, pieces_ms))

@@ -30,11 +30,6 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="module")
-def s3_server(moto: S3Server) -> S3Server:
-    return moto
-
-
 @pytest.fixture
 def store(client: Any, bucket: str, place: str) -> S3ObjectStore:
     return S3ObjectStore(bucket, place, client=client)

@@ -12,7 +12,6 @@ import anyio
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from tests.servers.proxy import Fault, FaultyProxy, Harm, Way
-from tests.servers.s3 import S3Server
 
 from voicesession.core.backoff import Backoff
 from voicesession.core.errors import StoreError, StoreTimeout, StoreUnavailable
@@ -37,11 +36,6 @@ HASTY = S3Limits(request_us=400_000, backoff=Backoff(retries=1, first_us=1_000, 
 @pytest.fixture(scope="module")
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def s3_server(moto: S3Server) -> S3Server:
-    return moto
 
 
 @pytest.fixture

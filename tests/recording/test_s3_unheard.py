@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from tests.servers.proxy import Fault, FaultyProxy, Harm, Way
-from tests.servers.s3 import S3Server
 
 from voicesession.core.audio import AudioFormat
 from voicesession.core.backoff import Backoff
@@ -38,11 +37,6 @@ ANSWER_IS_LOST = Fault(
 @pytest.fixture(scope="module")
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture(scope="module")
-def s3_server(moto: S3Server) -> S3Server:
-    return moto
 
 
 @pytest.fixture
