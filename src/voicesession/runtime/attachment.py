@@ -16,18 +16,26 @@ class Attachment:
 
     Args:
         worker: Looks after the session meanwhile.
-        take: Has the worker take the session up; called when the block is entered.
+        take: Has the worker take the session up, or over; awaited where the block begins.
     """
 
-    __slots__ = ("_handle", "_take", "_worker")
+    __slots__ = ("_handle", "_session_id", "_take", "_take_over", "_worker")
 
-    def __init__(self, worker: Worker, take: Callable[[], Awaitable[SessionHandle]]) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        take: Callable[[str, bool], Awaitable[SessionHandle]],
+        session_id: str,
+        take_over: bool,
+    ) -> None:
         self._worker = worker
         self._take = take
+        self._session_id = session_id
+        self._take_over = take_over
         self._handle: SessionHandle
 
     async def __aenter__(self) -> SessionHandle:
-        self._handle = await self._take()
+        self._handle = await self._take(self._session_id, self._take_over)
         return self._handle
 
     async def __aexit__(

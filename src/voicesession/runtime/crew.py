@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from attrs import frozen
 
@@ -20,8 +19,6 @@ from .recogniser import Recogniser
 from .services import Services
 
 __all__ = ("Crew",)
-
-_DRAWN_BYTES: Final = 4
 
 
 @frozen(kw_only=True)
@@ -48,7 +45,7 @@ class Crew:
             clock=services.clock,
             alarms=alarms,
             tell=tell,
-            draw=lambda: _share(services.entropy(_DRAWN_BYTES)),
+            draw=services.draw,
             backoff=config.backoff,
             lag_us=duration_us(timeouts.lag),
         )
@@ -78,7 +75,3 @@ class Crew:
             limit_us=duration_us(config.timeouts.stt),
         )
         return await Ears.open(pipeline, recogniser, handle.audio_format, at_us=handle.media_us)
-
-
-def _share(drawn: bytes) -> float:
-    return int.from_bytes(drawn) / (1 << 8 * len(drawn))

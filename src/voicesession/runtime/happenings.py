@@ -288,6 +288,10 @@ class Listeners:
         self._all.append(listener)
         return _Subscription(self._all, listener)
 
+    def remove(self, listener: Listener) -> None:
+        """Call *listener*, which was added, no more."""
+        self._all.remove(listener)
+
     def tell(self, happening: object) -> None:
         """Call every listener."""
         for listener in tuple(self._all):

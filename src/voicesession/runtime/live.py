@@ -23,18 +23,16 @@ from ..core.states import EndReason, SessionState, TurnState
 from ..core.timeline import Track
 from .alarms import Alarms
 from .commands import over
-from .conductor import Conductor
 from .event_stream import EventStream
 from .framing import Framing
 from .handle import SessionHandle
-from .happenings import EnginesJoined, Listener, new_states
-from .opening import Opened, open_conversation
+from .happenings import Listener, new_states
+from .opening import Opened, joining, open_conversation
 from .pipeline import Pipeline, SessionConfig
 from .playout import AgentAudio
 from .recorder_watch import RecorderWatch
 from .services import Services
 from .speech_handle import SpeechHandle
-from .telemetry.watching import providers_of
 from .unwrapping import unwrapped
 
 __all__ = ("VoiceSession", "not_started")
@@ -73,7 +71,6 @@ class VoiceSession:
         self._thread: int | None = None
         self._opened: Opened | None = None
         self._streams: list[EventStream] = []
-        self._conductor: Conductor
 
     # --- what it is ---------------------------------------------------------------------
 
@@ -125,14 +122,8 @@ class VoiceSession:
     # --- from start to stop ---------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        joined = EnginesJoined({stage: c.name for stage, c in self._pipeline.chains.items()})
-        self._handle.tell(joined)
-        self._handle.ownership.spending.tariff.engage(self._pipeline.chains)
-        clock, session_id = self._services.clock, self.session.id
-        operation = self._services.telemetry.operation("converse", clock, session_id=session_id)
-        with operation as span:
-            span.set_attributes(providers_of(joined.engines))
-            await self._enter()
+        with joining(self._handle, self._pipeline, self._services):
+            await self.start()
         return self
 
     async def __aexit__(
@@ -283,9 +274,6 @@ class VoiceSession:
             await self._conductor.idle()
 
     # --- inside -------------------------------------------------------------------------------
-
-    async def _enter(self) -> None:
-        await self.start()
 
     def _check_open(self) -> None:
         if self._opened is None:

@@ -97,7 +97,7 @@ class SessionManager(SessionCatalogue):
             SessionNotActive: It has ended.
             SessionNotFound: There is none of this id for this tenant.
         """
-        return Attachment(self._worker, partial(self._take, session_id, take_over))
+        return Attachment(self._worker, self._take, session_id, take_over)
 
     @asynccontextmanager
     async def converse(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -15,15 +15,18 @@ from .alarms import Alarms
 from .conductor import Conductor
 from .crew import Crew
 from .handle import SessionHandle
+from .happenings import EnginesJoined, Listener, Listeners
 from .hooks import HookRunner
 from .pipeline import Pipeline, SessionConfig
 from .services import Services
+from .telemetry.reporting import Operation
+from .telemetry.watching import providers_of
 from .timekeeper import Timekeeper
 
 if TYPE_CHECKING:
     from .live import VoiceSession
 
-__all__ = ("Opened", "open_conversation")
+__all__ = ("Opened", "joining", "open_conversation")
 
 
 @frozen(kw_only=True)
@@ -32,13 +35,14 @@ class Opened:
 
     Attributes:
         tasks: Where it runs.
-        stop_telling: No part of it is told any more what happens.
+        followers: Those of its parts that are told what happens, among the *listeners*.
     """
 
     tasks: TaskGroup
     conductor: Conductor
     time: Timekeeper
-    stop_telling: tuple[Callable[[], None], ...]
+    listeners: Listeners
+    followers: tuple[Listener, ...]
 
     async def close(
         self,
@@ -52,12 +56,26 @@ class Opened:
         """
         self.tasks.cancel_scope.cancel()
         self.time.end()
-        for stop in self.stop_telling:
-            stop()
+        for follow in self.followers:
+            self.listeners.remove(follow)
         try:
             return await self.tasks.__aexit__(exc_type, exc, traceback)
         finally:
             await self.conductor.ears.aclose()
+
+
+def joining(handle: SessionHandle, pipeline: Pipeline, services: Services) -> Operation:
+    """Let everybody know who is to lead the conversation; return the operation of opening it."""
+    chains = pipeline.chains
+    joined = EnginesJoined({stage: chain.name for stage, chain in chains.items()})
+    handle.tell(joined)
+    handle.ownership.spending.tariff.engage(chains)
+    return services.telemetry.operation(
+        "converse",
+        services.clock,
+        session_id=handle.session.id,
+        also=providers_of(joined.engines),
+    )
 
 
 async def open_conversation(
@@ -90,13 +108,15 @@ async def open_conversation(
     conductor.remember(said_before)
     hooks = HookRunner(call, config, tasks, handle.tell)
     time = Timekeeper(handle, services, config, tasks, alarms, hooks.goodbye)
-    followers = (conductor.follow, time.follow, hooks.follow)
     opened = Opened(
         tasks=tasks,
         conductor=conductor,
         time=time,
-        stop_telling=tuple(handle.subscribe(follow) for follow in followers),
+        listeners=handle.ownership.listeners,
+        followers=(conductor.follow, time.follow, hooks.follow),
     )
+    for follow in opened.followers:
+        opened.listeners.add(follow)
     await tasks.__aenter__()
     try:
         handle.ownership.before_end(conductor.drain)

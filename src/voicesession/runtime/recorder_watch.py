@@ -13,6 +13,12 @@ __all__ = ("RecorderWatch",)
 class RecorderWatch:
     """Tells of each new problem of what is recorded on *tape*, once."""
 
+    __slots__ = (
+        "_known",
+        "_tape",
+        "_tell",
+    )
+
     def __init__(self, tape: Tape, tell: Callable[[object], None]) -> None:
         self._tape = tape
         self._tell = tell

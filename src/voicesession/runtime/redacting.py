@@ -27,6 +27,12 @@ class Redactor:
         hook: The host's own, which runs after it. What it cannot redact is blurred whole.
     """
 
+    __slots__ = (
+        "_hook",
+        "_masks",
+        "_redaction",
+    )
+
     def __init__(self, redaction: Redaction, hook: RedactionHook | None) -> None:
         self._redaction = redaction
         self._hook = hook

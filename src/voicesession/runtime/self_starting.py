@@ -6,7 +6,7 @@ import threading
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
@@ -15,6 +15,7 @@ from ..core.errors import VoiceSessionError, WrongThread
 from .gate import Gate
 from .happenings import Failed
 from .live import VoiceSession, not_started
+from .opening import joining
 from .playout import AgentAudio
 from .speech_handle import SpeechHandle
 from .unwrapping import unwrapped
@@ -29,6 +30,17 @@ class SelfStartingSession(VoiceSession):
     is left. So they are opened in a task of their own, which is left in the order of the block.
     """
 
+    __slots__ = (
+        "_block_thread",
+        "_decided",
+        "_failure",
+        "_host",
+        "_is_started",
+        "_left",
+        "_promised",
+        "_starting",
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._host: TaskGroup | None = None
@@ -39,6 +51,12 @@ class SelfStartingSession(VoiceSession):
         self._left = anyio.Event()
         self._failure: BaseException | None = None
         self._promised: list[tuple[SpeechHandle, str, bool]] = []
+
+    async def __aenter__(self) -> Self:
+        with joining(self._handle, self._pipeline, self._services):
+            self._block_thread = threading.get_ident()
+            self._host = await anyio.create_task_group().__aenter__()
+        return self
 
     async def __aexit__(
         self,
@@ -92,10 +110,6 @@ class SelfStartingSession(VoiceSession):
                     yield piece
 
     # --- inside -------------------------------------------------------------------------------
-
-    async def _enter(self) -> None:
-        self._block_thread = threading.get_ident()
-        self._host = await anyio.create_task_group().__aenter__()
 
     def _check_open(self) -> None:
         self._in_block()

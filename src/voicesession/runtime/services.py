@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Final
 
 from attrs import field, frozen
 
@@ -27,6 +28,8 @@ from .parameters import SessionParameters
 from .telemetry.reporting import Telemetry
 
 __all__ = ("Services",)
+
+_DRAWN_BYTES: Final = 4
 
 
 @frozen(kw_only=True)
@@ -74,6 +77,10 @@ class Services:
         if self.recorder is None or not self.tenant_folders:
             return self.recorder
         return self.recorder.for_tenant(session.tenant_id)
+
+    def draw(self) -> float:
+        """Draw a number evenly from 0 up to 1."""
+        return int.from_bytes(self.entropy(_DRAWN_BYTES)) / (1 << 8 * _DRAWN_BYTES)
 
     def new_session_id(self) -> SessionId:
         """Draw an id for a new session."""

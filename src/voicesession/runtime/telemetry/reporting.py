@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Final
 
 from opentelemetry import metrics, trace
@@ -23,6 +24,7 @@ __all__ = ("Operation", "Telemetry", "code_of", "seconds", "state_of")
 _SCOPE: Final = "voicesession"
 _US_PER_S: Final = 1_000_000
 _NOTHING: Final = nullcontext()
+_NOTHING_ELSE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Telemetry:
@@ -43,9 +45,22 @@ class Telemetry:
         self.instruments = Instruments(metrics.get_meter(_SCOPE, meter_provider=meter_provider))
         self.tracer = trace.get_tracer(_SCOPE, tracer_provider=tracer_provider)
 
-    def operation(self, name: str, clock: Clock, *, session_id: str | None = None) -> Operation:
-        """Return a block that is timed and traced as ``session.<name>``."""
-        return Operation(self, name, clock, session_id)
+    def operation(
+        self,
+        name: str,
+        clock: Clock,
+        *,
+        session_id: str | None = None,
+        also: Mapping[str, str] = _NOTHING_ELSE,
+    ) -> Operation:
+        """Return a block that is timed and traced as ``session.<name>``.
+
+        Args:
+            session_id: What it is about, if that is one session.
+            also: What else its span tells.
+        """
+        about = also if session_id is None else {"session_id": session_id, **also}
+        return Operation(self, name, clock, about)
 
     def changed(self, before: Session, after: Session) -> None:
         """Count what *before* becoming *after* says about the session's life."""
@@ -88,23 +103,22 @@ class Operation:
     its code is.
     """
 
-    __slots__ = ("_clock", "_current", "_name", "_session_id", "_since_us", "_span", "_telemetry")
+    __slots__ = ("_about", "_clock", "_current", "_name", "_since_us", "_span", "_telemetry")
 
     def __init__(
-        self, telemetry: Telemetry, name: str, clock: Clock, session_id: str | None
+        self, telemetry: Telemetry, name: str, clock: Clock, about: Mapping[str, str]
     ) -> None:
         self._telemetry = telemetry
         self._name = name
         self._clock = clock
-        self._session_id = session_id
+        self._about = about
 
     def __enter__(self) -> Span:
         self._since_us = self._clock.monotonic_us()
         self._span = span = self._telemetry.tracer.start_span(f"session.{self._name}")
         self._current = _current(span)
         self._current.__enter__()
-        if self._session_id is not None:
-            span.set_attribute("session_id", self._session_id)
+        span.set_attributes(self._about)
         return span
 
     def __exit__(

@@ -35,6 +35,7 @@ from .reporting import Telemetry, seconds, state_of
 
 __all__ = ("SessionWatch", "TurnOutcome", "providers_of")
 
+_NONE: Final[Mapping[Stage, str]] = MappingProxyType({})
 _OVER: Final = frozenset({TurnState.LISTENING, TurnState.AWAY, TurnState.ENDED})
 
 
@@ -59,13 +60,24 @@ class SessionWatch:
         running: What the owner counts of the session.
     """
 
+    __slots__ = (
+        "_engines",
+        "_instruments",
+        "_outcome",
+        "_running",
+        "_session",
+        "_spent_us",
+        "_telemetry",
+        "_turn",
+    )
+
     def __init__(self, telemetry: Telemetry, session: Session, running: Running) -> None:
         self._telemetry = telemetry
         self._instruments = telemetry.instruments
         self._session = session
         self._running = running
         self._spent_us = running.audio_used_us
-        self._engines: dict[Stage, str] = {}
+        self._engines: Mapping[Stage, str] = _NONE
         self._turn: Span | None = None
         self._outcome = TurnOutcome.UNANSWERED
 
@@ -100,10 +112,10 @@ class SessionWatch:
             self._close_turn(TurnOutcome.BROKEN_OFF)
 
     def engines_joined(self, joined: EnginesJoined) -> None:
-        self._engines |= joined.engines
+        self._engines = joined.engines
 
     def engine_changed(self, change: EngineChanged) -> None:
-        self._engines[change.stage] = change.after
+        self._engines = {**self._engines, change.stage: change.after}
         labels = {"stage": change.stage, "because": change.because, "provider": change.after}
         self._instruments.engine_changes.add(1, labels)
 
