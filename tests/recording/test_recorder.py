@@ -192,14 +192,13 @@ async def test_a_chunk_that_is_more_than_all_that_may_wait_is_kept_whole(
     audio_format = AudioFormat(encoding=encoding, sample_rate=11_025)
     told = [os.urandom(audio_format.bytes_at(10_000 * MS)) for _ in range(2)]
     recording = recorder.open("s1", audio_format)
-    at_us = 7
-    for chunk in told:
+    for chunk, at_us in zip(told, (46, 10_000 * MS + 46), strict=True):  # hardly nearest to frame 1
         recording.write(USER, at_us, chunk)
-        at_us += audio_format.duration_us(len(chunk))
     recorded = await recording.close(20_000 * MS)
     assert (recorded.problems, recorded.gaps) == ((), ())
     wav = (tmp_path / "sessions/s1/audio.wav").read_bytes()
-    assert wav[44:] == to_s16_mono(b"".join(told), audio_format)
+    frames = bytes(2) + to_s16_mono(b"".join(told), audio_format)
+    assert wav[44:] == frames[:-2]
 
 
 async def test_a_long_chunk_that_finds_no_room_is_lost_from_where_there_is_none(
