@@ -329,7 +329,9 @@ class TranscriptStore(Protocol):
     """Reads the words that commits have stored."""
 
     async def utterances(self, session_id: SessionId, /, scope: Scope) -> Sequence[Utterance]:
-        """Return every stored utterance, by start; what begins together, as it was stored last.
+        """Return every stored utterance, by start; what begins together in the order of storing.
+
+        One that was put in the place of another counts from then.
 
         Raises:
             SessionNotFound: There is no such session in *scope*.
