@@ -59,6 +59,18 @@ class ErasureContract(OnStorage):
         assert [utterance.id for utterance in read] == ["c", "b", "a", "B"]
         assert sorted(read, key=lambda u: u.id) == sorted(said, key=lambda u: u.id)
 
+    async def test_words_that_replace_others_are_read_as_if_they_came_then(
+        self, storage: Storage
+    ) -> None:
+        session = await live(storage)
+        first, second, again = an_utterance("a"), an_utterance("b"), an_utterance("a", text="Oh")
+        for some in ([first, second], [again]):
+            change = change_of(session, *map(heard, some), utterances=some)
+            await storage.sessions.commit(change)
+            session = change.session
+        read = await storage.transcripts.utterances(session.id, HOME)
+        assert list(read) == [second, again]
+
     async def test_forgotten_words_leave_the_session_and_its_journal(
         self, storage: Storage
     ) -> None:
