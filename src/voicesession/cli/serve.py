@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import signal
 import socket
@@ -80,6 +81,7 @@ async def _serve(settings: Settings, livekit: LiveKitSettings, place: _Place) ->
                 metrics=metrics_of(settings),
             )
             async with made.voice as voice:
+                _set_apart_what_is_loaded()
                 await _run(server_of(made.app), listener, voice, place.drain)
 
 
@@ -107,6 +109,12 @@ async def _run(
         print(f"listening on {_url(listener)}  (Ctrl-C stops)", flush=True)
         await server.serve(sockets=[listener])
         tasks.cancel_scope.cancel()
+
+
+def _set_apart_what_is_loaded() -> None:
+    """Have the garbage collector look no more at what stays for good: each look is a pause."""
+    gc.collect()
+    gc.freeze()
 
 
 def _bound(place: _Place) -> socket.socket:
