@@ -90,7 +90,12 @@ class Hosts:
                 opened.set_result(call)
                 await self._over.wait()
 
-        self.tasks.append(asyncio.create_task(host()))
+        def hand_on(task: asyncio.Task[None]) -> None:
+            if not opened.done() and (error := task.exception()) is not None:
+                opened.set_exception(error)
+
+        self.tasks.append(task := asyncio.create_task(host()))
+        task.add_done_callback(hand_on)
         return await opened
 
     async def close(self) -> None:

@@ -124,14 +124,14 @@ def dates_at(at: datetime, zone: tzinfo) -> tuple[str, str]:
     return period_at(Window.DAY, at, zone).name, period_at(Window.MONTH, at, zone).name
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def line_named(account: Account, meter: Meter, window: Window, period: str) -> Line:
     """Return the line of this name: mostly the same object, which is found faster in books."""
     return Line(account, meter, window, period)
 
 
 # Each entry of a session asks for the same few lines again, until its day is over.
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _lines(dated: tuple[tuple[Account, tuple[str, str]], ...], meter: Meter) -> tuple[Line, ...]:
     return tuple(
         line_named(account, meter, window, period)
