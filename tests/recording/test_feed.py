@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from errno import EIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,7 +11,8 @@ from hypothesis import given, settings, strategies as st
 from voicesession.core.audio import AudioFormat
 from voicesession.core.results import SessionFolder
 from voicesession.core.timeline import Span, Track
-from voicesession.recording import writer as writer_module
+from voicesession.ports.recording import ProblemKind
+from voicesession.recording import unsynced as unsynced_module, writer as writer_module
 from voicesession.recording.feed import Feed
 from voicesession.recording.keeper import Keeper
 from voicesession.recording.spool import FRAME_BYTES, Spool, open_spool
@@ -153,3 +155,38 @@ def test_a_kill_costs_no_more_than_may_wait_of_one_voice(disk_waits: list[bool])
 def test_what_waits_may_be_more_of_one_voice_than_of_the_other() -> None:
     in_step = most_unwritten([])
     assert in_step < most_unwritten([True] * 100) <= MOST_UNWRITTEN
+
+
+def test_what_may_not_survive_a_power_cut_is_told_and_is_not_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_file: int) -> None:
+        raise OSError(EIO, "the disk is broken")
+
+    spool = open_spool(tmp_path, SessionFolder("s1"), 16_000)
+    feed = Feed(Keeper(spool), AudioFormat(), Writer())
+    feed.give(None, Track.USER, 40 * MS, CHUNK)
+    feed.write_out()
+    finish = feed.begin_sync()
+    assert not feed.is_unsynced
+    monkeypatch.setattr(unsynced_module, "_fdatasync", refuse)
+    finish()
+    losses = feed.keeper.losses
+    (problem,) = losses.problems
+    assert (problem.kind, problem.dropped_bytes) == (ProblemKind.WRITE_FAILED, 0)
+    assert problem.span == Span(40 * MS, 60 * MS)
+    assert losses.gaps == ()
+    feed.write_out()
+    assert feed.is_unsynced  # that is noted too
+    spool.release()
+
+
+def test_what_was_removed_need_not_be_made_durable(tmp_path: Path) -> None:
+    spool = open_spool(tmp_path, SessionFolder("s1"), 16_000)
+    feed = Feed(Keeper(spool), AudioFormat(), Writer())
+    feed.give(None, Track.USER, 0, CHUNK)
+    feed.write_out()
+    finish = feed.begin_sync()
+    spool.remove()
+    finish()
+    assert feed.keeper.losses.problems == ()

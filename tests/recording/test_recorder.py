@@ -18,7 +18,7 @@ from voicesession.core.pcm import to_s16_mono
 from voicesession.core.timeline import Span, Track
 from voicesession.ports.objects import ObjectStore
 from voicesession.ports.recording import Gap, ProblemKind
-from voicesession.recording import writer as writer_module
+from voicesession.recording import unsynced as unsynced_module, writer as writer_module
 from voicesession.recording.file import FileObjectStore
 from voicesession.recording.memory import MemoryObjectStore
 from voicesession.recording.recorder import SpoolRecorder
@@ -184,6 +184,30 @@ async def test_a_disk_that_hangs_drops_the_newest_and_never_blocks_for_long(
     assert kept_ms * 32 <= 65_536 * 2
 
 
+async def test_a_disk_that_hangs_over_a_sync_costs_nothing(
+    recorder: SpoolRecorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "_PATIENCE_S", 0.02)
+    monkeypatch.setattr(writer_module, "_SYNC_S", 0)
+    hangs, goes_on = Event(), Event()
+
+    def hang(_file: int) -> None:
+        hangs.set()
+        goes_on.wait(30)
+
+    monkeypatch.setattr(unsynced_module, "_fdatasync", hang)
+    recording = recorder.open("s1", FORMAT)
+    assert hangs.wait(10)
+    for n in range(500):
+        recording.write(USER, n * 20 * MS, steady(1, 20))
+    assert recording.problems == ()
+    goes_on.set()
+    recorded = await recording.close(10_000 * MS)
+    assert (recorded.problems, recorded.gaps) == ((), ())
+    wav = Wav.of((tmp_path / "sessions/s1/audio.wav").read_bytes())
+    assert wav.levels(wav.left) == [(1, 10_000)]
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("encoding", Encoding)
 async def test_a_chunk_that_is_more_than_all_that_may_wait_is_kept_whole(
@@ -220,16 +244,18 @@ async def test_a_long_chunk_that_finds_no_room_is_lost_from_where_there_is_none(
 async def test_a_sync_that_fails_is_a_problem_but_no_gap(
     recorder: SpoolRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: Spool) -> None:
-        synced.set()
+    def fail(file: int) -> None:
+        tried.append(file)
+        if len(tried) > 1:  # what became of the first is noted, and that is to be synced
+            told.set()
         raise OSError(EIO, "the disk is broken")
 
-    synced = Event()
+    tried, told = list[int](), Event()
     monkeypatch.setattr(writer_module, "_SYNC_S", 0)
-    monkeypatch.setattr(Spool, "sync", fail)
+    monkeypatch.setattr(unsynced_module, "_fdatasync", fail)
     recording = recorder.open("s1", FORMAT)
     recording.write(USER, 0, steady(1, 20))
-    await anyio.to_thread.run_sync(synced.wait, 10)
+    await anyio.to_thread.run_sync(told.wait, 10)
     recorded = await recording.close(20 * MS)
     assert recorded.gaps == ()
     assert [(one.kind, one.dropped_bytes) for one in recorded.problems] == [

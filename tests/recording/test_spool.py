@@ -89,7 +89,7 @@ def test_what_was_noted_and_written_is_there_for_the_next_owner(root: Path, spoo
     spool.note_closed(10_000)
     spool.note_keys(("a", "b"))
     assert spool.is_unsynced
-    spool.sync()
+    spool.take_unsynced().sync()
     assert not spool.is_unsynced
     spool.release()
     with (root / "open" / "s1" / "notes.jsonl").open("ab") as notes:

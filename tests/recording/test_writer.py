@@ -25,9 +25,9 @@ class Ear:
         self.rounds += 1
         self.on_write()
 
-    def sync(self) -> None:
+    def begin_sync(self) -> Callable[[], None]:
         self.syncs += 1
-        self.on_sync()
+        return self.on_sync
 
     def broke(self, error: Exception) -> None:
         self.errors.append(error)
@@ -97,35 +97,38 @@ def test_of_many_the_longest_unsynced_have_their_turn(monkeypatch: pytest.Monkey
     assert max(syncs) - min(syncs) <= 2
 
 
-def test_while_a_slow_disk_syncs_nobody_waits_for_all_of_it(
+def test_while_a_disk_hangs_over_one_sync_all_are_written_and_no_other_is_begun(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(writer_module, "_ROUND_S", 0)
-    writer, first, second = Writer(), Ear(), Ear()
-    rounds: list[int] = []
-    first.on_sync = lambda: rounds.append(second.rounds)
-    second.on_sync = lambda: rounds.append(second.rounds)
+    monkeypatch.setattr(writer_module, "_SYNC_S", 0)
+    writer, hangs, goes_on, wrote = Writer(), Event(), Event(), Event()
+    first, second = Ear(), Ear()
+
+    def hang() -> None:
+        hangs.set()
+        goes_on.wait(10)
+
+    first.on_sync = hang
     writer.add(first)
+    assert hangs.wait(10)
+    before = first.rounds
+    second.on_write = lambda: wrote.set() if second.rounds > 3 else writer.wake()
     writer.add(second)
-    writer.stop()
-    assert rounds[0] < rounds[1]
-
-
-def test_who_leaves_while_others_are_synced_is_not_touched_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(writer_module, "_ROUND_S", 0)
-    writer, first, second = Writer(), Ear(), Ear()
-
-    def leave() -> None:
-        writer.remove(second)
-        writer.remove(second)
-
-    first.on_sync = lambda: setattr(second, "on_write", leave)
-    writer.add(first)
-    writer.add(second)
-    writer.stop()
+    assert wrote.wait(10)
+    assert first.rounds > before
     assert (first.syncs, second.syncs) == (1, 0)
+    goes_on.set()
+    writer.stop()
+    assert second.syncs
+
+
+def test_what_a_last_sync_finds_out_is_written_too() -> None:
+    writer, ear = Writer(), Ear()
+    rounds: list[int] = []
+    ear.on_sync = lambda: rounds.append(ear.rounds)
+    writer.add(ear)
+    writer.stop()
+    assert ear.rounds > rounds[-1]
 
 
 def test_patience_runs_out_with_a_step_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:

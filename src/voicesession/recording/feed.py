@@ -14,8 +14,10 @@ from ..core.pcm import to_s16_mono
 from ..core.timeline import Span, Track
 from ..ports.recording import ProblemKind
 from .keeper import Keeper
+from .losses import kind_of
 from .notes import Notes
 from .spool import FOREVER
+from .unsynced import Unsynced
 from .writer import Writer
 
 __all__ = ("Feed",)
@@ -261,7 +263,7 @@ class Feed:
 
     @property
     def is_unsynced(self) -> bool:
-        """Whether something was written since the last sync."""
+        """Whether something was written since the last `begin_sync`."""
         return self.keeper.spool.is_unsynced
 
     def write_out(self) -> None:
@@ -319,13 +321,21 @@ class Feed:
             cut = Span(paused_at_us, self.resumed_at_us)
             keeper.attempt(partial(keeper.spool.cut, cut), at_us=paused_at_us)
 
-    def sync(self) -> None:
-        """See ``Source.sync``."""
-        self.keeper.sync()
+    def begin_sync(self) -> Callable[[], None]:
+        """See ``Source.begin_sync``."""
+        return partial(self._sync, *self.keeper.take_unsynced())
 
     def broke(self, error: Exception) -> None:
         """See ``Source.broke``."""
         self.keeper.broke(error)
+
+    # --- any thread ---------------------------------------------------------------------------
+
+    def _sync(self, unsynced: Unsynced, span: Span) -> None:
+        try:
+            unsynced.sync()
+        except OSError as error:  # it may not survive a power cut; it is not lost
+            self.keeper.losses.add_problem(kind_of(error), span, str(error))
 
 
 def _check(voice: _Voice, at_us: int, size: int) -> None:

@@ -10,6 +10,7 @@ from ..ports.recording import ProblemKind
 from .losses import Losses, kind_of
 from .spool import FRAME_BYTES, Spool
 from .unshipped import Unshipped
+from .unsynced import Unsynced
 
 __all__ = ("Keeper",)
 
@@ -85,13 +86,10 @@ class Keeper:
             self.attempt(lambda: self.spool.note_losses(self.losses), at_us=0)
             self._noted_losses = self.losses.changes
 
-    def sync(self) -> None:
-        """Make the spool durable; where that fails, what was written is at risk, not lost."""
-        try:
-            self.spool.sync()
-        except OSError as error:
-            self.losses.add_problem(kind_of(error), self._unsynced_span, str(error))
-        self._unsynced = range(0)
+    def take_unsynced(self) -> tuple[Unsynced, Span]:
+        """Return what was written since the last time, to be made durable, and its media time."""
+        span, self._unsynced = self._unsynced_span, range(0)
+        return self.spool.take_unsynced(), span
 
     def broke(self, error: Exception) -> None:
         """Report a defect that cost what was being written."""

@@ -28,6 +28,7 @@ from ..ports.recording import RecordedElsewhere
 from .folders import make_folder, sync_folder
 from .losses import Losses
 from .notes import Notes, line, lost, read_notes
+from .unsynced import Unsynced
 
 __all__ = (
     "FOREVER",
@@ -43,11 +44,10 @@ __all__ = (
 
 FRAME_BYTES: Final = 2
 _NOTES: Final = "notes.jsonl"
+_SAMPLES: Final = {track: f"{track}.s16" for track in Track}
 FOREVER: Final = 1 << 60
 """A frame behind all others."""
 _WIPE_BYTES: Final = 1 << 16
-# macOS has no fdatasync.
-_fdatasync: Final = getattr(os, "fdatasync", os.fsync)
 _READ_WRITE: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -65,16 +65,16 @@ class Spool:
         self._notes_end = notes_end
         self._format = AudioFormat(sample_rate=notes.sample_rate)
         self._files: dict[Track, int] = {}
-        self._unsynced = {notes_file}
+        self._unsynced = {_NOTES}
         self._has_new_names = True
         for track in Track:
             with suppress(FileNotFoundError):
-                self._files[track] = os.open(folder / f"{track}.s16", _READ_WRITE)
+                self._files[track] = os.open(folder / _SAMPLES[track], _READ_WRITE)
         self._silenced = self._silences()
 
     @property
     def is_unsynced(self) -> bool:
-        """Whether anything was written since the last sync."""
+        """Whether anything was written since the last `take_unsynced`."""
         return bool(self._unsynced)
 
     def has(self, track: Track) -> bool:
@@ -172,18 +172,11 @@ class Spool:
         self._note("keys", list(keys))
         os.fsync(self._notes_file)
 
-    def sync(self) -> None:
-        """Make durable what was written since the last time, also if this time fails.
-
-        Raises:
-            OSError: What was written since the last time may not survive a power cut.
-        """
-        unsynced, self._unsynced = self._unsynced, set[int]()
-        for file in unsynced:
-            _fdatasync(file)
-        if self._has_new_names:
-            sync_folder(self._folder)
-            self._has_new_names = False
+    def take_unsynced(self) -> Unsynced:
+        """Return what was written since the last time, to be made durable."""
+        names, self._unsynced = self._unsynced, set[str]()
+        has_new, self._has_new_names = self._has_new_names, False
+        return Unsynced(folder=self._folder, names=frozenset(names), has_new=has_new)
 
     def remove(self) -> None:
         """Leave nothing, and let go. A crash on the way leaves nothing to recover.
@@ -208,17 +201,17 @@ class Spool:
         # In memory first: what the disk cannot take still counts for a close.
         self.notes = self.notes.after(name, value)
         self._silenced = self._silences()
-        self._unsynced.add(self._notes_file)
+        self._unsynced.add(_NOTES)
         text = line(name, value)
         _write_all(self._notes_file, text, self._notes_end)
         self._notes_end += len(text)
 
     def _put(self, track: Track, first_frame: int, samples: bytes) -> None:
         if track not in self._files:
-            path = self._folder / f"{track}.s16"
+            path = self._folder / _SAMPLES[track]
             self._files[track] = os.open(path, _READ_WRITE | os.O_CREAT, 0o600)
             self._has_new_names = True
-        self._unsynced.add(self._files[track])
+        self._unsynced.add(_SAMPLES[track])
         if not self._silenced:
             _write_all(self._files[track], samples, first_frame * FRAME_BYTES)
             return
@@ -242,7 +235,7 @@ class Spool:
 
     def _wipe(self, stretch: range) -> None:
         for track, file in self._files.items():
-            self._unsynced.add(file)
+            self._unsynced.add(_SAMPLES[track])
             stop = min(stretch.stop, self.end_frame(track)) * FRAME_BYTES
             for start in range(stretch.start * FRAME_BYTES, stop, _WIPE_BYTES):
                 _write_all(file, bytes(min(_WIPE_BYTES, stop - start)), start)

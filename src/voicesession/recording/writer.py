@@ -5,12 +5,14 @@ It makes a round twice a second, or at once when somebody wakes it: each recordi
 writes out what waits. From then on the end of this process costs nothing. Against a power
 cut what was written is made durable once a second; as that costs more than all the rest,
 however little there is of it, and each recording has files of its own, no more than 10
-recordings have it in one second, and the others in the next ones.
+recordings have it in one second, and the others in the next ones. A disk may take seconds
+for it, and audio does not wait as long: it is done in another thread.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from threading import Event, Lock, Thread
 from typing import Final, Protocol
 
@@ -24,19 +26,22 @@ _PATIENCE_S: Final = 0.5
 
 
 class Source(Protocol):
-    """Somebody whose audio is to be written. Only the writer's thread calls it."""
+    """Somebody whose audio is to be written. Only the writer's thread calls its methods."""
 
     @property
     def is_unsynced(self) -> bool:
-        """Whether something was written since the last ``sync``."""
+        """Whether something was written since the last ``begin_sync``."""
         ...
 
     def write_out(self) -> None:
         """Write what waits. Deals with a medium that fails by itself."""
         ...
 
-    def sync(self) -> None:
-        """Make durable what was written. Deals with a medium that fails by itself."""
+    def begin_sync(self) -> Callable[[], None]:
+        """Return what makes durable what was written so far, called in another thread.
+
+        It deals with a medium that fails by itself.
+        """
         ...
 
     def broke(self, error: Exception) -> None:
@@ -54,6 +59,7 @@ class Writer:
         self._wake = Event()
         self._is_stopping = False
         self._thread: Thread | None = None
+        self._syncing: Thread | None = None
         self._step_began_s: float | None = None
 
     def add(self, source: Source) -> None:
@@ -97,11 +103,14 @@ class Writer:
             self._wake.wait(_ROUND_S if self._sources else None)
             self._wake.clear()
             self._write_out()
-            if _now_s() - synced_s >= _SYNC_S:
+            if _now_s() - synced_s >= _SYNC_S and not self._is_syncing:
                 synced_s = _now_s()
-                self._sync(_SYNCS_AT_ONCE)
+                self._begin_syncs(_SYNCS_AT_ONCE)
         self._write_out()
-        self._sync(len(self._sources))
+        self._finish_syncs()
+        self._begin_syncs(len(self._sources))
+        self._finish_syncs()
+        self._write_out()  # what could not be made durable is known by now, and noted
 
     def _write_out(self) -> None:
         with self._lock:
@@ -114,20 +123,31 @@ class Writer:
                 source.broke(error)
         self._step_began_s = None
 
-    def _sync(self, count: int) -> None:
+    @property
+    def _is_syncing(self) -> bool:
+        return self._syncing is not None and self._syncing.is_alive()
+
+    def _finish_syncs(self) -> None:
+        if self._syncing is not None:
+            self._syncing.join()
+
+    def _begin_syncs(self, count: int) -> None:
+        """Have those made durable, *count* of them, who have waited for it longest."""
         with self._lock:
             unsynced = [source for source in self._sources if source.is_unsynced]
             unsynced.sort(key=self._sources.__getitem__)
-        written_s = _now_s()
-        for source in unsynced[:count]:
-            if source not in self._sources:  # removed by a round that was made in between
-                continue
-            self._sources[source] = self._step_began_s = _now_s()
-            source.sync()
-            if _now_s() - written_s >= _ROUND_S:  # a slow disk: nobody waits for all
-                self._write_out()
-                written_s = _now_s()
-        self._step_began_s = None
+            for source in unsynced[:count]:
+                self._sources[source] = _now_s()
+        syncs = [source.begin_sync() for source in unsynced[:count]]
+        if syncs:
+            name = "voicesession-recorder-sync"
+            self._syncing = Thread(target=_do_all, args=[syncs], name=name, daemon=True)
+            self._syncing.start()
+
+
+def _do_all(actions: Sequence[Callable[[], None]]) -> None:
+    for action in actions:
+        action()
 
 
 def _now_s() -> float:
