@@ -178,6 +178,7 @@ def test_what_may_not_survive_a_power_cut_is_told_and_is_not_missing(
     assert losses.gaps == ()
     feed.write_out()
     assert feed.is_unsynced  # that is noted too
+    assert spool.take_unsynced().has_new  # and the names of the files get another try
     spool.release()
 
 

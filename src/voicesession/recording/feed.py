@@ -336,6 +336,7 @@ class Feed:
             unsynced.sync()
         except OSError as error:  # it may not survive a power cut; it is not lost
             self.keeper.losses.add_problem(kind_of(error), span, str(error))
+            self.have_done(partial(self.keeper.spool.take_back, unsynced))
 
 
 def _check(voice: _Voice, at_us: int, size: int) -> None:

@@ -178,6 +178,10 @@ class Spool:
         has_new, self._has_new_names = self._has_new_names, False
         return Unsynced(folder=self._folder, names=frozenset(names), has_new=has_new)
 
+    def take_back(self, unsynced: Unsynced) -> None:
+        """Let the names of new files be synced once more: it has failed."""
+        self._has_new_names |= unsynced.has_new
+
     def remove(self) -> None:
         """Leave nothing, and let go. A crash on the way leaves nothing to recover.
 
