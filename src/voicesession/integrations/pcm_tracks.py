@@ -17,7 +17,7 @@ def kept_format(audio_format: AudioFormat) -> AudioFormat:
         InvalidValue: It is not s16, mono. Create the session with the rate of the runtime:
             then nothing is resampled.
     """
-    if audio_format != AudioFormat(sample_rate=audio_format.sample_rate):
+    if audio_format != audio_format.plain:
         raise InvalidValue("audio_format", audio_format, "pcm_s16le, 1 channel, any rate")
     return audio_format
 

@@ -120,7 +120,7 @@ class Feed:
         self.is_finishing = False
         self.paused_at_us = keeper.spool.notes.paused_at_us
         self.resumed_at_us: int | None = None
-        self._spoken = spoken = AudioFormat(sample_rate=audio_format.sample_rate)
+        self._spoken = spoken = audio_format.plain
         self.limit_bytes = max(
             _MIN_LIMIT_BYTES, audio_format.bytes_at(_LIMIT_US) + spoken.bytes_at(_LIMIT_US)
         )

@@ -52,7 +52,7 @@ class Ears:
         at_us: int,
     ) -> None:
         self._format = audio_format
-        self._is_plain = audio_format == AudioFormat(sample_rate=audio_format.sample_rate)
+        self._is_plain = audio_format == audio_format.plain
         self._activity = activity
         self._suppression = suppression
         self._begin_us = at_us
@@ -80,7 +80,7 @@ class Ears:
         """
         noise = pipeline.noise
         suppression = None if noise is None else noise.open(audio_format)
-        activity = pipeline.vad.open(AudioFormat(sample_rate=audio_format.sample_rate))
+        activity = pipeline.vad.open(audio_format.plain)
         ears = cls(audio_format, activity, recogniser, suppression, at_us)
         try:
             await recogniser.open()

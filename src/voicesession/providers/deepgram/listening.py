@@ -104,7 +104,7 @@ class DeepgramSpeechToText:
         }
 
     async def open(self, audio_format: AudioFormat, /, *, language: str) -> DeepgramStream:
-        sent = audio_format if self.limits.takes(audio_format) else _as_s16_mono(audio_format)
+        sent = audio_format if self.limits.takes(audio_format) else audio_format.plain
         query = self._query | {
             "encoding": _WIRE_NAMES[sent.encoding],
             "sample_rate": str(sent.sample_rate),
@@ -315,7 +315,3 @@ class DeepgramStream:
     def _place(self, frame: int) -> int:
         # Seconds on the wire are rounded, and may point behind the last sample.
         return self._times.at(min(frame, self._sent_frames))
-
-
-def _as_s16_mono(audio_format: AudioFormat) -> AudioFormat:
-    return AudioFormat(sample_rate=audio_format.sample_rate)

@@ -92,7 +92,7 @@ class OpenAIStream:
         self._connection = connection
         self._form = form
         self._format = audio_format
-        self._track = VoicedTrack(AudioFormat(sample_rate=audio_format.sample_rate))
+        self._track = VoicedTrack(audio_format.plain)
         self._work: deque[_Work] = deque()
         self._wake = anyio.Event()
         self._is_closed = False
@@ -150,7 +150,7 @@ class OpenAIStream:
             self._work.popleft()
 
     async def _transcribed(self, utterance: Utterance) -> speech.Final | None:
-        audio_format = AudioFormat(sample_rate=self._format.sample_rate)
+        audio_format = self._format.plain
         wav = wav_header(audio_format, len(utterance.pcm)) + utterance.pcm
         async with self._connection.post(
             "/audio/transcriptions",
