@@ -5,19 +5,21 @@ The sessions as a router of FastAPI, with everything in the OpenAPI document.
 >>> app = FastAPI(lifespan=voice.lifespan)
 >>> app.include_router(voice_router(voice, pipeline=make_pipeline))
 
-`get_voice` and `get_principal` are dependencies: ``app.dependency_overrides`` replaces them.
+`get_voice` and `get_principal` are dependencies: ``app.dependency_overrides`` replaces them,
+for calls and for WebSockets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Annotated, Any, Final, NamedTuple, cast
 
 try:
-    from fastapi import APIRouter, Depends, Request, Response, Security
+    from fastapi import APIRouter, Depends, Request, Response, Security, WebSocket
     from fastapi.responses import JSONResponse
     from fastapi.routing import APIRoute
     from fastapi.security import APIKeyHeader, HTTPBearer
+    from starlette.requests import HTTPConnection
     from starlette.routing import Match
     from starlette.types import Scope
 except ModuleNotFoundError as error:
@@ -34,11 +36,10 @@ from .operations import operation_of, responses_of
 from .options import WebOptions
 from .principal import Authenticator, Principal
 from .routing import Route
-from .socket.mounting import socket_routes
+from .socket.mounting import SocketServer, socket_servers
 
 __all__ = ("get_principal", "get_voice", "voice_router")
 
-_FACE: Final = "voicesession.face"
 _RECEIVED: Final = "voicesession.received"
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="token", description="A token, or an API key.")
@@ -79,7 +80,8 @@ def voice_router(
         _add_plain(router, face, mounted, kinds[mounted.prefix].plain)
     for mounted in face.mounted():
         _add_documented(router, face, mounted, kinds[mounted.prefix].documented)
-    router.routes.extend(socket_routes(face))
+    for path, serve in socket_servers(face).items():
+        _add_socket(router, face, path, serve)
     return router
 
 
@@ -91,35 +93,42 @@ class _Fault(Exception):
         self.error = error
 
 
-async def get_voice(request: Request) -> SessionManager:
+async def get_voice(connection: HTTPConnection) -> SessionManager:
     """The sessions that the router was made for."""
-    return _face(request).voice
+    return _face(connection).voice
 
 
 async def get_principal(
-    request: Request,
+    connection: HTTPConnection,
     _token: Annotated[object, Security(_bearer)] = None,
     _key: Annotated[object, Security(_api_key)] = None,
-) -> Principal:
-    """Who calls.
+) -> Principal | None:
+    """Who calls; None of a WebSocket.
+
+    Who comes in there is asked when it is open: a browser is told nothing of why a handshake was
+    refused, and one who comes back shows its token only then. What replaces this may know it
+    before, and shuts the door by raising; it leaves the rest to us by returning None.
 
     Raises:
         Unauthenticated: Nobody is known by these credentials.
     """
+    if _RECEIVED not in connection.scope:
+        return None
     try:
-        return await _face(request).gate.principal_of(_received(request))
+        return await _face(connection).gate.principal_of(_received(connection))
     except VoiceSessionError:
         raise
     except Exception as error:  # noqa: BLE001  # what a framework tells of it may be a secret
         raise _Fault(error) from None
 
 
-def _face(request: Request) -> Face:
-    return cast("Face", request.scope[_FACE])
+def _face(connection: HTTPConnection) -> Face:
+    endpoint = cast("_Calls | _Socket", connection.scope["endpoint"].__self__)
+    return endpoint.face
 
 
-def _received(request: Request) -> Received:
-    return cast("Received", request.scope[_RECEIVED])
+def _received(connection: HTTPConnection) -> Received:
+    return cast("Received", connection.scope[_RECEIVED])
 
 
 class _RouteClasses(NamedTuple):
@@ -137,13 +146,12 @@ class _RouteClasses(NamedTuple):
 
 def _route_classes(face: Face, mount: str) -> _RouteClasses:
     class VoiceRoute(APIRoute):
-        """Knows its face, and tells as a problem what a dependency refuses."""
+        """Tells as a problem what a dependency refuses."""
 
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle = super().get_route_handler()
 
             async def told(request: Request) -> Response:
-                request.scope[_FACE] = face
                 request.scope[_RECEIVED] = request_of(request, face.gate.options, mount=mount)
                 try:
                     return await handle(request)
@@ -169,17 +177,11 @@ def _methods(route: Route) -> tuple[str, ...]:
 
 
 def _add_plain(router: APIRouter, face: Face, mounted: Mounted, kind: type[APIRoute]) -> None:
-    answer, route = _answering(face, mounted), mounted.route
-
-    async def endpoint(request: Request) -> Response:
-        principal = await get_principal(request) if route.permissions else None
-        return await answer(request, await get_voice(request), principal)
-
     router.add_api_route(
         mounted.path,
-        endpoint,
-        methods=list(_methods(route)),
-        name=route.name,
+        _Calls(face, mounted.route).plain,
+        methods=list(_methods(mounted.route)),
+        name=mounted.route.name,
         include_in_schema=False,
         response_model=None,
         route_class_override=kind,
@@ -188,13 +190,14 @@ def _add_plain(router: APIRouter, face: Face, mounted: Mounted, kind: type[APIRo
 
 def _add_documented(router: APIRouter, face: Face, mounted: Mounted, kind: type[APIRoute]) -> None:
     route = mounted.route
+    calls = _Calls(face, route)
     is_shown = mounted.is_documented
     responses = responses_of(route) if is_shown else None
     operation = operation_of(route) if is_shown else None
     for method in _methods(route):
         router.add_api_route(
             mounted.path,
-            _endpoint(face, mounted),
+            calls.known if route.permissions else calls.anybody,
             methods=[method],
             name=route.name,
             operation_id=route.name,
@@ -211,34 +214,66 @@ def _add_documented(router: APIRouter, face: Face, mounted: Mounted, kind: type[
         )
 
 
-def _endpoint(face: Face, mounted: Mounted) -> Callable[..., Coroutine[Any, Any, Response]]:
-    answer = _answering(face, mounted)
+def _add_socket(router: APIRouter, face: Face, path: str, serve: SocketServer) -> None:
+    socket = _Socket(face, serve)
+    router.add_api_websocket_route(path, socket.stream, dependencies=[Depends(socket.told)])
+
+
+# Endpoints are methods, so that a dependency finds the face by them.
+
+
+class _Calls:
+    """A route of ours: what answers a call of it."""
+
+    def __init__(self, face: Face, route: Route) -> None:
+        self.face = face
+        self._route = route
+
+    async def plain(self, request: Request) -> Response:
+        principal = await get_principal(request) if self._route.permissions else None
+        return await self._answer(request, await get_voice(request), principal)
 
     async def known(
+        self,
         request: Request,
         voice: Annotated[SessionManager, Depends(get_voice)],
         principal: Annotated[Principal, Depends(get_principal)],
     ) -> Response:
-        return await answer(request, voice, principal)
+        return await self._answer(request, voice, principal)
 
     async def anybody(
-        request: Request, voice: Annotated[SessionManager, Depends(get_voice)]
+        self, request: Request, voice: Annotated[SessionManager, Depends(get_voice)]
     ) -> Response:
-        return await answer(request, voice, None)
+        return await self._answer(request, voice, None)
 
-    return known if mounted.route.permissions else anybody
-
-
-def _answering(
-    face: Face, mounted: Mounted
-) -> Callable[[Request, SessionManager, Principal | None], Awaitable[Response]]:
-    gate, route = face.gate, mounted.route
-
-    async def answer(
-        request: Request, voice: SessionManager, principal: Principal | None
+    async def _answer(
+        self, request: Request, voice: SessionManager, principal: Principal | None
     ) -> Response:
         received = _received(request)
-        told = await gate.serve(route, received, body_of(request), voice, principal)
-        return await response_of(told, method=received.method)
+        body = body_of(request)
+        answer = await self.face.gate.serve(self._route, received, body, voice, principal)
+        return await response_of(answer, method=received.method)
 
-    return answer
+
+class _Socket:
+    """What serves the WebSockets of a path."""
+
+    def __init__(self, face: Face, serve: SocketServer) -> None:
+        self.face = face
+        self._serve = serve
+
+    async def told(self, websocket: WebSocket) -> AsyncGenerator[None]:
+        """Tell as a problem what a dependency refuses."""
+        try:
+            yield
+        except VoiceSessionError as refusal:
+            answer = self.face.gate.refuse(refusal, what="a WebSocket")
+            await websocket.send_denial_response(await response_of(answer, method="GET"))
+
+    async def stream(
+        self,
+        websocket: WebSocket,
+        voice: Annotated[SessionManager, Depends(get_voice)],
+        principal: Annotated[Principal | None, Depends(get_principal)],
+    ) -> None:
+        await self._serve(websocket, voice, principal)

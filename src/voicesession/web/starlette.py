@@ -16,8 +16,9 @@ try:
     from starlette.exceptions import HTTPException
     from starlette.requests import Request as StarletteRequest
     from starlette.responses import Response
-    from starlette.routing import BaseRoute, Route as StarletteRoute
+    from starlette.routing import BaseRoute, Route as StarletteRoute, WebSocketRoute
     from starlette.types import Receive, Scope, Send
+    from starlette.websockets import WebSocket
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         f'Starlette needs {error.name}: pip install "voicesession[web]"', name=error.name
@@ -31,7 +32,7 @@ from .face import DEFAULT_PREFIXES, Face, Mounted, PipelineMaker
 from .gate import Gate
 from .options import WebOptions
 from .principal import Authenticator
-from .socket.mounting import socket_routes
+from .socket.mounting import SocketServer, socket_servers
 
 __all__ = ("voice_app", "voice_routes")
 
@@ -99,7 +100,23 @@ def voice_app(
 
 
 def _routes(face: Face) -> list[BaseRoute]:
-    return [*socket_routes(face), *_http_routes(face)]
+    return [*_socket_routes(face), *_http_routes(face)]
+
+
+def _socket_routes(face: Face) -> list[WebSocketRoute]:
+    return [
+        WebSocketRoute(path, _streaming(face.voice, serve))
+        for path, serve in socket_servers(face).items()
+    ]
+
+
+def _streaming(
+    voice: SessionManager, serve: SocketServer
+) -> Callable[[WebSocket], Awaitable[None]]:
+    async def stream(websocket: WebSocket) -> None:
+        await serve(websocket, voice, None)
+
+    return stream
 
 
 def _http_routes(face: Face) -> list[StarletteRoute]:

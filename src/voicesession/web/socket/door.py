@@ -16,7 +16,6 @@ from ...core.states import EndReason, SessionState
 from ...ports.clock import Clock
 from ...runtime.clock import SystemClock
 from ...runtime.live import VoiceSession
-from ...runtime.manager import SessionManager
 from ...runtime.pipeline import Pipeline
 from ...schemas.messages import ServerMessage, SessionBegin, TurnStateChanged
 from ...schemas.parts import SessionConfiguration
@@ -50,26 +49,23 @@ class Door:
     """Where clients connect; one for all connections of an application.
 
     Args:
-        voice: The manager of any tenant; not closed here.
         gate: Knows who calls.
         pipeline: Makes the engines and the agent of one conversation.
     """
 
     def __init__(
         self,
-        voice: SessionManager,
         gate: Gate,
         pipeline: Callable[[Session], Pipeline | Awaitable[Pipeline]],
         *,
         clock: Clock | None = None,
     ) -> None:
-        self._voice = voice
         self._make_pipeline = pipeline
         self._passes = gate.passes
         self._make_config = gate.options.config
         self._options = gate.options.socket
         self._clock = clock or SystemClock()
-        self._opening = Opening(voice, gate)
+        self._opening = Opening(gate)
 
     async def stream(self, socket: Socket, handshake: Handshake, session_id: str = "") -> None:
         """Serve a session that is there, until its client or the session is gone.
@@ -90,14 +86,16 @@ class Door:
     async def _serve(self, socket: Socket, handshake: Handshake, opens_as: _OpensAs) -> None:
         try:
             await socket.accept(chosen_subprotocol(handshake))
-            code, reason = await self._answer(socket, opens_as)
+            code, reason = await self._answer(socket, handshake, opens_as)
             # Who does not read would keep even this waiting.
             with anyio.move_on_after(self._options.sent_within.total_seconds()):
                 await socket.close(code, reason[:_LONGEST_REASON])
         except SocketClosed:
             pass  # nobody is there to be told anything
 
-    async def _answer(self, socket: Socket, opens_as: _OpensAs) -> tuple[CloseCode, str]:
+    async def _answer(
+        self, socket: Socket, handshake: Handshake, opens_as: _OpensAs
+    ) -> tuple[CloseCode, str]:
         """Serve the client; return how to close the connection, whatever happens."""
         session_id = None
         try:
@@ -115,7 +113,7 @@ class Door:
             if status.close is CloseCode.INTERNAL:
                 whose = "" if session_id is None else f" of session …{shortened(session_id)}"
                 logger.error("a connection%s failed: %s", whose, type(error).__name__)  # noqa: TRY400  # its text may hold words
-            message = error_message(error, self._voice.now())
+            message = error_message(error, handshake.voice.now())
             with anyio.move_on_after(self._options.sent_within.total_seconds()):
                 await socket.send(message.model_dump_json(exclude_none=True))
             return status.close, problem_of(error)["code"]
@@ -175,7 +173,7 @@ class Door:
         after = past.until if opened.attach is None else opened.attach.last_seq
         outlet = Outlet(socket, self._clock, self._options, on_lag=lambda: None)
         await outlet.deliver(self._told(opened, session, past, after=after))
-        await outlet.deliver([session_end(session, at=self._voice.now())])
+        await outlet.deliver([session_end(session, at=opened.voice.now())])
         if session.end_reason is EndReason.EXPIRED:
             return CloseCode.EXPIRED, "session_expired"
         return CloseCode.ENDED, "ended"

@@ -1,5 +1,5 @@
 """
-The WebSocket on Starlette, and on FastAPI, whose routes are the same.
+The WebSocket under Starlette, and under FastAPI, whose sockets are the same.
 
 ``<prefix>/{session_id}/stream`` behind each prefix, ``/ws/voice?session_id=…``, and
 ``/v1/audio/transcriptions/stream``, which creates the session.
@@ -7,44 +7,53 @@ The WebSocket on Starlette, and on FastAPI, whose routes are the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
 
 import anyio
-from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from ...runtime.manager import SessionManager
 from ..exchange import headers_of, origin_of_connection, peer_of
 from ..face import Face
 from ..options import WebOptions
+from ..principal import Principal
 from .door import Door
 from .port import Handshake, Socket, SocketClosed
 
-__all__ = ("TRANSCRIPTION_PATH", "VOICE_PATH", "socket_routes")
+__all__ = ("TRANSCRIPTION_PATH", "VOICE_PATH", "SocketServer", "socket_servers")
 
 VOICE_PATH: Final = "/ws/voice"
 TRANSCRIPTION_PATH: Final = "/v1/audio/transcriptions/stream"
 
+SocketServer: TypeAlias = Callable[[WebSocket, SessionManager, Principal | None], Awaitable[None]]
+"""Serves one WebSocket; without a principal it finds out by itself who it is."""
 
-def socket_routes(face: Face) -> list[WebSocketRoute]:
-    """Return the routes; none where the face has no engines to talk with."""
+
+def socket_servers(face: Face) -> dict[str, SocketServer]:
+    """Return what serves at which path; nothing where the face has no engines to talk with."""
     if face.pipeline is None:
-        return []
+        return {}
     options = face.gate.options
-    door = Door(face.voice, face.gate, face.pipeline)
+    door = Door(face.gate, face.pipeline)
 
-    async def stream(websocket: WebSocket) -> None:
+    async def stream(
+        websocket: WebSocket, voice: SessionManager, principal: Principal | None
+    ) -> None:
         session_id = websocket.path_params.get("session_id", "")
-        await door.stream(_Socket(websocket), _handshake(websocket, options), session_id)
+        handshake = _handshake(websocket, options, voice, principal)
+        await door.stream(_Socket(websocket), handshake, session_id)
 
-    async def transcribe(websocket: WebSocket) -> None:
-        await door.transcribe(_Socket(websocket), _handshake(websocket, options))
+    async def transcribe(
+        websocket: WebSocket, voice: SessionManager, principal: Principal | None
+    ) -> None:
+        handshake = _handshake(websocket, options, voice, principal)
+        await door.transcribe(_Socket(websocket), handshake)
 
-    paths: dict[str, Callable[[WebSocket], Coroutine[Any, Any, None]]] = {
+    servers: dict[str, SocketServer] = {
         f"{prefix}/{{session_id}}/stream": stream for prefix in face.prefixes
     }
-    paths |= {VOICE_PATH: stream, TRANSCRIPTION_PATH: transcribe}
-    return [WebSocketRoute(path, endpoint) for path, endpoint in paths.items()]
+    return servers | {VOICE_PATH: stream, TRANSCRIPTION_PATH: transcribe}
 
 
 class _Socket(Socket):
@@ -85,9 +94,13 @@ class _Socket(Socket):
             await anyio.lowlevel.checkpoint()  # the other end was faster
 
 
-def _handshake(websocket: WebSocket, options: WebOptions) -> Handshake:
+def _handshake(
+    websocket: WebSocket, options: WebOptions, voice: SessionManager, principal: Principal | None
+) -> Handshake:
     headers = headers_of(websocket)
     return Handshake(
+        voice=voice,
+        principal=principal,
         query=tuple(websocket.query_params.multi_items()),
         headers=headers,
         subprotocols=tuple(websocket.scope.get("subprotocols", ())),

@@ -56,8 +56,7 @@ class Opened:
 class Opening:
     """The way in."""
 
-    def __init__(self, voice: SessionManager, gate: Gate) -> None:
-        self._voice = voice
+    def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self._options = gate.options.socket
 
@@ -144,6 +143,8 @@ class Opening:
         )
 
     async def _principal(self, handshake: Handshake) -> Principal:
+        if handshake.principal is not None:
+            return handshake.principal
         headers = dict(handshake.headers)
         for offered in handshake.subprotocols:
             if offered.startswith(_BEARER):
@@ -163,7 +164,7 @@ class Opening:
             peer=handshake.peer,
         )
         return Call(
-            voice=self._gate.sessions_of(self._voice, principal, query),
+            voice=self._gate.sessions_of(handshake.voice, principal, query),
             principal=principal,
             permissions=frozenset({Permission.WRITE}),
             request=request,
@@ -196,7 +197,7 @@ class Opening:
             raise SessionNotFound(session_id)
         with self._gate.attempt(handshake.origin.client_host):
             held = self._gate.passes.check(Kind.RESUME, attach.resume_token, session_id)
-        voice = self._voice.for_tenant(held.tenant_id)
+        voice = handshake.voice.for_tenant(held.tenant_id)
         session = await voice.get(session_id)
         if session.user_id != held.user_id:
             raise SessionNotFound(session_id)

@@ -1,4 +1,4 @@
-"""What a framework has to bring: a socket, and what was said when it was opened."""
+"""What a framework has to bring: a socket, and how it was asked for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Protocol
 
 from attrs import field, frozen
 
+from ...runtime.manager import SessionManager
 from ..forwarding import Origin
+from ..principal import Principal
 
 __all__ = ("Handshake", "Socket", "SocketClosed")
 
@@ -53,12 +55,16 @@ class Handshake:
     """How a connection was asked for.
 
     Attributes:
+        voice: The manager of any tenant.
+        principal: Who asks, where the host's application knows; None: we find out.
         query: Name and value of each parameter, in order.
         headers: By their names in lower case.
         subprotocols: What the client offers, in its order.
         peer: The address at the other end of the connection.
     """
 
+    voice: SessionManager
+    principal: Principal | None = None
     query: Sequence[tuple[str, str]] = field(default=(), repr=False)
     headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
     subprotocols: Sequence[str] = field(default=(), repr=False)
