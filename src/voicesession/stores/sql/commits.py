@@ -64,11 +64,7 @@ THE_SESSION: Final = and_(
 """The session with this id, if it is in the scope."""
 
 _STANDING: Final = Statement(
-    lambda _: (
-        select(_S.seq, _S.epoch, *(_S[name] for name in _IN_LISTS))
-        .where(THE_SESSION)
-        .with_for_update(key_share=True)
-    )
+    lambda _: select(_S.seq, _S.epoch, _S.state).where(THE_SESSION).with_for_update(key_share=True)
 )
 _ID_IS_TAKEN: Final = Statement(lambda _: select(_S.id).where(_IS_IT))
 _IS_THERE: Final = Statement(lambda _: select(_S.id).where(THE_SESSION))
@@ -91,19 +87,35 @@ def changed_names(*, by_owner: bool) -> list[str]:
     return [name for name in names_of(SESSIONS) if name not in left_out]
 
 
-def _update(*, by_owner: bool, stays: bool) -> Statement:
-    left_out = _IN_LISTS if stays else ()
-    names = [name for name in changed_names(by_owner=by_owner) if name not in left_out]
+def _update(*, by_owner: bool) -> Statement:
+    names = changed_names(by_owner=by_owner)
     return Statement(
         lambda sql: update(SESSIONS).where(_IS_IT).values(stored(sql, SESSIONS, names))
     )
 
 
-_UPDATES: Final = {
-    (by_owner, stays): _update(by_owner=by_owner, stays=stays)
-    for by_owner in (False, True)
-    for stays in (False, True)
-}
+def _swap(*, by_owner: bool) -> Statement:
+    names = [name for name in changed_names(by_owner=by_owner) if name not in _IN_LISTS]
+    is_as_expected = [
+        _IS_IT,
+        _S.tenant_id == bindparam("of_tenant"),
+        _S.seq == bindparam("expected_seq"),
+        *(_S[name].is_not_distinct_from(bindparam(name)) for name in _IN_LISTS),
+    ]
+    if by_owner:
+        is_as_expected.append(_S.epoch == bindparam("of_epoch"))
+    return Statement(
+        lambda sql: (
+            update(SESSIONS)
+            .where(*is_as_expected)
+            .values(stored(sql, SESSIONS, names))
+            .returning(_S.id)
+        )
+    )
+
+
+_UPDATES: Final = {by_owner: _update(by_owner=by_owner) for by_owner in (False, True)}
+_SWAPS: Final = {by_owner: _swap(by_owner=by_owner) for by_owner in (False, True)}
 _DROP_LEASE: Final = Statement(
     lambda _: update(SESSIONS).where(_IS_IT).values(worker_id=null(), lease_expires_at=null())
 )
@@ -170,7 +182,7 @@ def named(session_id: SessionId, scope: Scope) -> Document:
 
 
 def standing(name: Document) -> Script[Stored]:
-    """Return where a session stands, its seq and epoch, and keep other writers from it.
+    """Return where a session stands, its seq, epoch and state, and keep other writers from it.
 
     Raises:
         SessionNotFound: There is none in the scope.
@@ -200,16 +212,22 @@ def _create(change: Change) -> Script[None]:
 
 
 def _change(change: Change) -> Script[None]:
-    session = change.session
-    stands = yield from standing({"session_id": session.id, "of_tenant": session.tenant_id})
-    check_standing(change, seq=stands["seq"], epoch=stands["epoch"])
+    session, by_owner = change.session, change.epoch is not None
     document = session_document(session)
-    stays = all(stands[name] == document[name] for name in _IN_LISTS)
-    if not stays:
-        yield from _check_room(session)
-        yield from _check_task(change)
-    document["session_id"] = session.id
-    yield _UPDATES[change.epoch is not None, stays], document
+    document |= {
+        "session_id": session.id,
+        "of_tenant": session.tenant_id,
+        "expected_seq": change.expected_seq,
+        "of_epoch": change.epoch,
+    }
+    # Nearly always all is as expected, and nothing in lists moves: then there is nothing to read.
+    if (yield _SWAPS[by_owner], document):
+        return
+    stands = yield from standing(document)
+    check_standing(change, seq=stands["seq"], epoch=stands["epoch"])
+    yield from _check_room(session)
+    yield from _check_task(change)
+    yield _UPDATES[by_owner], document
 
 
 def _check_task(change: Change) -> Script[None]:
