@@ -254,19 +254,19 @@ async def test_where_money_runs_out_the_session_pauses_one_reply_over_at_most(
     assert [standing.line.meter for standing in ran_out.exhausted] == [Meter.MONEY_USD]
 
 
-async def test_with_money_limited_it_is_booked_every_five_seconds_what_audio_costs(
-    stage: Stage,
+@pytest.mark.parametrize(("amount", "within_us"), [("1", 4 * A_TICK_US), ("0.0193", A_TICK_US)])
+async def test_the_closer_a_limit_on_money_comes_the_sooner_it_is_booked_what_audio_costs(
+    stage: Stage, amount: str, within_us: int
 ) -> None:
-    await limit(stage, "1")
+    await limit(stage, amount)
     ada = stage.voice.budgets.account("user", "ada")
-    most = RATES[LISTENER, Meter.AUDIO_US] * A_TICK_US
     async with stage.call(engines(stage)) as (call, phone):
         for _ in range(120):
             await phone.wait(SECOND_US)
             used = call.handle.ownership.running.audio_used_us
             day, _month = await stage.voice.budgets.standings(ada, [Meter.MONEY_USD])
             booked = Money.of_units(day.spent, "USD").amount
-            assert used * RATES[LISTENER, Meter.AUDIO_US] - booked <= most
+            assert (used - within_us) * RATES[LISTENER, Meter.AUDIO_US] <= booked
 
 
 async def test_more_money_lets_it_go_on_by_itself(stage: Stage) -> None:
@@ -292,7 +292,7 @@ async def test_what_others_have_used_up_stops_a_session_too(stage: Stage) -> Non
         whole = {Meter.MONEY_USD.value: Money(1, "USD").units}
         await stage.voice.budgets.track_usage("ada", counts=whole)
         await phone.say("good morning")
-        await phone.wait(3 * SECOND_US)
+        await phone.wait(4 * A_TICK_US)
         assert call.session.pause_reasons == {PauseReason.BUDGET_EXHAUSTED}
 
 

@@ -7,7 +7,7 @@ the session pauses, once the agent has said what it was saying, and it goes on b
 limit is raised or a new day begins; `BudgetPolicy` has other ways.
 
 What engines have used is told by them as it happens (`EngineUsed`). It is booked with the next
-slice of audio or the next tick of the worker, but at once where a limit on it is near.
+slice of audio or one of the next ticks of the worker, but at once where a limit on it is near.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ class Spending:
         elif session.state is SessionState.LIVE:
             if self._purse.besides.limited & MONEY:
                 self._note_price_of_audio()  # elsewhere it can wait for the next slice
-            if self._purse.besides.is_due:
+            if self._purse.besides.is_due_at_tick():
                 await self.top_up()
 
     async def settle(self, *, leave: bool = False) -> None:
