@@ -16,7 +16,7 @@ from typing import Final, TypeAlias
 
 from attrs import evolve, field, frozen
 
-from .accounts import Account, Balance, Hold, HoldId, Limit, Line, windows_of
+from .accounts import Account, Balance, Hold, HoldId, Limit, Line, Scope, windows_of
 from .instants import as_utc
 from .meters import Meter
 from .windows import Window, period_at
@@ -124,18 +124,37 @@ def dates_at(at: datetime, zone: tzinfo) -> tuple[str, str]:
     return period_at(Window.DAY, at, zone).name, period_at(Window.MONTH, at, zone).name
 
 
-@lru_cache(maxsize=1024)
 def line_named(account: Account, meter: Meter, window: Window, period: str) -> Line:
-    """Return the line of this name: mostly the same object, which is found faster in books."""
-    return Line(account, meter, window, period)
+    """Return the line of this name.
+
+    Of a user or a tenant it is mostly the same object, which is found faster in books. A session
+    comes and goes, and a thousand short ones would push out what is asked for again.
+    """
+    if account.scope is Scope.SESSION:
+        return Line(account, meter, window, period)
+    return _lasting_line(account, meter, window, period)
+
+
+_lasting_line: Final = lru_cache(maxsize=1024)(Line)
 
 
 # Each entry of a session asks for the same few lines again, until its day is over.
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _lines(dated: tuple[tuple[Account, tuple[str, str]], ...], meter: Meter) -> tuple[Line, ...]:
+    return tuple(line for account, dates in dated for line in _lines_of(account, dates, meter))
+
+
+def _lines_of(account: Account, dates: tuple[str, str], meter: Meter) -> tuple[Line, ...]:
+    if account.scope is Scope.SESSION:
+        return (Line(account, meter, Window.SESSION, ""),)
+    return _lasting_lines(account, dates, meter)
+
+
+# A session that begins is one of many that its tenant pays for.
+@lru_cache(maxsize=512)
+def _lasting_lines(account: Account, dates: tuple[str, str], meter: Meter) -> tuple[Line, ...]:
+    day, month = dates
+    periods = {Window.SESSION: "", Window.DAY: day, Window.MONTH: month}
     return tuple(
-        line_named(account, meter, window, period)
-        for account, (day, month) in dated
-        for window, period in ((Window.SESSION, ""), (Window.DAY, day), (Window.MONTH, month))
-        if window in windows_of(account, meter)
+        line_named(account, meter, window, periods[window]) for window in windows_of(account, meter)
     )
