@@ -22,10 +22,10 @@ Being *away* is a matter of the floor and of media time: see `voicesession.core.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -111,15 +111,10 @@ def due(session: Session, policy: LifePolicy, now: datetime) -> SessionEvent | N
     first = min(_limits(session, policy), key=lambda limit: limit[0], default=None)
     if first is None:
         return None
-    at, event_at = first
-    return event_at(now) if at <= now else None
-
-
-_EventAt: TypeAlias = Callable[[datetime], SessionEvent]
-
-
-def _end(reason: EndReason) -> _EventAt:
-    return lambda at: EndRequested(at=at, reason=reason)
+    at, reason = first
+    if at > now:
+        return None
+    return LimitReached(at=now) if reason is None else EndRequested(at=now, reason=reason)
 
 
 _END_OF_PAUSE: Final[Mapping[PauseReason, EndReason]] = MappingProxyType(
@@ -139,26 +134,26 @@ def _stricter(of_policy: timedelta | None, of_session_us: int | None) -> timedel
     return of_session if of_policy is None else min(of_policy, of_session)
 
 
-def _limits(session: Session, policy: LifePolicy) -> Iterator[tuple[datetime, _EventAt]]:
-    """Every limit that is running, with what becomes due when it passes."""
+def _limits(session: Session, policy: LifePolicy) -> Iterator[tuple[datetime, EndReason | None]]:
+    """Every limit that is running, and why the session ends by it; None where it pauses."""
     if session.state is SessionState.ENDED:
         return
     if policy.time_to_live is not None:
-        yield session.created_at + policy.time_to_live, _end(EndReason.EXPIRED)
+        yield session.created_at + policy.time_to_live, EndReason.EXPIRED
     wall_clock = _stricter(policy.max_wall_clock, session.max_wall_clock_us)
     if session.started_at is not None and wall_clock is not None:
-        yield session.started_at + wall_clock, _end(EndReason.LIMIT_REACHED)
+        yield session.started_at + wall_clock, EndReason.LIMIT_REACHED
     if session.state is SessionState.CONNECTING:
         window_ends = session.token_expiry or session.state_since + policy.connect_window
-        yield window_ends, _end(EndReason.CONNECT_TIMEOUT)
+        yield window_ends, EndReason.CONNECT_TIMEOUT
     if session.live_at is not None and policy.idle_time is not None:
-        yield session.last_activity_at + policy.idle_time, _end(EndReason.EXPIRED)
+        yield session.last_activity_at + policy.idle_time, EndReason.EXPIRED
     active = _stricter(policy.max_active, session.max_active_us)
     if session.state is SessionState.LIVE and active is not None:
         used = timedelta(microseconds=session.active_us)
-        yield session.state_since + active - used, lambda at: LimitReached(at=at)
+        yield session.state_since + active - used, None
     for pause in session.pauses:
         if pause.reason in _END_OF_PAUSE:
             limited = pause.reason is PauseReason.LIMIT_REACHED
             grace = policy.limit_grace if limited else policy.reconnect_grace
-            yield pause.since + grace, _end(_END_OF_PAUSE[pause.reason])
+            yield pause.since + grace, _END_OF_PAUSE[pause.reason]
