@@ -17,11 +17,16 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 
-from voicesession.cli.server import server_of
+from voicesession.cli.server import Server, server_of
 
-HEAD_WITHIN = timedelta(seconds=0.2)
+HEAD_WITHIN = TAKEN_WITHIN = timedelta(seconds=0.2)
 PATIENCE_S = 10
 REQUEST = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
+LAST_REQUEST = b"GET /much HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+MUCH_BYTES = 2 * 1024 * 1024
+"""More than the system keeps for a client."""
+KERNEL_BYTES = 4_096
+"""What it is asked to keep of ours, so that we see when a client takes some."""
 
 
 @pytest.fixture
@@ -37,7 +42,7 @@ def finish() -> anyio.Event:
 
 
 @pytest.fixture
-async def port(finish: anyio.Event) -> AsyncGenerator[int]:
+async def server(finish: anyio.Event) -> AsyncGenerator[Server]:
     async def quick(_request: Request) -> Response:
         return PlainTextResponse("here")
 
@@ -45,23 +50,34 @@ async def port(finish: anyio.Event) -> AsyncGenerator[int]:
         await finish.wait()
         return PlainTextResponse("there")
 
+    async def much(_request: Request) -> Response:
+        return PlainTextResponse(bytes(MUCH_BYTES))
+
     async def echo(websocket: WebSocket) -> None:
         await websocket.accept()
         await websocket.send_text(await websocket.receive_text())
         await websocket.close()
 
-    app = Starlette(routes=[Route("/", quick), Route("/slow", slow), WebSocketRoute("/ws", echo)])
-    server = server_of(app, head_within=HEAD_WITHIN)
+    calls = [Route("/", quick), Route("/slow", slow), Route("/much", much)]
+    app = Starlette(routes=[*calls, WebSocketRoute("/ws", echo)])
+    server = server_of(app, head_within=HEAD_WITHIN, taken_within=TAKEN_WITHIN)
     with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
         listener.bind(("127.0.0.1", 0))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(server.serve, [listener])
             with anyio.fail_after(PATIENCE_S):
                 while not server.started:
                     await anyio.lowlevel.checkpoint()
-            yield listener.getsockname()[1]
+            yield server
             finish.set()
             server.should_exit = True
+
+
+@pytest.fixture
+def port(server: Server) -> int:
+    number: int = server.servers[0].sockets[0].getsockname()[1]
+    return number
 
 
 @asynccontextmanager
@@ -143,3 +159,27 @@ async def test_a_web_socket_may_be_silent(port: int) -> None:
                 assert await is_closed(silent)
         await talker.send("still here")
         assert await talker.recv() == "still here"
+
+
+async def test_who_takes_nothing_of_a_last_answer_is_not_waited_for(
+    server: Server, port: int
+) -> None:
+    async with client(port) as deaf:
+        await deaf.send(LAST_REQUEST)
+        while not server.server_state.total_requests:
+            await anyio.lowlevel.checkpoint()
+        while server.server_state.connections:
+            await anyio.lowlevel.checkpoint()
+
+
+async def test_who_takes_a_last_answer_slowly_gets_all_of_it(port: int) -> None:
+    async with client(port) as slow:
+        await slow.send(LAST_REQUEST)
+        heard_bytes = 0
+        for _ in range(5):
+            heard_bytes += len(await slow.receive(MUCH_BYTES // 8))
+            async with client(port) as silent:  # and so it was looked at both of them
+                assert await is_closed(silent)
+        async for piece in slow:
+            heard_bytes += len(piece)
+    assert heard_bytes > MUCH_BYTES

@@ -2,9 +2,10 @@
 The web server under ``voicesession serve``: uvicorn, as these sessions need it.
 
 What uvicorn leaves open is bounded here: a connection that does not say in time what it wants
-is closed. It has a limit of its own for those that have been answered and say nothing more, and
-none for one that sends the head of a request byte by byte, or nothing at all. Bodies have a
-limit in `voicesession.web`, whatever server is under it.
+is closed, and one that is being closed does not wait for a client that takes nothing more. It has
+a limit of its own for those that have been answered and say nothing more, and none for one that
+sends the head of a request byte by byte, or nothing at all. Bodies and streams have limits in
+`voicesession.web`, whatever server is under it.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
 else:  # h11, or httptools where that is installed; to us they are alike
     from uvicorn.protocols.http.auto import AutoHTTPProtocol as HttpProtocol
 
-__all__ = ("HEAD_WITHIN", "Server", "server_of")
+__all__ = ("HEAD_WITHIN", "TAKEN_WITHIN", "Server", "server_of")
 
 HEAD_WITHIN: Final = timedelta(seconds=10)
+TAKEN_WITHIN: Final = timedelta(minutes=2)
 
 _LARGEST_MESSAGE_BYTES: Final = 1024 * 1024
 _CONNECTIONS_CLOSE_WITHIN_S: Final = 5
@@ -43,16 +45,24 @@ class Server(uvicorn.Server):
         yield
 
 
-def server_of(app: ASGIApp, *, head_within: timedelta = HEAD_WITHIN) -> Server:
+def server_of(
+    app: ASGIApp,
+    *,
+    head_within: timedelta = HEAD_WITHIN,
+    taken_within: timedelta = TAKEN_WITHIN,
+) -> Server:
     """Return a server of *app*, for the sockets that it is given.
 
     Args:
         head_within: How long the head of a first request may take; of a later one on the
             same connection, up to twice as long.
+        taken_within: How long a connection that is being closed waits for a client that takes
+            nothing of what is left; it is looked at as often as that.
     """
 
     class Punctual(_PunctualProtocol):
         head_within_s = head_within.total_seconds()
+        taken_within_s = taken_within.total_seconds()
 
     config = uvicorn.Config(
         app,
@@ -73,6 +83,7 @@ class _PunctualProtocol(HttpProtocol):
     """Looks now and then whether its client is still at the head of the same request."""
 
     head_within_s: float
+    taken_within_s: float
     _next_look: asyncio.TimerHandle
     _waits_behind: object = None
     """The request that was answered last when we looked; None where there was none yet."""
@@ -91,6 +102,9 @@ class _PunctualProtocol(HttpProtocol):
     def _look(self) -> None:
         if self.transport.get_protocol() is not self:
             return  # it has become a WebSocket, which has limits of its own
+        if self.transport.is_closing():
+            self._wait_for_the_rest()
+            return
         last = self._last
         is_waiting = last is None or last.response_complete
         if is_waiting and last is self._waits_behind:
@@ -98,6 +112,16 @@ class _PunctualProtocol(HttpProtocol):
             return
         self._waits_behind = last if is_waiting else _IS_ANSWERED
         self._look_later()
+
+    def _wait_for_the_rest(self, left_before: int | None = None) -> None:
+        """Wait for as long as something of what is left is taken now and then."""
+        left_bytes = self.transport.get_write_buffer_size()
+        if left_bytes == left_before:
+            self.transport.abort()
+            return
+        self._next_look = self.loop.call_later(
+            self.taken_within_s, self._wait_for_the_rest, left_bytes
+        )
 
     @property
     def _last(self) -> RequestResponseCycle | None:

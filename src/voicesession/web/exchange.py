@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
-from typing import Final, cast
+from contextlib import aclosing, suppress
+from datetime import timedelta
+from typing import Final
 from urllib.parse import parse_qsl
 
+import anyio
 from starlette.requests import ClientDisconnect, HTTPConnection, Request as StarletteRequest
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Send
+from starlette.types import Message, Send
 
 from ..schemas.refusals import RequestTimeout
 from .call import Answer, Request
@@ -78,7 +80,7 @@ async def body_of(received: StarletteRequest) -> AsyncGenerator[bytes]:
         raise RequestTimeout("the caller has left in the middle of its body") from None
 
 
-async def response_of(answer: Answer, *, method: str) -> Response:
+async def response_of(answer: Answer, options: WebOptions, *, method: str) -> Response:
     """Return *answer* as Starlette sends it."""
     content, media_type = answer.content, answer.media_type or None
     if isinstance(content, bytes):
@@ -86,7 +88,7 @@ async def response_of(answer: Answer, *, method: str) -> Response:
     if method == "HEAD":
         await content.aclose()
         return _Whole(b"", answer.status, answer.headers, media_type)
-    return _Stream(content, answer.status, answer.headers, media_type)
+    return _Stream(content, answer, within=options.sent_within)
 
 
 class _Whole(Response):
@@ -105,8 +107,30 @@ class _Whole(Response):
 
 
 class _Stream(StreamingResponse):
-    """A response that closes what it streams, also when the client goes away in between."""
+    """A response that closes what it streams, also when the client goes away in between.
+
+    Of a client that does not read the server only knows that nothing more fits into what lies
+    between the two; it is given up then, or it would be waited for as long as it likes.
+    """
+
+    def __init__(
+        self, content: AsyncGenerator[bytes], answer: Answer, *, within: timedelta
+    ) -> None:
+        super().__init__(content, answer.status, answer.headers, answer.media_type or None)
+        self._content = content
+        self._within_s = within.total_seconds()
 
     async def stream_response(self, send: Send) -> None:
-        async with aclosing(cast("AsyncGenerator[bytes]", self.body_iterator)):
-            await super().stream_response(send)
+        async def send_in_time(message: Message) -> None:
+            with anyio.move_on_after(self._within_s) as sending:
+                await send(message)
+            if sending.cancelled_caught:
+                raise _Unread
+
+        async with aclosing(self._content):
+            with suppress(_Unread):
+                await super().stream_response(send_in_time)
+
+
+class _Unread(Exception):
+    """The client does not read."""

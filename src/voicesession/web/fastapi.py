@@ -158,7 +158,7 @@ def _route_classes(face: Face, mount: str) -> _RouteClasses:
                 except (VoiceSessionError, _Fault) as refusal:
                     error = refusal.error if isinstance(refusal, _Fault) else refusal
                     answer = face.gate.refuse(error, what=self.name)
-                    return await response_of(answer, method=request.method)
+                    return await response_of(answer, face.gate.options, method=request.method)
 
             return told
 
@@ -249,10 +249,9 @@ class _Calls:
     async def _answer(
         self, request: Request, voice: SessionManager, principal: Principal | None
     ) -> Response:
-        received = _received(request)
-        body = body_of(request)
-        answer = await self.face.gate.serve(self._route, received, body, voice, principal)
-        return await response_of(answer, method=received.method)
+        gate, received = self.face.gate, _received(request)
+        answer = await gate.serve(self._route, received, body_of(request), voice, principal)
+        return await response_of(answer, gate.options, method=received.method)
 
 
 class _Socket:
@@ -267,8 +266,10 @@ class _Socket:
         try:
             yield
         except VoiceSessionError as refusal:
-            answer = self.face.gate.refuse(refusal, what="a WebSocket")
-            await websocket.send_denial_response(await response_of(answer, method="GET"))
+            gate = self.face.gate
+            answer = gate.refuse(refusal, what="a WebSocket")
+            response = await response_of(answer, gate.options, method="GET")
+            await websocket.send_denial_response(response)
 
     async def stream(
         self,

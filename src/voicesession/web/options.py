@@ -45,6 +45,8 @@ class WebOptions:
         port: Of ``localhost`` in URLs, where a call does not say how it names us.
         max_body_bytes: A larger body is a 413.
         body_within: One that takes longer to come is a 408.
+        sent_within: A stream of events, or a recording, is given up when its reader leaves no room
+            for more of it for so long.
         rate: How often one caller may call; None is without limit.
         reveal_foreign: Answer 403, and not 404, for another user's session.
         verify_key_hash: Where it is set, each new session must name the hash of its
@@ -71,6 +73,7 @@ class WebOptions:
     port: int = 8000
     max_body_bytes: int = 128 * 1024
     body_within: timedelta = timedelta(seconds=30)
+    sent_within: timedelta = timedelta(minutes=2)
     rate: Rate | None = field(factory=Rate)
     reveal_foreign: bool = False
     verify_key_hash: KeyHashCheck | None = None

@@ -150,7 +150,7 @@ class _Endpoint:
         else:
             body = body_of(received)
             answer = await gate.serve(route, request, body, self.face.voice, principal)
-        response = await response_of(answer, method=request.method)
+        response = await response_of(answer, gate.options, method=request.method)
         await response(scope, receive, send)
 
 
@@ -163,7 +163,7 @@ def _refusal(gate: Gate) -> Callable[[StarletteRequest, Exception], Awaitable[Re
         if status == _METHOD_NOT_ALLOWED:
             told = MethodNotAllowed(f"{received.method} is not for this address")
         answer = gate.refuse(told)
-        response = await response_of(answer, method=received.method)
+        response = await response_of(answer, gate.options, method=received.method)
         if isinstance(error, HTTPException) and error.headers:
             response.headers.update(error.headers)
         return response

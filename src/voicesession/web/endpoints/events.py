@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from ...core.session import Session
@@ -50,17 +50,17 @@ async def _told(
 ) -> AsyncGenerator[bytes]:
     voice, last_seq = call.voice, after
 
-    async def news() -> Sequence[bytes] | None:
+    async def news() -> bytes | None:
         nonlocal last_seq
         entries = await voice.journal(session_id, after=last_seq, limit=_AT_ONCE)
         if not entries:
             session = await voice.get(session_id)
             is_over = session.state is SessionState.ENDED and last_seq >= session.seq
-            return None if is_over else ()
+            return None if is_over else b""
         last_seq = entries[-1].seq
-        return [
+        return b"".join(
             event_bytes(entry.type, event_document(entry), event_id=entry.seq) for entry in entries
-        ]
+        )
 
     async for said in follow(call, news):
         yield said

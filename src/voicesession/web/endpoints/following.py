@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Final
 
 import anyio
@@ -22,7 +22,7 @@ def wants_stream(call: Call[Any, Any]) -> bool:
 
 
 async def follow(
-    call: Call[Any, Any], news: Callable[[], Awaitable[Sequence[bytes] | None]]
+    call: Call[Any, Any], news: Callable[[], Awaitable[bytes | None]]
 ) -> AsyncGenerator[bytes]:
     """Yield what *news* brings, and a heartbeat where it brings nothing for long.
 
@@ -42,9 +42,8 @@ async def follow(
                 return
             if said is None:
                 return
-            for event in said:
-                yield event
             if said:
+                yield said
                 silent_s = 0.0
                 continue
             await anyio.sleep(pause_s)

@@ -49,10 +49,10 @@ async def _look_again(
     """Say that the page has changed, whenever it has; not how: the client asks for it."""
     seen: object = None
 
-    async def news() -> list[bytes]:
+    async def news() -> bytes:
         nonlocal seen
         before, seen = seen, _versions(await call.voice.find(**filters))
-        return [] if seen == before else [event_bytes("look_again", {})]
+        return b"" if seen == before else event_bytes("look_again", {})
 
     async for said in follow(call, news):
         yield said
