@@ -113,7 +113,7 @@ async def test_what_is_left_of_the_budget_is_what_the_books_say() -> None:
     desk = Desk()
     desk._look = look
     assert await answer(DemoAgent(desk), "how much budget is left") == [
-        "1 minute and 1 second of this call are left."
+        "This call has 1 minute and 1 second left."
     ]
 
 

@@ -253,23 +253,28 @@ def test_who_asks_what_is_left_of_the_budget_is_told_to_the_second(
     ran = command("demo", "--wav", wav, "--out", "out", "--budget", "55", "--json")
     assert ran.code == 0
     (seconds,) = re.findall(
-        r"^(\d+) seconds of this call are left", ran.document["turns"][0]["spoken"]
+        r"^This call has (\d+) seconds left", ran.document["turns"][0]["spoken"]
     )
     # What it has set aside for the next seconds is still its own.
     assert 55 - ran.document["duration_s"] < int(seconds) < 55
 
 
-def test_a_call_whose_budget_is_spent_pauses_is_given_more_and_goes_on(
+def test_each_budget_of_a_call_warns_once_and_pauses_it_once_until_it_is_raised(
     command: Command, speech: Speech, tmp_path: Path
 ) -> None:
-    audio = speech("what time is it", 16_000) + speech("goodbye", 16_000)
-    wav = write_wav(tmp_path / "call.wav", audio)
-    ran = command("demo", "--wav", wav, "--out", "out", "--budget", "4", "--json")
+    said = ("what time is it", "hello", "how much budget is left", "goodbye")
+    wav = write_wav(tmp_path / "call.wav", b"".join(speech(words, 16_000) for words in said))
+    ran = command("demo", "--wav", wav, "--out", "out", "--budget", "8", "--json")
     assert ran.code == 0
-    assert "LIVE → PAUSED, budget_exhausted" in ran.stderr
-    assert "PAUSED → LIVE" in ran.stderr
-    assert "is spent" in ran.stderr
+    # It is warned when the slice is used up that takes it past four fifths.
+    levels = re.sub(r"\b[89]\d%", "80%", ran.stderr)
+    assert re.findall(r"\d+% of \S+|\w+ → \w+", levels) == [
+        *("80% of 00:08.00", "100% of 00:08.00", "LIVE → PAUSED", "PAUSED → LIVE"),
+        *("80% of 00:16.00", "LIVE → ENDED"),
+    ]
     assert ran.document["end_reason"] == "completed"
-    assert ran.document["turns"][0]["heard"] == "what time is it"
+    answers = {turn["heard"]: turn["spoken"] for turn in ran.document["turns"]}
+    assert list(answers) == list(said)
+    assert re.fullmatch(r"This call has [5-8] seconds left\.", answers["how much budget is left"])
     # The pause lasts as long as somebody thinks, and until the worker looks again.
     assert all((turn["latency_ms"] or 0) < 10_000 for turn in ran.document["turns"])

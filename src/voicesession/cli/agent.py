@@ -78,7 +78,7 @@ def _tell_budget(_prompt: Prompt, desk: Desk) -> Iterator[ReplyPart]:
     if desk.left_us is None:
         yield "There is no limit to this call."
     else:
-        yield f"{_in_words(timedelta(microseconds=desk.left_us))} of this call are left.".capitalize()
+        yield f"This call has {_in_words(timedelta(microseconds=desk.left_us))} left."
 
 
 def _fall_silent(_prompt: Prompt, _desk: Desk) -> Iterator[ReplyPart]:
