@@ -8,13 +8,23 @@ from pathlib import Path
 import anyio
 import pytest
 
+from voicesession.core.accounts import Limit, Scope as Payer
 from voicesession.core.deadlines import LifePolicy
-from voicesession.core.errors import RecordingFailed, StoreError, StoreTimeout, StoreUnavailable
+from voicesession.core.errors import (
+    QuotaExceeded,
+    RecordingFailed,
+    StoreError,
+    StoreTimeout,
+    StoreUnavailable,
+)
 from voicesession.core.events import EndRequested, SessionEvent
 from voicesession.core.identity import SessionId
 from voicesession.core.journal import JournalEntry
+from voicesession.core.ledger import LedgerEntry, Posted
+from voicesession.core.meters import Meter
 from voicesession.core.states import EndReason, SessionState
 from voicesession.core.timeline import Track
+from voicesession.core.windows import Window
 from voicesession.ports.storage import Change
 from voicesession.recording.memory import MemoryObjectStore
 from voicesession.recording.recorder import SpoolRecorder
@@ -186,6 +196,41 @@ async def test_an_end_has_its_order_and_a_step_that_fails_keeps_no_other_from_ru
         stored = await voice.get(session.id)
         assert (stored.seq, stored.transcript_uri) == (ended.seq, ended.transcript_uri)
     await recorder.aclose()
+
+
+async def test_a_seat_is_free_as_soon_as_nobody_speaks_and_waits_for_no_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    objects, storage = ObjectStoreWithDoor(), MemoryStorage()
+    entries: list[LedgerEntry] = []
+    post = storage.ledger.post
+
+    async def noted(entry: LedgerEntry, /) -> Posted:
+        entries.append(entry)
+        return await post(entry)
+
+    monkeypatch.setattr(storage.ledger, "post", noted)
+    async with a_manager(storage, objects) as (voice, _):
+        tenant = voice.budgets.account(Payer.TENANT)
+        await voice.budgets.set_limit(
+            Limit(account=tenant, meter=Meter.SESSIONS, window=Window.SESSION, amount=1)
+        )
+        last, next_one = await voice.create(store_transcript=True), await voice.create()
+        async with voice.attach(last.id) as over, voice.attach(next_one.id) as waiting:
+            await over.live()
+            with pytest.raises(QuotaExceeded):
+                await waiting.live()
+            entries.clear()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(over.end)
+                await anyio.wait_all_tasks_blocked()
+                assert not over.is_over  # its transcript is at the door
+                assert len(entries) == 1  # audio and seat in one go
+                assert (await waiting.live()).state is SessionState.LIVE
+                entries.clear()
+                objects.door.set()
+            assert over.is_over
+            assert entries == []
 
 
 async def test_what_an_end_leaves_behind_is_made_once_however_often_it_is_stored() -> None:

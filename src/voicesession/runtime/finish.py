@@ -74,7 +74,9 @@ class Finish:
             await owned.record.apply(deadline_at=now() + FILES_TAKE_AT_MOST)
         elif drain is not None:
             await drain()
-        await owned.spending.settle()
+        # With its seat, which no file need hold; but what an owner before us has left may only be
+        # touched once it is stored that we were the last.
+        await owned.spending.settle(leave=owned.epoch == 1)
         ending = await Ending.of(self._services, owned.session, owned.tape)
         changes = ending.changes | await owned.spending.view()
         changes |= enhancement_of(self._services, owned.session)
