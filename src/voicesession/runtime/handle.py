@@ -340,10 +340,11 @@ async def _record_once_free(ownership: Ownership, services: Services) -> None:
 
 def _opened(session: Session, at: datetime) -> tuple[SessionEvent, ...]:
     """Return what lifts every reason to stand still that is ours to lift."""
-    lifting = (WorkerReady(at=at), TransportReady(at=at), BudgetRaised(at=at))
+    ready = TransportReady(at=at)
     if session.state is not SessionState.PAUSED:
-        return (TransportReady(at=at),)
-    return tuple(event for event in lifting if is_legal(session, event)) or (TransportReady(at=at),)
+        return (ready,)
+    lifting = (WorkerReady(at=at), ready, BudgetRaised(at=at))
+    return tuple(event for event in lifting if is_legal(session, event)) or (ready,)
 
 
 def _finished(utterance: Utterance, at: datetime) -> SessionEvent:

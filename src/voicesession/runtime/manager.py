@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 _LEAVING_TAKES_AT_MOST: Final = timedelta(seconds=30)
 _NO_LINE: Final = nullcontext()
+_AS_USUAL: Final = SessionConfig()
 
 
 class SessionManager(SessionCatalogue):
@@ -123,7 +124,7 @@ class SessionManager(SessionCatalogue):
             As `attach`, and ProviderError where an engine cannot be had.
         """
         async with self.attach(session_id, take_over=take_over) as handle:
-            config = config or SessionConfig()
+            config = config or _AS_USUAL
             make = SelfStartingSession if config.auto_start else VoiceSession
             call = make(handle, pipeline, self._services, self._worker.alarms, config)
             async with call, _NO_LINE if transport is None else carried(call, transport):

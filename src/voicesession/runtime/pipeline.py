@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -170,7 +171,7 @@ class SessionConfig:
     unstored: int = field(default=100, validator=_positive)
     history: int = field(default=200, validator=_positive)
 
-    @property
+    @cached_property  # once for all sessions that are led like this
     def backoff(self) -> Backoff:
         """How often engines are asked again, and after which waits."""
         first_us = duration_us(self.retry_delay)

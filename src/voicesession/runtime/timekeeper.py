@@ -7,7 +7,7 @@ a session whose worker has lost its store is still bound by them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -128,16 +128,11 @@ class Timekeeper:
 
     def _next_look_us(self) -> int:
         now, now_us = self._clock.now(), self._clock.monotonic_us()
-        looks = [now_us + duration_us(at - now) for at in self._instants()]
+        instants = (next_deadline(self._handle.session, self._policy), self._goodbye_at)
+        looks = [now_us + duration_us(at - now) for at in instants if at is not None]
         if self._next_alive_us is not None:
             looks.append(self._next_alive_us)
         return min(looks, default=_NEVER_US)
-
-    def _instants(self) -> Iterator[datetime]:
-        deadline = next_deadline(self._handle.session, self._policy)
-        for at in (deadline, self._goodbye_at):
-            if at is not None:
-                yield at
 
     @property
     def _goodbye_at(self) -> datetime | None:
