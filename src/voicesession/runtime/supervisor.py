@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Final, Protocol
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from ..core.errors import StoreError, VoiceSessionError
 from ..core.identity import SessionId
@@ -135,6 +136,7 @@ class Supervisor:
                 if self.owned.get(session_id) is session and session_id not in self._at_work:
                     self._at_work.add(session_id)
                     tasks.start_soon(self._look_after_one, session_id, session, seqs)
+                    await checkpoint()  # the audio of all others goes on between any two of them
 
     async def _look_after_one(
         self, session_id: SessionId, session: Owned, seqs: Mapping[SessionId, int] | None
