@@ -8,9 +8,8 @@ settles the audio that it is about, and that is forgotten. Sans-I/O.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from operator import itemgetter
 from typing import Final
 
 from attrs import define
@@ -22,8 +21,6 @@ __all__ = ("Asked", "Backlog", "Question")
 
 _KEPT_IN_SILENCE_US: Final = 300_000
 """The detector takes less than that to be sure of a voice, which began before."""
-
-_START_US: Final = itemgetter(0)
 
 
 class Question(StrEnum):
@@ -74,6 +71,7 @@ class Backlog:
         "_most_bytes",
         "_pieces",
         "_silence_bytes",
+        "_starts_us",
         "unheard_from_us",
         "voice",
         "words",
@@ -83,7 +81,9 @@ class Backlog:
         self._format = audio_format
         self._most_bytes = audio_format.bytes_at(most_us)
         self._silence_bytes = audio_format.bytes_at(_KEPT_IN_SILENCE_US)
-        self._pieces: list[tuple[int, bytes]] = []
+        # Two lists, not one of pairs: fifty pairs a second are what a garbage collector looks through.
+        self._pieces: list[bytes] = []
+        self._starts_us: list[int] = []
         self._first_place = 0
         self._held_bytes = 0
         self._asked: list[Asked] = []
@@ -114,7 +114,8 @@ class Backlog:
 
     def push(self, pcm: bytes, at_us: int) -> None:
         """Take audio that was pushed."""
-        self._pieces.append((at_us, pcm))
+        self._pieces.append(pcm)
+        self._starts_us.append(at_us)
         self._held_bytes += len(pcm)
         counts = self.voice or self.words or self._flushes > 0
         most_bytes = self._most_bytes if counts else self._silence_bytes
@@ -144,8 +145,8 @@ class Backlog:
         flush = self.oldest_flush
         before = self._next_place if flush is None else flush.place
         # Up to a flush they lie one behind the other: only the last may reach beyond.
-        begun = bisect_right(self._pieces, end_us, hi=before - self._first_place, key=_START_US)
-        if begun and self._end_us(*self._pieces[begun - 1]) > end_us:
+        begun = bisect_right(self._starts_us, end_us, hi=before - self._first_place)
+        if begun and self._end_us(begun - 1) > end_us:
             begun -= 1
         if begun:
             self._drop(begun)
@@ -153,17 +154,17 @@ class Backlog:
 
     def since(self, at_us: int) -> Iterator[tuple[int, bytes]]:
         """Yield the time and audio of what was pushed for *at_us* and later."""
-        for start_us, pcm in self._pieces:
+        for number, (start_us, pcm) in enumerate(self._timed):
             if start_us >= at_us:
                 yield start_us, pcm
-            elif self._end_us(start_us, pcm) > at_us:
+            elif self._end_us(number) > at_us:
                 skipped = self._format.bytes_at(at_us - start_us)
                 yield start_us + self._format.duration_us(skipped), pcm[skipped:]
 
     def begin_anew(self, stream: RecognitionStream, now_us: int) -> None:
         """Give all of it to *stream*, in the order in which it was given before."""
         asked = list(self._asked)
-        for place, (at_us, pcm) in enumerate(self._pieces, self._first_place):
+        for place, (at_us, pcm) in enumerate(self._timed, self._first_place):
             while asked and asked[0].place <= place:
                 self._ask_again(stream, asked.pop(0), now_us)
             stream.push(pcm, at_us)
@@ -174,7 +175,7 @@ class Backlog:
     @property
     def from_us(self) -> int | None:
         """Where the audio that is kept begins; None where none is."""
-        return self._pieces[0][0] if self._pieces else None
+        return self._starts_us[0] if self._starts_us else None
 
     def _ask_again(self, stream: RecognitionStream, asked: Asked, now_us: int) -> None:
         asked.at_us, asked.is_late = now_us, False
@@ -191,13 +192,19 @@ class Backlog:
 
     def _drop(self, count: int) -> None:
         """Forget the oldest pieces."""
-        self._held_bytes -= sum([len(pcm) for _, pcm in self._pieces[:count]])
+        self._held_bytes -= sum(map(len, self._pieces[:count]))
         del self._pieces[:count]
+        del self._starts_us[:count]
         self._first_place += count
 
     @property
     def _next_place(self) -> int:
         return self._first_place + len(self._pieces)
 
-    def _end_us(self, at_us: int, pcm: bytes) -> int:
-        return at_us + self._format.duration_us(len(pcm))
+    @property
+    def _timed(self) -> Iterable[tuple[int, bytes]]:
+        """The time and audio of each piece, the oldest first."""
+        return zip(self._starts_us, self._pieces, strict=True)
+
+    def _end_us(self, number: int) -> int:
+        return self._starts_us[number] + self._format.duration_us(len(self._pieces[number]))
