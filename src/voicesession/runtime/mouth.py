@@ -146,13 +146,12 @@ class Mouth:
     async def audio(self) -> AsyncGenerator[AgentAudio]:
         """Yield each piece when it is due; one that is not due any more is never yielded."""
         while not self._handle.is_over:
-            due_us = self._playout.next_due_us
-            if due_us is None:
-                await self._changed.wait()
-            elif due_us > self._clock.monotonic_us():
-                await self._clock.sleep_until(due_us)
-            elif (piece := self.take()) is not None:
+            if (piece := self.take()) is not None:
                 yield piece
+            elif (due_us := self._playout.next_due_us) is not None:
+                await self._clock.sleep_until(due_us)
+            else:
+                await self._changed.wait()
 
     # --- for the reply in the making (ReplySink) --------------------------------------------
 
