@@ -6,8 +6,9 @@ What a live session costs, beside a bare loop that only keeps time, pipecat and 
 
 Engines take no time and voice is not detected (the null detector), so what is measured is
 the runtime itself: everything between a frame of the caller and a frame of the agent. All
-in one process on one core; CPU time is what the process used, so a busy machine blurs the
-latencies more than the rest. Each session is opened in a task of its own, as in a server.
+in one process on one core; CPU time is what the process used. A busy machine blurs latencies
+more than the rest, so they are measured twice: on the wall (``ms``), and as on a core that nobody
+else has (``cpu_ms``, see ``own_core.py``). Each session is opened in a task of its own, as in a server.
 
 What begins with ``bare`` is the loop alone: frames that nobody takes, and for the latency a
 task that wakes another one. What begins with ``pipecat`` or ``livekit`` is the same scene there, with
@@ -17,9 +18,7 @@ out, as is Silero.
 ==============================  ==========================================================
 real-time sessions a core       50 frames a second each, paced by the clock; by CPU time
 speech end → first frame        from the frame that ends the turn to the first of the reply
-barge-in → silence              from the frame that interrupts to the reply's being cleared;
-                                both on the wall, and as CPU of the loop's thread in between
-                                (its other sessions' too): on an idle core that is the same
+barge-in → silence              from the frame that interrupts to the reply's being cleared
 frames after barge-in           pieces of a reply that came out after that
 idle session                    Python memory and tasks, once started and after 1 s of audio
 start                           CPU of bringing a created session to LIVE
@@ -40,75 +39,16 @@ import tracemalloc
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from importlib.util import find_spec
-from statistics import quantiles
-from typing import Any, Final
+from typing import Any
 
 from attrs import evolve
 from figures import told
-from runtime_engines import FRAME, HURRIED, INSTANT, NULL, VOICE
+from own_core import on_a_core_of_its_own
+from runtime_engines import FRAME, FRAME_S, HURRIED, NULL
+from runtime_hosts import Hosts, manager, opened
+from runtime_latency import bare_latency, latencies
 
-from voicesession.core.admission import AdmissionPolicy
-from voicesession.core.session import Session
-from voicesession.runtime.happenings import ReplyCleared
-from voicesession.runtime.live import VoiceSession
-from voicesession.runtime.manager import SessionManager
-from voicesession.runtime.pipeline import Pipeline, SessionConfig
-from voicesession.runtime.services import Services
-from voicesession.stores.memory import MemoryStorage
-
-FRAME_S: Final = 0.02
-TURNS: Final = 5
-SPOKEN_FRAMES: Final = 50
-LISTENED_S: Final = 0.5
-TURN_S: Final = SPOKEN_FRAMES * FRAME_S + LISTENED_S
-
-
-def manager() -> SessionManager:
-    return SessionManager(
-        Services(
-            storage=MemoryStorage(),
-            worker_id="bench",
-            admission=AdmissionPolicy(per_user=None),
-        )
-    )
-
-
-class Hosts:
-    """Keeps conversations open, each in a task of its own, as a server does."""
-
-    def __init__(self, voice: SessionManager, config: SessionConfig) -> None:
-        self._voice = voice
-        self._config = config
-        self._over = asyncio.Event()
-        self.tasks: list[asyncio.Task[None]] = []
-
-    async def open(self, session: Session, pipeline: Pipeline) -> VoiceSession:
-        opened: asyncio.Future[VoiceSession] = asyncio.get_running_loop().create_future()
-
-        async def host() -> None:
-            async with self._voice.converse(session.id, pipeline, config=self._config) as call:
-                opened.set_result(call)
-                await self._over.wait()
-
-        def hand_on(task: asyncio.Task[None]) -> None:
-            if not opened.done() and (error := task.exception()) is not None:
-                opened.set_exception(error)
-
-        self.tasks.append(task := asyncio.create_task(host()))
-        task.add_done_callback(hand_on)
-        return await opened
-
-    async def close(self) -> None:
-        self._over.set()
-        await asyncio.gather(*self.tasks)
-
-
-async def opened(stack: AsyncExitStack, count: int, pipeline: Pipeline) -> list[VoiceSession]:
-    voice = await stack.enter_async_context(manager())
-    hosts = Hosts(voice, SessionConfig(floor=HURRIED))
-    stack.push_async_callback(hosts.close)
-    return [await hosts.open(await voice.create(), pipeline) for _ in range(count)]
-
+from voicesession.runtime.pipeline import SessionConfig
 
 # --- sessions a core --------------------------------------------------------------------------
 
@@ -156,120 +96,6 @@ async def with_silero(sessions: int, seconds: float) -> dict[str, float]:
         calls = await opened(stack, sessions, evolve(NULL, vad=detector))
         spent = await paced(sessions, seconds, lambda number: calls[number].process_audio(FRAME))
     return {"silero_sessions_a_core": sessions * seconds / spent}
-
-
-# --- latencies --------------------------------------------------------------------------------
-
-
-Times = tuple[float, float]
-"""On the wall, and of the CPU in this thread; in seconds."""
-
-
-def now() -> Times:
-    return time.perf_counter(), time.thread_time()
-
-
-def since(then: Times) -> Times:
-    wall, cpu = now()
-    return wall - then[0], cpu - then[1]
-
-
-def percentiles(name: str, times: list[Times]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for unit, values in zip(("ms", "cpu_ms"), zip(*times, strict=True), strict=True):
-        hundredths = quantiles(values, n=100)
-        found[f"{name}_{unit}_p50"] = hundredths[49] * 1e3
-        found[f"{name}_{unit}_p99"] = hundredths[98] * 1e3
-    return found
-
-
-class Caller:
-    """Speaks, waits for the first of the answer, interrupts it, and notes how long both took."""
-
-    def __init__(self, call: VoiceSession) -> None:
-        self._call = call
-        self._sent = (0.0, 0.0)
-        self._heard = asyncio.Event()
-        self._cleared = False
-        self.to_first_frame: list[Times] = []
-        self.to_silence: list[Times] = []
-        self.frames_after = 0
-        call.subscribe(self._follow)
-
-    async def listen(self) -> None:
-        async for piece in self._call.audio():
-            if self._cleared:
-                self.frames_after += 1
-            if not self._heard.is_set():
-                self.to_first_frame.append(since(self._sent))
-                self._heard.set()
-            self._call.played(piece)
-
-    async def talk(self, begin_s: float) -> None:
-        await asyncio.sleep(begin_s)
-        listening = asyncio.create_task(self.listen())
-        for _ in range(TURNS):
-            self._heard.clear()
-            self._cleared = False
-            for _ in range(SPOKEN_FRAMES):
-                await self._send(VOICE)
-            # One frame of silence: the voice is off, the flush is answered, the turn over.
-            await self._send(FRAME)
-            await self._heard.wait()
-            await asyncio.sleep(LISTENED_S)
-            while not self._cleared:
-                await self._send(VOICE)
-        listening.cancel()
-
-    async def _send(self, frame: bytes) -> None:
-        self._sent = now()
-        await self._call.process_audio(frame)
-        await asyncio.sleep(FRAME_S)
-
-    def _follow(self, happening: object) -> None:
-        if isinstance(happening, ReplyCleared):
-            self._cleared = True
-            self.to_silence.append(since(self._sent))
-
-
-async def latencies(sessions: int) -> dict[str, float]:
-    async with AsyncExitStack() as stack:
-        callers = [Caller(call) for call in await opened(stack, sessions, INSTANT)]
-        gc.collect()  # what was measured before has left garbage, which is none of their business
-        # As in life, neither their turns nor their frames come at the same moment.
-        begins = ((TURN_S + FRAME_S) * number / sessions for number in range(sessions))
-        await asyncio.gather(*map(Caller.talk, callers, begins))
-    first = [times for caller in callers for times in caller.to_first_frame]
-    silence = [times for caller in callers for times in caller.to_silence]
-    return {
-        **percentiles("speech_end_to_first_frame", first),
-        **percentiles("barge_in_to_silence", silence),
-        "frames_after_barge_in": sum(caller.frames_after for caller in callers),
-        "turns": len(first),
-        "barge_ins": len(silence),
-    }
-
-
-async def bare_latency(sessions: int) -> dict[str, float]:
-    """Time a task that wakes another one, and nothing else, as often as a session takes turns."""
-    took: list[Times] = []
-
-    async def wake(number: int) -> None:
-        await asyncio.sleep(TURN_S * number / sessions)
-        for _ in range(TURNS):
-            await asyncio.sleep(TURN_S)
-            asked = asyncio.Event()
-            answering = asyncio.create_task(answer_to(asked, now()))
-            await asyncio.sleep(0)
-            asked.set()
-            await answering
-
-    async def answer_to(asked: asyncio.Event, then: Times) -> None:
-        await asked.wait()
-        took.append(since(then))
-
-    await asyncio.gather(*map(wake, range(sessions)))
-    return percentiles("bare_wake", took)
 
 
 async def peers(seconds: float) -> dict[str, float]:
@@ -374,7 +200,9 @@ async def measure(arguments: argparse.Namespace) -> dict[str, float]:
     return {
         **await sessions_a_core(arguments.sessions, arguments.seconds),
         **await bare_latency(100),
+        **await on_a_core_of_its_own(lambda: bare_latency(100, "cpu_ms")),
         **await latencies(100),
+        **await on_a_core_of_its_own(lambda: latencies(100, "cpu_ms")),
         **await weight(200),
         **await start_cost(500),
         **await short_sessions(arguments.short),

@@ -24,6 +24,7 @@ from voicesession.providers.null import (
 )
 from voicesession.runtime.pipeline import Pipeline
 
+FRAME_S: Final = 0.02
 FRAME: Final = bytes(640)
 HURRIED: Final = FloorConfig(
     voice=VoiceActivityConfig(min_speech_us=20_000, min_silence_us=20_000),
