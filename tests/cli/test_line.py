@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import pytest
 from anyio.lowlevel import checkpoint
 
+from voicesession.cli.desk import Sponsor
 from voicesession.cli.line import STEP_US, AsFastAsItComputes, Line, Pace, RealTime
 from voicesession.core.floor.effects import FloorChanged
-from voicesession.core.states import EndReason, TurnState
+from voicesession.core.states import EndReason, SessionState, TurnState
 from voicesession.ports.agent import HangUp, Prompt, ReplyPart
 from voicesession.ports.clock import Clock
 from voicesession.runtime.clock import SteppedClock
@@ -50,6 +51,14 @@ class Reader:
         raise AssertionError("nothing pauses here")
 
 
+class Unheard(Reader):
+    """A caller who is told when nobody hears them."""
+
+    def __init__(self, *audio: bytes, is_told: Callable[[], None]) -> None:
+        super().__init__(*audio)
+        self.wait = is_told  # type: ignore[method-assign]
+
+
 class WakingClock:
     """Sleeps by turning the clock of all others, and writes down until when."""
 
@@ -74,13 +83,19 @@ def farewell(_prompt: Prompt) -> Iterator[ReplyPart]:
     yield HangUp()
 
 
+def a_story(_prompt: Prompt) -> Iterator[ReplyPart]:
+    yield "one two three four five six seven eight nine ten"
+
+
 def silence(_prompt: Prompt) -> Iterator[ReplyPart]:
     yield ""
 
 
 @asynccontextmanager
 async def a_call(
-    clock: Clock, answer: Callable[[Prompt], Iterator[ReplyPart]] = farewell
+    clock: Clock,
+    answer: Callable[[Prompt], Iterator[ReplyPart]] = farewell,
+    audio_s: int | None = None,
 ) -> AsyncGenerator[VoiceSession]:
     services = Services(storage=MemoryStorage(), clock=clock, worker_id="w1")
     pipeline = Pipeline(
@@ -91,6 +106,8 @@ async def a_call(
     )
     async with SessionManager(services) as voice:
         session = await voice.create(store_transcript=True)
+        if audio_s is not None:
+            await Sponsor(voice, session.id, clock).pay(audio_s * 1_000_000)
         async with voice.converse(session.id, pipeline) as call:
             yield call
 
@@ -136,6 +153,25 @@ async def test_a_session_that_somebody_else_ends_is_let_go() -> None:
         await Line(caller, AsFastAsItComputes(clock)).hold(call)
         assert call.session.end_reason is EndReason.EXPIRED
     assert caller.turns == []
+
+
+async def test_a_caller_is_told_that_nobody_hears_them_also_while_the_agent_has_its_last_words() -> (
+    None
+):
+    clock = SteppedClock(START)
+    states: list[SessionState] = []
+
+    def is_told() -> None:
+        states.append(call.session.state)
+        if states[-1] is SessionState.PAUSED:
+            line.cut()
+
+    line = Line(Unheard(spoken_words(), is_told=is_told), AsFastAsItComputes(clock))
+    async with a_call(clock, a_story, audio_s=2) as call:
+        await line.hold(call)
+        assert call.media_us == 2_000_000
+    assert states[0] is SessionState.LIVE
+    assert states[-1] is SessionState.PAUSED
 
 
 async def test_in_real_time_a_step_ends_when_its_20_ms_are_over() -> None:

@@ -127,20 +127,27 @@ class Line:
         self._pace.begin()
         while not self._is_over(call):
             if call.session.state is SessionState.PAUSED:
-                await self._pace.rest()
-                self._caller.wait()
+                await self._go_unheard()
                 continue
             pcm = self._caller.speak(call.turn)
             if pcm is None:
                 break
+            before_us = call.media_us
             await call.process_audio(pcm)
             await self._pace.settle(call)
             if pieces := call.take_audio():
                 for piece in pieces:
                     call.played(piece)
                 await self._pace.settle(call)
-            await self._pace.step()
+            if call.media_us > before_us:
+                await self._pace.step()
+            else:  # the agent has its last words, before the call pauses
+                await self._go_unheard()
         await call.stop(EndReason.CANCELLED if self._is_cut else EndReason.COMPLETED)
+
+    async def _go_unheard(self) -> None:
+        await self._pace.rest()
+        self._caller.wait()
 
     def _is_over(self, call: VoiceSession) -> bool:
         is_closed = call.turn in _CLOSED and call.session.state is not SessionState.PAUSED
