@@ -7,12 +7,12 @@ begin later.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from ..core.meters import MONEY_METERS, WASTE_OF, Meter
+from ..core.meters import MONEY, MONEY_METERS, WASTE_OF, Meter
 from ..core.price import Price, money_meter
 from ..ports.clock import Clock
 from ..ports.prices import HOST, EngineModel, PriceBook
@@ -51,6 +51,8 @@ class Tariff:
         self._clock = clock
         self._known: dict[tuple[EngineModel, Meter], Price | None] = {}
         self._engines = {(HOST, Meter.AUDIO_US)}
+        self._unpriced: str | None = None
+        """Which of them have no price; None until somebody asks, of those that work by then."""
         self.listener = HOST
 
     def engage(self, chains: Mapping[Stage, Chain[Engine]]) -> None:
@@ -62,26 +64,30 @@ class Tariff:
             if stage is not Stage.AGENT or engine.model is not None
             for meter in _CHARGED_FOR[stage]
         }
+        self._unpriced = None
         self.listener = chains[Stage.STT].links[0].priced_as
 
     def price(self, engine: EngineModel, meter: Meter) -> Price | None:
         """Return what a unit of *meter* costs with *engine*, or None where nobody knows."""
-        key = (engine, meter)
-        if key not in self._known:
+        try:
+            return self._known[engine, meter]
+        except KeyError:
             at = self._clock.now()
             known = None if self._prices is None else self._prices.price(engine, meter, at=at)
-            self._known[key] = known
-        return self._known[key]
+            self._known[engine, meter] = known
+            return known
 
-    def unknown(self, limited: Iterable[Meter]) -> str:
+    def unknown(self, limited: Collection[Meter]) -> str:
         """Return what nobody knows the price of, although money is among what is *limited*."""
+        if MONEY.isdisjoint(limited):
+            return ""
         money = {currency for currency, meter in MONEY_METERS.items() if meter in limited}
         if foreign := {one for one in money if MONEY_METERS[one] is not self._money}:
             return f"anything in {', '.join(sorted(foreign))}"
-        if not money:
-            return ""
-        unpriced = {str(engine) for engine, m in self._engines if self.price(engine, m) is None}
-        return ", ".join(sorted(unpriced))
+        if self._unpriced is None:
+            unpriced = {str(engine) for engine, m in self._engines if self.price(engine, m) is None}
+            self._unpriced = ", ".join(sorted(unpriced))
+        return self._unpriced
 
     def charges(
         self, engine: EngineModel, used: Mapping[Meter, int], *, wasted: bool = False
@@ -91,13 +97,14 @@ class Tariff:
         Args:
             wasted: It counts as waste, and costs the same.
         """
-        charges: Counter[Meter] = Counter()
+        charges: defaultdict[Meter, int] = defaultdict(int)
         for meter, amount in used.items():
             charges[WASTE_OF.get(meter, meter) if wasted else meter] += amount
             if self._money is not None and amount:
                 price = self.price(engine, meter)
                 if price is None:
                     self._engines.add((engine, meter))
+                    self._unpriced = None
                     charges[Meter.UNPRICED] += 1
                     charges[self._money] += 0  # asks whether money is limited
                 else:
