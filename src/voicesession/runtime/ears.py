@@ -95,9 +95,10 @@ class Ears:
             pcm, at_us = self._cleaned(self._suppression.push(pcm))
         self.recogniser.push(pcm, at_us)
         plain = pcm if self._is_plain else to_s16_mono(pcm, self._format)
-        end_us = self._window_end_us
-        windows = [(end_us := end_us + self._window_us, p) for p in self._activity.push(plain)]
-        self._window_end_us = end_us
+        windows: list[tuple[int, float]] = []
+        for probability in self._activity.push(plain):
+            self._window_end_us += self._window_us
+            windows.append((self._window_end_us, probability))
         return windows
 
     def listen(self, take: Callable[[Recognition], None]) -> Coroutine[Any, Any, None]:
