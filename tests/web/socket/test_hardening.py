@@ -227,6 +227,7 @@ async def test_what_waits_for_a_client_is_bounded() -> None:
     with pytest.raises(ExceptionGroup) as caught:  # noqa: PT012  # it is raised where it runs
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(outlet.run)
+            tasks.start_soon(outlet.watch)
             await fill()
             await anyio.sleep_forever()
     assert caught.group_contains(TooSlow)

@@ -10,9 +10,10 @@ import pytest
 from anyio.lowlevel import checkpoint
 from hypothesis import given, strategies as st
 
+from voicesession.core.instants import duration_us
 from voicesession.runtime.clock import SteppedClock
 from voicesession.web.socket.options import SocketOptions
-from voicesession.web.socket.outlet import Outlet
+from voicesession.web.socket.outlet import Outlet, TooSlow
 from voicesession.web.socket.port import SocketClosed
 
 START: Final = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -86,3 +87,76 @@ async def test_who_fails_to_send_leaves_nobody_waiting_for_the_rest() -> None:
             await outlet.send_all()
         with anyio.fail_after(5):
             await outlet.emptied()
+
+
+class Patient:
+    """A socket whose other end takes a frame when it is let."""
+
+    def __init__(self) -> None:
+        self.lets = anyio.Event()
+
+    async def send(self, _frame: str | bytes) -> None:
+        await self.lets.wait()
+
+
+@given(sent_after_us=st.integers(0, 60_000_000), sends_here=st.booleans())
+async def test_a_frame_that_is_not_taken_in_time_is_noticed_then_and_no_sooner(
+    sent_after_us: int, sends_here: bool
+) -> None:
+    clock, patient = SteppedClock(START), Patient()
+    within_us = duration_us(SocketOptions().sent_within)
+    outlet = Outlet(patient, clock, SocketOptions(), lambda: None)  # type: ignore[arg-type]
+    noticed_us: list[int] = []
+
+    async def watch() -> None:
+        with pytest.raises(TooSlow):
+            await outlet.watch()
+        noticed_us.append(clock.monotonic_us())
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(outlet.run)
+        tasks.start_soon(watch)
+        await turns()
+        await step(clock, sent_after_us)
+        assert not noticed_us
+        outlet.add(b"frame")
+        if sends_here:
+            tasks.start_soon(outlet.send_all)
+        else:
+            outlet.put(b"another")
+        await turns()
+        await step(clock, within_us - 1)
+        assert not noticed_us
+        await step(clock, 1)
+        tasks.cancel_scope.cancel()
+    assert noticed_us == [sent_after_us + within_us]
+
+
+async def test_a_frame_that_is_taken_late_and_in_time_is_no_reason_to_leave() -> None:
+    clock, patient = SteppedClock(START), Patient()
+    outlet = Outlet(patient, clock, SocketOptions(), lambda: None)  # type: ignore[arg-type]
+    within_us = duration_us(SocketOptions().sent_within)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(outlet.run)
+        tasks.start_soon(outlet.watch)
+        for _ in range(3):
+            patient.lets = anyio.Event()
+            outlet.put(b"frame")
+            await turns()
+            await step(clock, within_us - 1)
+            patient.lets.set()
+            await outlet.emptied()
+        await step(clock, 3 * within_us)
+        tasks.cancel_scope.cancel()
+
+
+async def step(clock: SteppedClock, duration: int) -> None:
+    """Let time pass, and those who slept until then have their turn."""
+    clock.advance(duration)
+    await turns()
+
+
+async def turns() -> None:
+    """Let the others come to where they wait."""
+    for _ in range(10):
+        await checkpoint()

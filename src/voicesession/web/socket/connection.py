@@ -1,8 +1,8 @@
 """
 One client and its session, for as long as both are there.
 
-Three tasks: one reads the client and steps the session in place, one sends, one lets the
-agent's voice out. Whatever ends the connection first is its outcome; the others are stopped,
+Four tasks: one reads the client and steps the session in place, one sends, one lets the
+agent's voice out, and one looks whether the client reads. Whatever ends the connection first is its outcome; the others are stopped,
 and the session is left as the outcome wants it.
 """
 
@@ -142,7 +142,8 @@ class Connection:
             first: What the client is told before all else.
         """
         async with anyio.create_task_group() as tasks:
-            for work in (partial(self._outlet.run, first), self._listen, self._speak):
+            outlet = self._outlet
+            for work in (partial(outlet.run, first), outlet.watch, self._listen, self._speak):
                 tasks.start_soon(self._until_over, work)
             await self._is_over.wait()
             self._outcome = await self._settle(self._outcome or VANISHED)
@@ -176,7 +177,7 @@ class Connection:
         with anyio.move_on_after(_LAST_MESSAGES_TAKE_AT_MOST_S):
             await self._outlet.emptied()
 
-    # --- the three tasks ---------------------------------------------------------------------
+    # --- the four tasks ----------------------------------------------------------------------
 
     async def _until_over(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -216,8 +217,10 @@ class Connection:
             return
         async with aclosing(self._call.audio()) as pieces:
             async for piece in pieces:
-                for message in self._narrator.audio(piece, sample_rate=sample_rate, at=self._at):
-                    self.say(message)
+                if not self._narrator.has_begun(piece.reply_id):
+                    self.say(
+                        self._narrator.begin(piece.reply_id, sample_rate=sample_rate, at=self._at)
+                    )
                 self._outlet.add(piece.pcm)
                 if self._narrator.wishes.playout:
                     for old in self._playback.sent(piece):

@@ -77,10 +77,8 @@ class _Socket(Socket):
 
     async def send(self, message: str | bytes, /) -> None:
         try:
-            if isinstance(message, str):
-                await self._websocket.send_text(message)
-            else:
-                await self._websocket.send_bytes(message)
+            kind = "text" if isinstance(message, str) else "bytes"
+            await self._websocket.send({"type": "websocket.send", kind: message})
         except (WebSocketDisconnect, RuntimeError, OSError) as error:
             # Starlette raises RuntimeError for what is sent after a close.
             raise SocketClosed from error

@@ -24,7 +24,6 @@ from ...runtime.happenings import (
     SessionChanged,
     UtteranceStored,
 )
-from ...runtime.playout import AgentAudio
 from ...schemas import messages
 from ...schemas.messages import ServerMessage
 from ..statuses import problem_of
@@ -62,13 +61,14 @@ class Narrator:
         if kind in _TELLERS and (self.is_conversation or kind not in _OF_AN_AGENT):
             yield from _TELLERS[kind](self, happening, at)
 
-    def audio(
-        self, piece: AgentAudio, *, sample_rate: int, at: datetime
-    ) -> Iterator[ServerMessage]:
-        """Yield what has to be said before *piece* is sent."""
-        if piece.reply_id != self._begun:
-            self._begun = piece.reply_id
-            yield messages.ReplyBegin(at=at, reply_id=piece.reply_id, sample_rate=sample_rate)
+    def has_begun(self, reply_id: ReplyId) -> bool:
+        """Whether the audio that is being sent is of that reply."""
+        return reply_id == self._begun
+
+    def begin(self, reply_id: ReplyId, *, sample_rate: int, at: datetime) -> ServerMessage:
+        """Return what is said before the first audio of a reply."""
+        self._begun = reply_id
+        return messages.ReplyBegin(at=at, reply_id=reply_id, sample_rate=sample_rate)
 
     # --- durable ---------------------------------------------------------------------------
 

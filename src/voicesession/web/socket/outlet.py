@@ -44,11 +44,14 @@ class Outlet:
         self._socket = socket
         self._clock = clock
         self._options = options
+        self._most_bytes = options.unsent_bytes
         self._lag_us = duration_us(options.lag)
+        self._within_us = duration_us(options.sent_within)
         self._on_lag = on_lag
         self._waiting: deque[tuple[int, str | bytes]] = deque()
         self._waiting_bytes = 0
-        self._sending: anyio.CancelScope | None = None
+        self._sending_since_us: int | None = None
+        self._watch: anyio.CancelScope | None = None
         self._is_sending = True
         self._is_closed = False
         self._has_warned = False
@@ -66,17 +69,12 @@ class Outlet:
 
     def add(self, frame: str | bytes) -> None:
         """Queue a frame without waking the task of `run`: the caller is about to `send_all`."""
-        if self.is_overfull:
-            return  # nobody will read it any more: who sends is about to say so
+        if self._is_overfull:
+            return  # nobody will read it any more: who watches is about to say so
         self._waiting.append((self._clock.monotonic_us(), frame))
         self._waiting_bytes += len(frame)
-        if self.is_overfull and self._sending is not None:
-            self._sending.cancel()
-
-    @property
-    def is_overfull(self) -> bool:
-        """Whether more waits than may."""
-        return self._waiting_bytes > self._options.unsent_bytes
+        if self._is_overfull and self._watch is not None:
+            self._watch.cancel()
 
     def drop_audio(self) -> None:
         """Forget the audio that was not sent: nobody is to hear it any more."""
@@ -87,21 +85,43 @@ class Outlet:
     async def deliver(self, messages: Iterable[ServerMessage]) -> None:
         """Send *messages* before all that waits, as fast as the client takes them.
 
-        Each is made only when the one before is gone: there may be more than may wait.
+        Each is made only when the one before is gone: there may be more than may wait. Nobody
+        has to watch meanwhile.
 
         Raises:
             SocketClosed: The client is gone.
             TooSlow: It does not read.
         """
+        within_s = self._options.sent_within.total_seconds()
         for message in messages:
-            await self._send(message.model_dump_json(exclude_none=True))
+            with anyio.move_on_after(within_s) as sending:
+                await self._socket.send(message.model_dump_json(exclude_none=True))
+            if sending.cancelled_caught:
+                raise TooSlow
+
+    async def watch(self) -> None:
+        """Look whether the client reads, in whichever task it is sent something; until cancelled.
+
+        A look in a while is as good as a deadline for each frame, which costs more than the frame.
+
+        Raises:
+            TooSlow: It does not read.
+        """
+        while not self._is_overfull:
+            now_us = self._clock.monotonic_us()
+            since_us = now_us if self._sending_since_us is None else self._sending_since_us
+            if now_us >= since_us + self._within_us:
+                break
+            with anyio.CancelScope() as self._watch:
+                await self._clock.sleep_until(since_us + self._within_us)
+        raise TooSlow
 
     async def run(self, first: Iterable[ServerMessage] = ()) -> None:
         """Deliver *first*, then send whatever is queued, until cancelled.
 
         Raises:
             SocketClosed: The client is gone.
-            TooSlow: It does not read.
+            TooSlow: It did not read what came *first*.
         """
         try:
             await self.deliver(first)
@@ -125,7 +145,6 @@ class Outlet:
 
         Raises:
             SocketClosed: The client is gone.
-            TooSlow: It does not read.
         """
         if self._is_sending:
             return
@@ -136,27 +155,19 @@ class Outlet:
             self._has_warned = False
         finally:
             self._is_sending = False
+            self._sending_since_us = None
             # What one who fails leaves behind, `run` finds.
             (self._queued if self._waiting else self._emptied).ring()
 
     async def _send_next(self) -> None:
-        if self.is_overfull:
-            raise TooSlow
-        at_us, frame = self._next()
-        await self._send(frame)
+        at_us, frame = self._waiting.popleft()
+        self._waiting_bytes -= len(frame)
+        self._sending_since_us = self._clock.monotonic_us()
+        await self._socket.send(frame)
         if not self._has_warned and self._clock.monotonic_us() - at_us > self._lag_us:
             self._has_warned = True
             self._on_lag()
 
-    def _next(self) -> tuple[int, str | bytes]:
-        at_us, frame = self._waiting.popleft()
-        self._waiting_bytes -= len(frame)
-        return at_us, frame
-
-    async def _send(self, frame: str | bytes) -> None:
-        within_s = self._options.sent_within.total_seconds()
-        with anyio.move_on_after(within_s) as self._sending:
-            await self._socket.send(frame)
-        sending, self._sending = self._sending, None
-        if sending.cancelled_caught:
-            raise TooSlow
+    @property
+    def _is_overfull(self) -> bool:
+        return self._waiting_bytes > self._most_bytes
