@@ -27,7 +27,6 @@ __all__ = (
     "parse_balance",
     "parse_hold",
     "parse_limit",
-    "parse_line",
     "parse_task",
     "parse_template",
     "task_document",
@@ -111,7 +110,11 @@ def account_document(account: Account) -> Document:
 def parse_account(document: Stored) -> Account:
     """Return the account that *document* names."""
     with readable("account"):
-        return _account(document["scope"], document["account_id"], document["tenant_id"])
+        return _account_in(document)
+
+
+def _account_in(document: Stored) -> Account:
+    return _account(document["scope"], document["account_id"], document["tenant_id"])
 
 
 # Each entry of a session names the same few accounts, limits and lines again.
@@ -149,9 +152,8 @@ def parse_limit(document: Stored) -> Limit:
         StoreError: It cannot be read.
     """
     with readable("limit"):
-        account = parse_account(document)
         named = (document[name] for name in ("meter", "window", "amount", "warn_at"))
-        return _limit(account, *named)
+        return _limit(_account_in(document), *named)
 
 
 @lru_cache(maxsize=4096)
@@ -165,12 +167,9 @@ def line_document(line: Line) -> Mapping[str, Any]:
     }
 
 
-def parse_line(document: Stored) -> Line:
-    """Return the line that *document* names."""
-    with readable("line"):
-        account = parse_account(document)
-        meter, window = Meter(document["meter"]), Window(document["window"])
-        return line_named(account, meter, window, document["period"])
+def _line_in(document: Stored) -> Line:
+    meter, window = Meter(document["meter"]), Window(document["window"])
+    return line_named(_account_in(document), meter, window, document["period"])
 
 
 def parse_balance(document: Stored) -> tuple[Line, Balance]:
@@ -180,7 +179,7 @@ def parse_balance(document: Stored) -> tuple[Line, Balance]:
         StoreError: It cannot be read.
     """
     with readable("balance"):
-        return parse_line(document), Balance(document["spent"], document["held"])
+        return _line_in(document), Balance(document["spent"], document["held"])
 
 
 def hold_document(hold: Hold) -> Document:
@@ -226,7 +225,7 @@ def parse_hold(document: Stored) -> Hold:
 @lru_cache(maxsize=1024)
 def _parse_lines(text: str) -> tuple[Line, ...]:
     lines: list[Mapping[str, Any]] = json.loads(text)
-    return tuple(map(parse_line, lines))
+    return tuple(map(_line_in, lines))
 
 
 def _plain(value: object, names: tuple[str, ...]) -> Document:
