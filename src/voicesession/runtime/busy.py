@@ -13,6 +13,8 @@ __all__ = ("Busy",)
 class Busy:
     """Counts work under way."""
 
+    __slots__ = ("_count", "_idle")
+
     def __init__(self) -> None:
         self._count = 0
         self._idle = Bell()

@@ -71,6 +71,8 @@ class Engines(Generic[E]):
         limit_us: How long each may keep us waiting.
     """
 
+    __slots__ = ("_at_work", "_limit_us", "chain", "stage", "terms")
+
     def __init__(self, stage: Stage, chain: Chain[E], terms: Terms, *, limit_us: int) -> None:
         self.stage = stage
         self.chain = chain
@@ -158,6 +160,8 @@ class Attempts(Generic[E]):
     Args:
         busy: Not counted while we wait for the next round.
     """
+
+    __slots__ = ("_busy", "_busy_until_us", "_engines", "_error", "_left", "_rounds", "_useless")
 
     def __init__(self, engines: Engines[E], busy: Busy | None) -> None:
         self._engines = engines

@@ -32,6 +32,8 @@ class Patience:
         ProviderUnavailable: It ran out; raised where the block ends.
     """
 
+    __slots__ = ("_alarm", "_clock", "_engine", "_limit_us", "_scope")
+
     def __init__(self, alarms: Alarms, engine: str, limit_us: int) -> None:
         self._clock = alarms.clock
         self._engine = engine
