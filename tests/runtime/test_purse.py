@@ -406,6 +406,22 @@ async def test_a_limit_that_somebody_else_has_used_up_is_told_with_the_next_entr
     assert not purse.besides.exhausted
 
 
+async def test_a_limit_that_was_known_is_not_forgotten_with_an_answer_that_was_lost(
+    ledger: CountedLedger, purse: Purse
+) -> None:
+    await limit(ledger, FIRST_SLICE_US)
+    await limit(ledger, 100, meter=TOKENS)
+    await purse.open([TOKENS])
+    assert purse.take(FIRST_SLICE_US)
+    purse.besides.note({TOKENS: 7})
+    ledger.failures = [(True, StoreTimeout("no answer"))]
+    with pytest.raises(StoreTimeout):
+        await purse.ask()
+    await purse.ask()
+    assert purse.besides.limited == {TOKENS}
+    assert await spent_on(ledger, TOKENS) == 7
+
+
 @given(st.integers(0, 10_000), st.integers(0, 200), st.integers(1, 64))
 def test_sessions_that_wait_with_what_they_noted_pass_no_limit_together(
     amount: int, noted: int, sessions: int

@@ -10,7 +10,7 @@ sooner there is one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from ..core.accounts import Standing
@@ -85,8 +85,10 @@ class Afterwards:
         noted, self._noted = self._noted, Counter()
         return {**dict.fromkeys(self._limits, 0), **noted}
 
-    def learn(self, charged: Iterable[Meter], posted: Posted) -> None:
-        """Take what the ledger has told of the limits on what was *charged*."""
+    def learn(self, charged: Collection[Meter], posted: Posted) -> None:
+        """Take what the ledger has told of the limits on what was *charged*, if anything was."""
+        if not charged:
+            return
         before = {each.line: each for limits in self._limits.values() for each in limits}
         self._is_near = any(_is_near(each, before.get(each.line)) for each in posted.limited)
         self._ticks = 0

@@ -243,8 +243,8 @@ class Purse:
         try:
             posted = await self._ledger.post(entry)
         except InvalidValue:
-            # It was booked the first time, and nothing was granted.
-            posted = Posted()
+            # It was booked the first time, nothing was granted, and what it told is lost.
+            entry, posted = evolve(entry, charge={}), Posted()
         self._unanswered = None
         before_us = self.left_us
         return self._booked(entry, posted), self.left_us > before_us
