@@ -105,7 +105,7 @@ class Backlog:
     @property
     def oldest_flush(self) -> Asked | None:
         """The flush that has waited longest for its answer."""
-        return next((a for a in self._asked if a.question is Question.FLUSH), None)
+        return self._oldest(Question.FLUSH)
 
     @property
     def is_settled(self) -> bool:
@@ -131,7 +131,7 @@ class Backlog:
 
     def answered(self, question: Question) -> bool:
         """Take the answer to the oldest question of its kind; tell whether there was one."""
-        asked = next((a for a in self._asked if a.question is question), None)
+        asked = self._oldest(question)
         if asked is None:
             return False
         self._asked.remove(asked)
@@ -176,6 +176,12 @@ class Backlog:
     def from_us(self) -> int | None:
         """Where the audio that is kept begins; None where none is."""
         return self._starts_us[0] if self._starts_us else None
+
+    def _oldest(self, question: Question) -> Asked | None:
+        for asked in self._asked:
+            if asked.question is question:
+                return asked
+        return None
 
     def _ask_again(self, stream: RecognitionStream, asked: Asked, now_us: int) -> None:
         asked.at_us, asked.is_late = now_us, False

@@ -15,12 +15,12 @@ from typing import Any, Final
 import anyio
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
-from attrs import evolve
 
 from ..core.errors import LeaseLost, StoreUnavailable, VoiceSessionError
 from ..core.floor import effects as floor
 from ..core.floor.conversation import Conversation
 from ..core.floor.effects import Effects, ReplyId
+from ..core.snapshots import changed
 from ..core.states import SessionState, TurnState
 from ..core.utterance import Speaker, Utterance
 from ..ports.agent import Prompt
@@ -302,9 +302,7 @@ def _as_told(effect: floor.Effect, redacted: Callable[[str], str]) -> floor.Effe
     words = _WORDS_OF.get(type(effect))
     if words is None:
         return effect
-    told: dict[str, Any] = {name: redacted(getattr(effect, name)) for name in words}
-    is_blurred = any(getattr(effect, name) != text for name, text in told.items())
-    return evolve(effect, **told) if is_blurred else effect
+    return changed(effect, **{name: redacted(getattr(effect, name)) for name in words})
 
 
 def _interim(conversation: Conversation, at_us: int, heard: Interim) -> Effects:
