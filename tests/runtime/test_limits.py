@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator
 from datetime import timedelta
+from weakref import ref
 
 import anyio
 import pytest
@@ -249,6 +250,21 @@ async def test_who_iterates_too_slowly_is_told_how_much_was_missed(stage: Stage)
     assert len(told) == 4
     assert isinstance(told[0], EventsMissed)
     assert told[0].count == len(stage.happened) - 3
+
+
+async def test_nothing_is_kept_for_who_breaks_an_iteration_off(stage: Stage) -> None:
+    async with stage.call() as (call, _):
+        held, never_begun = call.events(), ref(call.events())
+        await call.pause()
+        assert never_begun() is None
+        events = call.events()
+        broken_off = ref(events)
+        await call.resume()
+        async for _ in events:
+            break
+        del events
+        assert broken_off() is None
+    assert [event async for event in held]
 
 
 async def test_before_its_start_a_session_has_no_events(stage: Stage) -> None:

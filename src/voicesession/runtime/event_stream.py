@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from typing import Self
+from weakref import WeakSet
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -11,7 +12,7 @@ from anyio.lowlevel import checkpoint
 from ..core.states import SessionState
 from .happenings import EventsMissed, SessionChanged
 
-__all__ = ("EventStream",)
+__all__ = ("EventStream", "EventStreams")
 
 
 class EventStream:
@@ -21,6 +22,8 @@ class EventStream:
         most: How many may wait to be taken. When there is no more room the oldest are
             dropped, and an `EventsMissed` stands in their place.
     """
+
+    __slots__ = ("__weakref__", "_changed", "_is_closed", "_missed", "_most", "_waiting")
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -59,3 +62,31 @@ class EventStream:
             missed, self._missed = self._missed, 0
             return EventsMissed(missed)
         return self._waiting.popleft()
+
+
+class EventStreams:
+    """The streams of one session that somebody still holds.
+
+    Who breaks off an iteration just lets go of it: nothing is kept for them from then on.
+    """
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held: WeakSet[EventStream] = WeakSet()
+
+    def open(self, most: int) -> EventStream:
+        """Return one more."""
+        stream = EventStream(most)
+        self._held.add(stream)
+        return stream
+
+    def tell(self, happening: object) -> None:
+        """Add *happening* to all of them."""
+        for stream in self._held:
+            stream.tell(happening)
+
+    def close(self) -> None:
+        """End them all, each after what waits in it."""
+        for stream in self._held:
+            stream.close()

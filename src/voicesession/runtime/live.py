@@ -23,7 +23,7 @@ from ..core.states import EndReason, SessionState, TurnState
 from ..core.timeline import Track
 from .alarms import Alarms
 from .commands import over
-from .event_stream import EventStream
+from .event_stream import EventStream, EventStreams
 from .framing import Framing
 from .handle import SessionHandle
 from .happenings import Listener, new_states
@@ -70,7 +70,7 @@ class VoiceSession:
         self._watch = RecorderWatch(handle.ownership.tape, handle.tell)
         self._thread: int | None = None
         self._opened: Opened | None = None
-        self._streams: list[EventStream] = []
+        self._streams: EventStreams | None = None
 
     # --- what it is ---------------------------------------------------------------------
 
@@ -110,14 +110,16 @@ class VoiceSession:
     def events(self, *, most: int = 1_000) -> EventStream:
         """Return an async iterator over what happens from now on; it ends with the session.
 
+        It is the caller's: who lets go of it, as by a ``break``, need not close it.
+
         Args:
             most: How many may wait; then the oldest are dropped, and an `EventsMissed` says so.
         """
         self._check_open()
-        stream = EventStream(most)
-        self._streams.append(stream)
-        self._handle.subscribe(stream.tell)
-        return stream
+        if self._streams is None:
+            self._streams = EventStreams()
+            self._handle.subscribe(self._streams.tell)
+        return self._streams.open(most)
 
     # --- from start to stop ---------------------------------------------------------------
 
@@ -280,8 +282,8 @@ class VoiceSession:
             raise not_started(self.session)
 
     def _close_streams(self) -> None:
-        for stream in self._streams:
-            stream.close()
+        if self._streams is not None:
+            self._streams.close()
 
     def _check(self) -> None:
         if self._opened is None:
