@@ -35,7 +35,8 @@ class _OwnCoreLoop(asyncio.SelectorEventLoop):
     """Its time is the CPU time of its thread, and what that has slept through.
 
     So it does not show what others do on the machine meanwhile, nor that caches grow cold where
-    nothing is due. All that it waits for are timers: no other thread, no socket.
+    nothing is due. What the host of a virtual machine steals looks like our own work: play a scene
+    often, and take the median. All that it waits for are timers: no other thread, no socket.
     """
 
     def __init__(self) -> None:
