@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 from voicesession.core.instants import duration_us
 from voicesession.runtime.clock import SteppedClock
 from voicesession.web.socket.options import SocketOptions
-from voicesession.web.socket.outlet import Outlet, TooSlow
+from voicesession.web.socket.outlet import Outlet
 from voicesession.web.socket.port import SocketClosed
 
 START: Final = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -32,8 +32,14 @@ class Reader:
             await checkpoint()
 
 
-def outlet_to(socket: object) -> Outlet:
-    return Outlet(socket, SteppedClock(START), SocketOptions(), lambda: None)  # type: ignore[arg-type]
+def outlet_to(socket: Any, clock: SteppedClock | None = None) -> Outlet:
+    return Outlet(
+        socket,
+        clock or SteppedClock(START),
+        SocketOptions(),
+        on_lag=lambda: None,
+        on_full=lambda: None,
+    )
 
 
 @given(
@@ -99,64 +105,23 @@ class Patient:
         await self.lets.wait()
 
 
-@given(sent_after_us=st.integers(0, 60_000_000), sends_here=st.booleans())
-async def test_a_frame_that_is_not_taken_in_time_is_noticed_then_and_no_sooner(
-    sent_after_us: int, sends_here: bool
+@given(idle_us=st.integers(0, 60_000_000), stuck_us=st.integers(0, 60_000_000))
+async def test_patience_lasts_from_when_a_frame_is_sent_until_it_is_taken(
+    idle_us: int, stuck_us: int
 ) -> None:
     clock, patient = SteppedClock(START), Patient()
     within_us = duration_us(SocketOptions().sent_within)
-    outlet = Outlet(patient, clock, SocketOptions(), lambda: None)  # type: ignore[arg-type]
-    noticed_us: list[int] = []
-
-    async def watch() -> None:
-        with pytest.raises(TooSlow):
-            await outlet.watch()
-        noticed_us.append(clock.monotonic_us())
-
+    outlet = outlet_to(patient, clock)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(outlet.run)
-        tasks.start_soon(watch)
-        await turns()
-        await step(clock, sent_after_us)
-        assert not noticed_us
-        outlet.add(b"frame")
-        if sends_here:
-            tasks.start_soon(outlet.send_all)
-        else:
-            outlet.put(b"another")
-        await turns()
-        await step(clock, within_us - 1)
-        assert not noticed_us
-        await step(clock, 1)
-        tasks.cancel_scope.cancel()
-    assert noticed_us == [sent_after_us + within_us]
-
-
-async def test_a_frame_that_is_taken_late_and_in_time_is_no_reason_to_leave() -> None:
-    clock, patient = SteppedClock(START), Patient()
-    outlet = Outlet(patient, clock, SocketOptions(), lambda: None)  # type: ignore[arg-type]
-    within_us = duration_us(SocketOptions().sent_within)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(outlet.run)
-        tasks.start_soon(outlet.watch)
+        clock.advance(idle_us)
+        assert outlet.patient_until_us == idle_us + within_us
+        outlet.put(b"frame")
         for _ in range(3):
-            patient.lets = anyio.Event()
-            outlet.put(b"frame")
-            await turns()
-            await step(clock, within_us - 1)
-            patient.lets.set()
-            await outlet.emptied()
-        await step(clock, 3 * within_us)
+            await checkpoint()
+        clock.advance(stuck_us)
+        assert outlet.patient_until_us == idle_us + within_us
+        patient.lets.set()
+        await outlet.emptied()
+        assert outlet.patient_until_us == idle_us + stuck_us + within_us
         tasks.cancel_scope.cancel()
-
-
-async def step(clock: SteppedClock, duration: int) -> None:
-    """Let time pass, and those who slept until then have their turn."""
-    clock.advance(duration)
-    await turns()
-
-
-async def turns() -> None:
-    """Let the others come to where they wait."""
-    for _ in range(10):
-        await checkpoint()

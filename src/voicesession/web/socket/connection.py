@@ -1,8 +1,8 @@
 """
 One client and its session, for as long as both are there.
 
-Four tasks: one reads the client and steps the session in place, one sends, one lets the
-agent's voice out, and one looks whether the client reads. Whatever ends the connection first is its outcome; the others are stopped,
+Three tasks: one reads the client and steps the session in place, one sends, one lets the
+agent's voice out. Whatever ends the connection first is its outcome; the others are stopped,
 and the session is left as the outcome wants it.
 """
 
@@ -60,6 +60,7 @@ from .story import session_end
 __all__ = ("Connection", "Line")
 
 _LAST_MESSAGES_TAKE_AT_MOST_S: Final = 5.0
+_US_PER_S: Final = 1_000_000
 _NOT_NOW: Final = (BudgetExhausted, InvalidState, StoreUnavailable, VersionConflict)
 """What a client may ask for in vain, and try again later: the call goes on."""
 
@@ -96,7 +97,13 @@ class Connection:
         self._narrator = narrator
         self._may_attach = may_attach
         self._clock = line.clock
-        self._outlet = Outlet(line.socket, line.clock, line.options, self._warn_of_lag)
+        self._outlet = Outlet(
+            line.socket,
+            line.clock,
+            line.options,
+            on_lag=self._warn_of_lag,
+            on_full=partial(self.finish, TOO_SLOW),
+        )
         self._intake = Intake(line.options, line.clock.monotonic_us())
         self._playback = Playback(duration_us(line.options.unreported))
         self._outcome: Outcome | None = None
@@ -142,10 +149,9 @@ class Connection:
             first: What the client is told before all else.
         """
         async with anyio.create_task_group() as tasks:
-            outlet = self._outlet
-            for work in (partial(outlet.run, first), outlet.watch, self._listen, self._speak):
+            for work in (partial(self._outlet.run, first), self._listen, self._speak):
                 tasks.start_soon(self._until_over, work)
-            await self._is_over.wait()
+            await self._wait()
             self._outcome = await self._settle(self._outcome or VANISHED)
             await self._part(self._outcome)
             tasks.cancel_scope.cancel()
@@ -153,6 +159,16 @@ class Connection:
         if outcome.leaves_session:
             await leave(self._call.handle, self._clock)
         return outcome
+
+    async def _wait(self) -> None:
+        """Return when it is over, which it also is when the client does not read."""
+        while not self._is_over.is_set():
+            left_us = self._outlet.patient_until_us - self._clock.monotonic_us()
+            if left_us <= 0:
+                self.finish(TOO_SLOW)
+                return
+            with anyio.move_on_after(left_us / _US_PER_S):
+                await self._is_over.wait()
 
     async def _settle(self, outcome: Outcome) -> Outcome:
         """Bring about what *outcome* says, or find out that it is another one; return which."""
@@ -177,7 +193,7 @@ class Connection:
         with anyio.move_on_after(_LAST_MESSAGES_TAKE_AT_MOST_S):
             await self._outlet.emptied()
 
-    # --- the four tasks ----------------------------------------------------------------------
+    # --- the three tasks ---------------------------------------------------------------------
 
     async def _until_over(self, work: Callable[[], Awaitable[None]]) -> None:
         try:

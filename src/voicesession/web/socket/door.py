@@ -171,7 +171,9 @@ class Door:
         session = opened.session
         past = await past_of(opened.voice, session)
         after = past.until if opened.attach is None else opened.attach.last_seq
-        outlet = Outlet(socket, self._clock, self._options, on_lag=lambda: None)
+        outlet = Outlet(
+            socket, self._clock, self._options, on_lag=lambda: None, on_full=lambda: None
+        )
         await outlet.deliver(self._told(opened, session, past, after=after))
         await outlet.deliver([session_end(session, at=opened.voice.now())])
         if session.end_reason is EndReason.EXPIRED:

@@ -32,6 +32,7 @@ class Outlet:
     Args:
         on_lag: Called when the oldest of what waits has waited for too long; once, until
             everything is sent.
+        on_full: Called when more waits than may: nothing more is taken then.
     """
 
     def __init__(
@@ -39,7 +40,9 @@ class Outlet:
         socket: Socket,
         clock: Clock,
         options: SocketOptions,
+        *,
         on_lag: Callable[[], None],
+        on_full: Callable[[], None],
     ) -> None:
         self._socket = socket
         self._clock = clock
@@ -48,10 +51,10 @@ class Outlet:
         self._lag_us = duration_us(options.lag)
         self._within_us = duration_us(options.sent_within)
         self._on_lag = on_lag
+        self._on_full = on_full
         self._waiting: deque[tuple[int, str | bytes]] = deque()
         self._waiting_bytes = 0
         self._sending_since_us: int | None = None
-        self._watch: anyio.CancelScope | None = None
         self._is_sending = True
         self._is_closed = False
         self._has_warned = False
@@ -70,11 +73,21 @@ class Outlet:
     def add(self, frame: str | bytes) -> None:
         """Queue a frame without waking the task of `run`: the caller is about to `send_all`."""
         if self._is_overfull:
-            return  # nobody will read it any more: who watches is about to say so
+            return  # nobody will read it any more
         self._waiting.append((self._clock.monotonic_us(), frame))
         self._waiting_bytes += len(frame)
-        if self._is_overfull and self._watch is not None:
-            self._watch.cancel()
+        if self._is_overfull:
+            self._on_full()
+
+    @property
+    def patient_until_us(self) -> int:
+        """When the client is too slow, should it not have taken by then what it is being sent.
+
+        Whoever has the outlet looks now and then: a deadline for each frame costs more than the
+        frame.
+        """
+        since_us = self._sending_since_us
+        return (self._clock.monotonic_us() if since_us is None else since_us) + self._within_us
 
     def drop_audio(self) -> None:
         """Forget the audio that was not sent: nobody is to hear it any more."""
@@ -86,7 +99,7 @@ class Outlet:
         """Send *messages* before all that waits, as fast as the client takes them.
 
         Each is made only when the one before is gone: there may be more than may wait. Nobody
-        has to watch meanwhile.
+        has to look meanwhile whether the client is too slow.
 
         Raises:
             SocketClosed: The client is gone.
@@ -98,23 +111,6 @@ class Outlet:
                 await self._socket.send(message.model_dump_json(exclude_none=True))
             if sending.cancelled_caught:
                 raise TooSlow
-
-    async def watch(self) -> None:
-        """Look whether the client reads, in whichever task it is sent something; until cancelled.
-
-        A look in a while is as good as a deadline for each frame, which costs more than the frame.
-
-        Raises:
-            TooSlow: It does not read.
-        """
-        while not self._is_overfull:
-            now_us = self._clock.monotonic_us()
-            since_us = now_us if self._sending_since_us is None else self._sending_since_us
-            if now_us >= since_us + self._within_us:
-                break
-            with anyio.CancelScope() as self._watch:
-                await self._clock.sleep_until(since_us + self._within_us)
-        raise TooSlow
 
     async def run(self, first: Iterable[ServerMessage] = ()) -> None:
         """Deliver *first*, then send whatever is queued, until cancelled.
