@@ -268,8 +268,10 @@ async def test_a_session_is_started_once_and_belongs_to_one_thread(stage: Stage)
     async with stage.call(echo) as (call, _):
         with pytest.raises(SessionAlreadyActive):
             await call.start()
-        with pytest.raises(WrongThread):
-            await to_thread.run_sync(call.interrupt)
+        call.events()
+        for bare in (call.interrupt, call.events):
+            with pytest.raises(WrongThread):
+                await to_thread.run_sync(bare)
 
 
 async def test_an_engine_that_cannot_be_had_leaves_the_session_as_it_was(stage: Stage) -> None:

@@ -10,7 +10,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from ..core.states import SessionState
-from .happenings import EventsMissed, SessionChanged
+from .happenings import EventsMissed, Listeners, SessionChanged
 
 __all__ = ("EventStream", "EventStreams")
 
@@ -70,23 +70,26 @@ class EventStreams:
     Who breaks off an iteration just lets go of it: nothing is kept for them from then on.
     """
 
-    __slots__ = ("_held",)
+    __slots__ = ("_held", "_listeners")
 
-    def __init__(self) -> None:
-        self._held: WeakSet[EventStream] = WeakSet()
+    def __init__(self, listeners: Listeners) -> None:
+        self._listeners = listeners
+        self._held: WeakSet[EventStream] | None = None
 
     def open(self, most: int) -> EventStream:
-        """Return one more."""
+        """Return one more; see `EventStream`."""
+        if self._held is None:
+            self._held = WeakSet()
+            self._listeners.add(self._tell)
         stream = EventStream(most)
         self._held.add(stream)
         return stream
 
-    def tell(self, happening: object) -> None:
-        """Add *happening* to all of them."""
-        for stream in self._held:
-            stream.tell(happening)
-
     def close(self) -> None:
         """End them all, each after what waits in it."""
-        for stream in self._held:
+        for stream in self._held or ():
             stream.close()
+
+    def _tell(self, happening: object) -> None:
+        for stream in self._held or ():
+            stream.tell(happening)

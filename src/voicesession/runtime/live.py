@@ -70,7 +70,7 @@ class VoiceSession:
         self._watch = RecorderWatch(handle.ownership.tape, handle.tell)
         self._thread: int | None = None
         self._opened: Opened | None = None
-        self._streams: EventStreams | None = None
+        self._streams = EventStreams(handle.ownership.listeners)
 
     # --- what it is ---------------------------------------------------------------------
 
@@ -116,9 +116,7 @@ class VoiceSession:
             most: How many may wait; then the oldest are dropped, and an `EventsMissed` says so.
         """
         self._check_open()
-        if self._streams is None:
-            self._streams = EventStreams()
-            self._handle.subscribe(self._streams.tell)
+        self._handle.ownership.check_thread()
         return self._streams.open(most)
 
     # --- from start to stop ---------------------------------------------------------------
@@ -143,7 +141,7 @@ class VoiceSession:
             with anyio.move_on_after(_LAST_WORDS_TAKE_AT_MOST_S, shield=True):
                 await self._conductor.drain()
         self._handle.ownership.before_end(None)
-        self._close_streams()
+        self._streams.close()
         with unwrapped(exc):
             return await self._opened.close(exc_type, exc, traceback)
 
@@ -280,10 +278,6 @@ class VoiceSession:
     def _check_open(self) -> None:
         if self._opened is None:
             raise not_started(self.session)
-
-    def _close_streams(self) -> None:
-        if self._streams is not None:
-            self._streams.close()
 
     def _check(self) -> None:
         if self._opened is None:

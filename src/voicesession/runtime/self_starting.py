@@ -73,7 +73,7 @@ class SelfStartingSession(VoiceSession):
         if not self._is_started:
             host.cancel_scope.cancel()
         self._break_promises()
-        self._close_streams()
+        self._streams.close()
         with unwrapped(exc):
             await host.__aexit__(None, None, None)
 
