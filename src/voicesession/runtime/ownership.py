@@ -104,6 +104,11 @@ class Ownership:
         """Whether its end has begun: nothing else is to become of it."""
         return self._finish.has_begun
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has ended here, is stored, and is owed nothing any more."""
+        return self._finish.is_done
+
     def before_end(self, drain: Callable[[], Awaitable[None]] | None) -> None:
         """Await *drain* before the session is ended here, so that no word is left behind.
 

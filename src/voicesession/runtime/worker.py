@@ -140,7 +140,8 @@ class Worker:
         """
         session_id = ownership.session.id
         try:
-            await _leave(ownership, failure if isinstance(failure, Exception) else None)
+            if not ownership.is_finished:
+                await _leave(ownership, failure if isinstance(failure, Exception) else None)
         finally:
             self._watches.pop(ownership).end()
             if self.owned.get(session_id) is ownership:  # and not in other hands of ours
