@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Generator
 from errno import EIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +10,7 @@ from attrs import define, field, frozen
 from hypothesis import given, settings, strategies as st
 
 from voicesession.core.audio import AudioFormat
+from voicesession.core.errors import RecordingFailed
 from voicesession.core.results import SessionFolder
 from voicesession.core.timeline import Span, Track
 from voicesession.ports.recording import ProblemKind
@@ -16,6 +18,7 @@ from voicesession.recording import unsynced as unsynced_module, writer as writer
 from voicesession.recording.feed import Feed
 from voicesession.recording.keeper import Keeper
 from voicesession.recording.spool import FRAME_BYTES, Spool, open_spool
+from voicesession.recording.voice import Run
 from voicesession.recording.writer import Writer
 from voicesession.testing.contracts.recorded import MS
 from voicesession.testing.effort import examples
@@ -46,7 +49,7 @@ RUNS = st.lists(
         st.sampled_from(Track),
         st.none() | st.integers(0, 200 * MS),
         st.integers(0, 99),
-        st.integers(1, 60),
+        st.integers(1, 30),
         st.booleans(),
     ),
     max_size=6,
@@ -65,11 +68,14 @@ def test_each_chunk_lands_on_the_frame_nearest_to_its_time(
     with TemporaryDirectory() as folder:
         spool = open_spool(Path(folder), SessionFolder("s1"), rate_hz)
         feed = Feed(Keeper(spool), spoken, Writer())
+        owned = dict(zip(Track, feed.hand_to(None), strict=True))
         for run in runs:
             at_us = next_us[run.track] if run.at_us is None else run.at_us
             for _ in range(run.count):
                 level += 1
-                feed.give(None, run.track, at_us, level.to_bytes(2, "little") * run.frames)
+                chunk = level.to_bytes(2, "little") * run.frames
+                if not owned[run.track].takes(at_us, chunk):
+                    feed.give(None, run.track, at_us, chunk)
                 first = spoken.nearest_frame(at_us)
                 expected[run.track] |= dict.fromkeys(range(first, first + run.frames), level)
                 at_us += spoken.time_of(run.frames)
@@ -96,6 +102,10 @@ class Hurried:
     feed: Feed
     given: int = 0
     waiting: list[Track] = field(factory=list)
+    runs: dict[Track, Run] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.runs = dict(zip(Track, self.feed.hand_to(None), strict=True))
 
     def go_on(self) -> None:
         while self._has_given(self._next()):
@@ -108,8 +118,9 @@ class Hurried:
         return self.waiting[0]
 
     def _has_given(self, track: Track) -> bool:
-        dropped = self.feed.keeper.losses.changes
-        self.feed.give(None, track, (self.given - 1) * 20 * MS, CHUNK)
+        dropped, at_us = self.feed.keeper.losses.changes, (self.given - 1) * 20 * MS
+        if not self.runs[track].takes(at_us, CHUNK):
+            self.feed.give(None, track, at_us, CHUNK)
         return self.feed.keeper.losses.changes == dropped
 
     def unwritten(self) -> int:
@@ -191,3 +202,67 @@ def test_what_was_removed_need_not_be_made_durable(tmp_path: Path) -> None:
     spool.remove()
     finish()
     assert feed.keeper.losses.problems == ()
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Generator[Spool]:
+    spool = open_spool(tmp_path, SessionFolder("s1"), 16_000)
+    yield spool
+    spool.release()
+
+
+def test_a_run_takes_only_what_comes_as_it_came_before(spool: Spool) -> None:
+    feed = Feed(Keeper(spool), AudioFormat(), Writer())
+    user, agent = feed.hand_to(None)
+    assert not user.takes(0, CHUNK)
+    feed.give(None, Track.USER, 0, CHUNK)
+    assert not user.takes(40 * MS, CHUNK)  # later
+    assert not user.takes(20 * MS, CHUNK[2:])  # shorter
+    assert not agent.takes(20 * MS, CHUNK)
+    assert user.takes(20 * MS, CHUNK)
+    assert not user.takes(20 * MS, CHUNK)  # twice
+
+
+def test_who_is_in_a_run_gives_nothing_once_another_one_records(spool: Spool) -> None:
+    feed, old, new = Feed(Keeper(spool), AudioFormat(), Writer()), object(), object()
+    was_its_own, _ = feed.hand_to(old)
+    feed.give(old, Track.USER, 0, CHUNK)
+    its_own, _ = feed.hand_to(new)
+    assert not was_its_own.takes(20 * MS, CHUNK)
+    feed.give(new, Track.USER, 20 * MS, CHUNK)
+    assert not was_its_own.takes(40 * MS, CHUNK)
+    with pytest.raises(RecordingFailed, match="somebody else has taken it over"):
+        feed.give(old, Track.USER, 40 * MS, CHUNK)
+    assert its_own.takes(40 * MS, CHUNK)
+    assert feed.kept_until_us == 60 * MS
+
+
+def test_a_run_ends_with_a_pause(spool: Spool) -> None:
+    feed = Feed(Keeper(spool), AudioFormat(), Writer())
+    user, _ = feed.hand_to(None)
+    sounding = b"\1\1" * 320
+    feed.pause(0)
+    feed.give(None, Track.USER, 0, sounding)
+    feed.resume(20 * MS)
+    assert not user.takes(20 * MS, sounding)
+    feed.give(None, Track.USER, 20 * MS, sounding)
+    feed.write_out()
+    assert spool.read(Track.USER, range(640)) == bytes(640) + sounding
+
+
+@pytest.mark.parametrize("begins", [[], list(Track)])
+def test_room_that_is_kept_for_chunks_that_do_not_come_is_there_for_others(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, begins: list[Track]
+) -> None:
+    monkeypatch.setattr(writer_module, "_PATIENCE_S", 0)
+    feed, taken = Feed(Keeper(spool), AudioFormat(), Writer()), 0
+    for _ in range(100):
+        for track in begins:
+            feed.give(None, track, 0, CHUNK)
+        feed.write_out()
+    for track in begins:
+        feed.give(None, track, 0, CHUNK)
+    while not feed.keeper.losses.changes:
+        taken += 1
+        feed.give(None, Track.USER, 20 * MS * taken, CHUNK)
+    assert taken * len(CHUNK) > 0.85 * feed.limit_bytes

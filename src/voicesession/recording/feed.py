@@ -1,4 +1,8 @@
-"""What waits between the one who records and the thread that writes: bounded, in order."""
+"""
+What waits between the one who records and the thread that writes: bounded, in order.
+
+Most chunks never come here: the runs of `voice.py` take them, for which the feed has kept room.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ from .losses import kind_of
 from .notes import Notes
 from .spool import FOREVER
 from .unsynced import Unsynced
+from .voice import CHUNK_COST_BYTES, Run, Stretch, Voice
 from .writer import Writer
 
 __all__ = ("Feed",)
@@ -25,85 +30,19 @@ __all__ = ("Feed",)
 _MIN_LIMIT_BYTES: Final = 56 * 1024
 """With all else that a recording has in memory these are 64 KiB."""
 _LIMIT_US: Final = 900_000
-_WAKE_BYTES: Final = 48 * 1024
-"""When so much waits, the writer does not wait for its next round."""
 _PIECE_BYTES: Final = 8 * 1024
 """A whole number of frames of any format. What is longer is given in pieces where it must wait, as
 a chunk may be more than all that may wait."""
-_CHUNK_COST_BYTES: Final = 64
-"""What a chunk takes beside its samples."""
 _STRETCH_COST_BYTES: Final = 512
 """What a stretch takes beside its chunks: one for each chunk must not cost unbounded memory."""
-_US_PER_S: Final = 1_000_000
-_NOWHERE: Final = -1
-
-
-class _Stretch:
-    """Samples of one track that lie end to end. The writer takes them out at the front.
-
-    Attributes:
-        next_frame: Where the first of *chunks* belongs; the writer's.
-        chunks: The one who records appends to it while it is the last of its voice.
-    """
-
-    __slots__ = ("chunks", "next_frame", "voice")
-
-    def __init__(self, voice: _Voice, first_frame: int) -> None:
-        self.voice = voice
-        self.next_frame = first_frame
-        self.chunks: list[bytes] = []
-
-
-class _Voice:
-    """One track, as the one who records has it.
-
-    Attributes:
-        last: Where its audio goes now.
-        end: The frame that goes on with it; nowhere, if the next must not be joined.
-        due_us: The time of that frame; None where there is none, or it is no whole number.
-        size: Of the chunk before, in bytes.
-        frames: Likewise.
-        duration_us: Likewise, without what is less than a microsecond.
-        kept_until: Where the stretches before have ended.
-    """
-
-    __slots__ = (
-        "audio_format",
-        "chunks",
-        "due_us",
-        "duration_us",
-        "end",
-        "frame_bytes",
-        "frames",
-        "kept_until",
-        "last",
-        "size",
-        "track",
-    )
-
-    def __init__(self, track: Track, audio_format: AudioFormat) -> None:
-        self.track = track
-        self.audio_format = audio_format
-        self.frame_bytes = audio_format.frame_bytes
-        self.last = _Stretch(self, 0)
-        self.chunks = self.last.chunks
-        self.end = _NOWHERE
-        self.due_us: int | None = None
-        self.size = self.frames = self.duration_us = 0
-        self.kept_until = 0
-
-    def hold(self) -> None:
-        """Let nothing be joined with what there is so far."""
-        self.kept_until = max(self.kept_until, self.end)
-        self.end = _NOWHERE
-        self.due_us = None
 
 
 class Feed:
     """One recording's way to its keeper.
 
     One thread gives; the writer's takes. There is no lock between them, as giving is the
-    hot path: each list and queue is only appended to at one end, and taken from at the other.
+    hot path: each list and queue is only appended to at one end, and taken from at the other,
+    and each count is changed by one of them only.
 
     Attributes:
         owner: The recording that may give; None once it is let go.
@@ -125,16 +64,17 @@ class Feed:
             _MIN_LIMIT_BYTES, audio_format.bytes_at(_LIMIT_US) + spoken.bytes_at(_LIMIT_US)
         )
         self._writer = writer
-        self._rate = audio_format.sample_rate
+        self._wake_bytes = self.limit_bytes // 7 * 6
         self._voices = {
-            Track.USER: _Voice(Track.USER, audio_format),
-            Track.AGENT: _Voice(Track.AGENT, spoken),
+            Track.USER: Voice(Track.USER, audio_format),
+            Track.AGENT: Voice(Track.AGENT, spoken),
         }
-        self._queue: deque[_Stretch | Callable[[], None]] = deque()
-        self._unfinished: list[_Stretch] = []
+        self._queue: deque[Stretch | Callable[[], None]] = deque()
+        self._unfinished: dict[Track, Stretch] = {}
         self._given_bytes = 0
         self._taken_bytes = 0
-        self._room = Event()
+        self._room: Event | None = None
+        """Set with every round; None where nobody waits for room, as nearly always."""
 
     @property
     def kept_until_us(self) -> int:
@@ -145,30 +85,37 @@ class Feed:
 
     # --- the one who records -----------------------------------------------------------------
 
+    def hand_to(self, owner: object | None) -> tuple[Run, Run]:
+        """Let only *owner* give from now on, or nobody; return the caller's run and the agent's."""
+        self.owner = owner
+        self._end_runs()
+        for voice in self._voices.values():
+            voice.pass_on()
+        return self._voices[Track.USER].run, self._voices[Track.AGENT].run
+
     def give(self, owner: object, track: Track, at_us: int, pcm: bytes) -> None:
-        """See ``Recording.write``."""
-        voice, size = self._voices[track], len(pcm)
+        """See ``Recording.write``; for what the run of *track* does not take."""
         if owner is not self.owner:
             raise RecordingFailed("the recording is closed, or somebody else has taken it over")
-        # As nearly always: then its place is known, and need not be reckoned in long numbers.
-        is_next = at_us == voice.due_us and size == voice.size
-        if not is_next:
-            _check(voice, at_us, size)
-        given_bytes = self._given_bytes + size + _CHUNK_COST_BYTES
-        if given_bytes - self._taken_bytes > _WAKE_BYTES:
+        voice, size = self._voices[track], len(pcm)
+        voice.require_frames(at_us, size)
+        self._end_run(voice)
+        cost_bytes = size + CHUNK_COST_BYTES
+        if self._is_crowded_by(cost_bytes):
             if size > _PIECE_BYTES:
                 self._give_in_pieces(owner, track, at_us, pcm)
                 return
-            if not self._has_room_for(given_bytes):
+            if not self._has_room_for(cost_bytes):
                 self._drop(track, at_us, size)
                 return
-        self._given_bytes = given_bytes
-        if is_next:
-            voice.end += voice.frames
-            voice.due_us = at_us + voice.duration_us
-        else:
-            self._go_to(voice, at_us, size)
-        voice.chunks.append(pcm)
+        frame = self._spoken.nearest_frame(at_us)
+        if frame != voice.end:
+            self._queue.append(voice.begin_stretch(frame))
+            cost_bytes += _STRETCH_COST_BYTES
+        voice.append(at_us, pcm)
+        self._given_bytes += cost_bytes
+        # Half of it: the other voice should find room, too.
+        self._given_bytes += voice.begin_run((self._wake_bytes - self._waiting_bytes) // 2)
 
     def pause(self, at_us: int) -> None:
         """See ``Recording.pause``."""
@@ -207,6 +154,7 @@ class Feed:
 
     def _have_done_in_between(self, action: Callable[[], None]) -> None:
         """Have it done before what is given from here on, too."""
+        self._end_runs()
         for voice in self._voices.values():
             voice.hold()
         self.have_done(action)
@@ -217,36 +165,40 @@ class Feed:
             piece_us = self._spoken.time_of(frame + start // frame_bytes)
             self.give(owner, track, piece_us, pcm[start : start + _PIECE_BYTES])
 
-    def _go_to(self, voice: _Voice, at_us: int, size: int) -> None:
-        frame = self._spoken.nearest_frame(at_us)
-        if frame != voice.end:
-            self._begin_stretch(voice, frame)
-        voice.size, voice.frames = size, size // voice.frame_bytes
-        voice.end = frame + voice.frames
-        voice.duration_us, rest = divmod(voice.frames * _US_PER_S, self._rate)
-        voice.due_us = None if rest else at_us + voice.duration_us
+    @property
+    def _waiting_bytes(self) -> int:
+        """What waits, and what room is kept for."""
+        return self._given_bytes - self._taken_bytes
 
-    def _begin_stretch(self, voice: _Voice, frame: int) -> None:
-        voice.kept_until = max(voice.kept_until, voice.end)
-        voice.last = _Stretch(voice, frame)
-        voice.chunks = voice.last.chunks
-        self._queue.append(voice.last)
-        self._given_bytes += _STRETCH_COST_BYTES
+    def _is_crowded_by(self, more_bytes: int) -> bool:
+        """Whether the writer had better come before *more_bytes* are taken."""
+        if self._waiting_bytes + more_bytes <= self._wake_bytes:
+            return False
+        self._end_runs()  # perhaps most of it is room that is kept
+        return self._waiting_bytes + more_bytes > self._wake_bytes
 
-    def _has_room_for(self, given_bytes: int) -> bool:
+    def _end_run(self, voice: Voice) -> None:
+        self._given_bytes -= voice.end_run()
+
+    def _end_runs(self) -> None:
+        for voice in self._voices.values():
+            self._end_run(voice)
+
+    def _has_room_for(self, more_bytes: int) -> bool:
         """Wait, if need be, for the writer; but not for one that hangs.
 
         Who feeds faster than time, as from a file, waits here. In real time the writer has
         been hanging for longer than it may when there is no room left.
         """
         self._writer.wake()
-        while given_bytes - self._taken_bytes > self.limit_bytes:
+        while self._waiting_bytes + more_bytes > self.limit_bytes:
             patience_s = self._writer.patience_s()
             if patience_s <= 0:
                 return False
-            self._room.clear()
-            if given_bytes - self._taken_bytes > self.limit_bytes:
-                self._room.wait(patience_s)
+            self._room = room = Event()
+            if self._waiting_bytes + more_bytes > self.limit_bytes:
+                room.wait(patience_s)
+        self._room = None
         return True
 
     def _drop(self, track: Track, at_us: int, size_bytes: int) -> None:
@@ -268,41 +220,43 @@ class Feed:
 
     def write_out(self) -> None:
         """Write what waits, in order; what the disk does not take becomes a gap."""
-        self._write_unfinished()
-        if not self._queue:
-            return
         while self._queue:
             work = self._queue.popleft()
-            if isinstance(work, _Stretch):
-                self._unfinished.append(work)
-                self._taken_bytes += _STRETCH_COST_BYTES
+            if isinstance(work, Stretch):
+                self._go_on_with(work)
             else:
                 self._write_unfinished()
                 work()
         self._write_unfinished()
 
+    def _go_on_with(self, stretch: Stretch) -> None:
+        track = stretch.voice.track
+        if track in self._unfinished:  # of which the last chunk was given before this one came
+            self._write(self._unfinished[track])
+        self._unfinished[track] = stretch
+        self._taken_bytes += _STRETCH_COST_BYTES
+
     def _write_unfinished(self) -> None:
-        for stretch in tuple(self._unfinished):
-            # Asked before its chunks are taken: then none can come in between.
-            if stretch is not stretch.voice.last:
-                self._unfinished.remove(stretch)
+        for stretch in self._unfinished.values():
             self._write(stretch)
         self.keeper.note_losses()
-        if not self._room.is_set():  # nearly always it is: nobody waits
-            self._room.set()
+        room = self._room
+        if room is not None:
+            room.set()
 
-    def _write(self, stretch: _Stretch) -> None:
+    def _write(self, stretch: Stretch) -> None:
         chunks = stretch.chunks[:]
         if not chunks:
             return
         del stretch.chunks[: len(chunks)]
-        pcm, audio_format = b"".join(chunks), stretch.voice.audio_format
+        pcm, voice = b"".join(chunks), stretch.voice
         start = stretch.next_frame
-        stretch.next_frame += len(pcm) // stretch.voice.frame_bytes
+        stretch.next_frame += len(pcm) // voice.frame_bytes
         try:
-            self.keeper.write(stretch.voice.track, start, to_s16_mono(pcm, audio_format))
+            samples = pcm if voice.is_plain else to_s16_mono(pcm, voice.audio_format)
+            self.keeper.write(voice.track, start, samples)
         finally:
-            self._taken_bytes += len(pcm) + len(chunks) * _CHUNK_COST_BYTES
+            self._taken_bytes += len(pcm) + len(chunks) * CHUNK_COST_BYTES
 
     def adopt(self, notes: Notes) -> None:
         """Go on from what an owner on another machine has noted: it may have paused."""
@@ -337,10 +291,3 @@ class Feed:
         except OSError as error:  # it may not survive a power cut; it is not lost
             self.keeper.losses.add_problem(kind_of(error), span, str(error))
             self.have_done(partial(self.keeper.spool.take_back, unsynced))
-
-
-def _check(voice: _Voice, at_us: int, size: int) -> None:
-    if at_us < 0:
-        raise InvalidValue("at_us", at_us, "0 or more")
-    if size % voice.frame_bytes:
-        raise InvalidValue("pcm", f"{size} bytes", f"frames of {voice.frame_bytes} bytes")

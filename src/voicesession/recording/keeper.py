@@ -8,7 +8,7 @@ from ..core.audio import AudioFormat
 from ..core.timeline import Span, Track
 from ..ports.recording import ProblemKind
 from .losses import Losses, kind_of
-from .spool import FRAME_BYTES, Spool
+from .spool import FOREVER, FRAME_BYTES, Spool
 from .unshipped import Unshipped
 from .unsynced import Unsynced
 
@@ -32,7 +32,7 @@ class Keeper:
         self.unshipped = Unshipped()
         self.unshipped_limit_bytes = unshipped_limit_bytes
         self._format = AudioFormat(sample_rate=spool.notes.sample_rate)
-        self._unsynced = range(0)
+        self._unsynced_from, self._unsynced_until = FOREVER, 0
         self._noted_losses = self.losses.changes
         self.opened_at_frame = self._continues_at = spool.end_frame(Track.USER)
 
@@ -50,7 +50,7 @@ class Keeper:
     def write(self, track: Track, start: int, samples: bytes) -> None:
         """Keep s16 *samples* from frame *start* on."""
         end = start + len(samples) // FRAME_BYTES
-        if track is Track.USER and self._continues_at:
+        if self._continues_at and track is Track.USER:
             self._notice_what_was_missed(start)
         if self._is_full(len(samples)):
             detail = f"{self.unshipped_limit_bytes} bytes wait for the object store already"
@@ -65,8 +65,8 @@ class Keeper:
             end = lost_from
         if self.unshipped_limit_bytes is not None:
             self.unshipped.add(track, range(start, end))
-        before = self._unsynced or range(start, end)
-        self._unsynced = range(min(start, before.start), max(end, before.stop))
+        self._unsynced_from = min(self._unsynced_from, start)
+        self._unsynced_until = max(self._unsynced_until, end)
 
     def silence(self, action: Callable[[], None], from_us: int, end_frame: int) -> None:
         """Do *action*, which silences the spool up to *end_frame*, and the segments as well."""
@@ -88,7 +88,8 @@ class Keeper:
 
     def take_unsynced(self) -> tuple[Unsynced, Span]:
         """Return what was written since the last time, to be made durable, and its media time."""
-        span, self._unsynced = self._unsynced_span, range(0)
+        span = self._unsynced_span
+        self._unsynced_from, self._unsynced_until = FOREVER, 0
         return self.spool.take_unsynced(), span
 
     def broke(self, error: Exception) -> None:
@@ -99,7 +100,7 @@ class Keeper:
 
     @property
     def _unsynced_span(self) -> Span:
-        return self._span(self._unsynced.start, self._unsynced.stop)
+        return self._span(min(self._unsynced_from, self._unsynced_until), self._unsynced_until)
 
     def _is_full(self, more_bytes: int) -> bool:
         limit_bytes = self.unshipped_limit_bytes

@@ -18,7 +18,7 @@ from copy import copy
 from functools import partial
 from pathlib import Path
 from threading import Event, Lock
-from typing import Self
+from typing import Final, Self
 
 from anyio import CancelScope, sleep_forever, to_thread
 
@@ -48,6 +48,8 @@ from .spool import open_spool
 from .writer import Writer
 
 __all__ = ("SpoolRecorder", "SpoolRecording")
+
+_USER: Final = Track.USER  # asked for with every chunk, and of the enumeration it costs a call
 
 
 class SpoolRecorder:
@@ -165,7 +167,7 @@ class SpoolRecorder:
             self._closed.set()
             feeds = tuple(self._feeds.values())
         for feed in feeds:
-            feed.owner = None
+            feed.hand_to(None)
         with CancelScope(shield=True):
             await to_thread.run_sync(self._writer.stop)
             if self._shipper is not None:
@@ -200,7 +202,7 @@ class SpoolRecorder:
 
     def release(self, feed: Feed) -> None:
         """Let the writer let go of *feed*, unless somebody takes it over before."""
-        feed.owner = None
+        feed.hand_to(None)
         let_go = partial(feed.have_done, partial(self._let_go, feed))
         if self._shipper is None:
             let_go()
@@ -231,7 +233,7 @@ class SpoolRecorder:
 
     async def _settle(self, feed: Feed) -> SegmentFolder | None:
         """Return when all of *feed* is written, and nobody will touch it; say where it went."""
-        feed.owner = None
+        feed.hand_to(None)
         feed.is_finishing = True
         segments = None if self._shipper is None else await self._shipper.stop(feed)
         settled = Event()
@@ -263,13 +265,15 @@ class SpoolRecorder:
 class SpoolRecording:
     """One session's recording; see ``Recording``. Also holds what its owner may do."""
 
+    __slots__ = ("_agent", "_feed", "_kept_until_us", "_recorder", "_session_id", "_user")
+
     def __init__(self, recorder: SpoolRecorder, session_id: str, feed: Feed) -> None:
         """Take *feed* over: whoever had it finds its recording closed."""
         self._recorder = recorder
         self._session_id = session_id
         self._feed = feed
         self._kept_until_us = feed.kept_until_us
-        feed.owner = self
+        self._user, self._agent = feed.hand_to(self)
 
     @property
     def kept_until_us(self) -> int:
@@ -283,7 +287,9 @@ class SpoolRecording:
 
     def write(self, track: Track, at_us: int, pcm: bytes, /) -> None:
         """See ``Recording.write``."""
-        self._feed.give(self, track, at_us, pcm)
+        run = self._user if track is _USER else self._agent
+        if not run.takes(at_us, pcm):
+            self._feed.give(self, track, at_us, pcm)
 
     def pause(self, at_us: int, /) -> None:
         """See ``Recording.pause``."""

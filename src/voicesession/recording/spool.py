@@ -176,7 +176,8 @@ class Spool:
         """Return what was written since the last time, to be made durable."""
         names, self._unsynced = self._unsynced, set[str]()
         has_new, self._has_new_names = self._has_new_names, False
-        return Unsynced(folder=self._folder, names=frozenset(names), has_new=has_new)
+        paths = tuple(str(self._folder / name) for name in names)
+        return Unsynced(folder=self._folder, paths=paths, has_new=has_new)
 
     def take_back(self, unsynced: Unsynced) -> None:
         """Let the names of new files be synced once more: it has failed."""
@@ -211,22 +212,20 @@ class Spool:
         self._notes_end += len(text)
 
     def _put(self, track: Track, first_frame: int, samples: bytes) -> None:
-        if track not in self._files:
+        file = self._files.get(track)
+        if file is None:
             path = self._folder / _SAMPLES[track]
-            self._files[track] = os.open(path, _READ_WRITE | os.O_CREAT, 0o600)
+            file = self._files[track] = os.open(path, _READ_WRITE | os.O_CREAT, 0o600)
             self._has_new_names = True
         self._unsynced.add(_SAMPLES[track])
         if not self._silenced:
-            _write_all(self._files[track], samples, first_frame * FRAME_BYTES)
+            _write_all(file, samples, first_frame * FRAME_BYTES)
             return
         stretch = range(first_frame, first_frame + len(samples) // FRAME_BYTES)
         for part in without(stretch, self._silenced):
             start = (part.start - first_frame) * FRAME_BYTES
-            _write_all(
-                self._files[track],
-                samples[start : start + len(part) * FRAME_BYTES],
-                part.start * FRAME_BYTES,
-            )
+            sounding = samples[start : start + len(part) * FRAME_BYTES]
+            _write_all(file, sounding, part.start * FRAME_BYTES)
 
     def _silences(self) -> tuple[range, ...]:
         nearest, notes = self._format.nearest_frame, self.notes

@@ -24,12 +24,13 @@ class Unsynced:
 
     Attributes:
         folder: Where they are.
-        names: Of those that were written.
+        paths: Of those that were written. Plain texts, as there is one sync after the other
+            and the disk takes its time: each finds the caches cold, and should not do much.
         has_new: Whether some of them were made, too.
     """
 
     folder: Path
-    names: frozenset[str]
+    paths: tuple[str, ...]
     has_new: bool
 
     def sync(self) -> None:
@@ -41,12 +42,9 @@ class Unsynced:
         with suppress(FileNotFoundError):
             if self.has_new:
                 sync_folder(self.folder)
-            for name in self.names:
-                self._sync(self.folder / name)
-
-    def _sync(self, path: Path) -> None:
-        file = os.open(path, _READ)
-        try:
-            _fdatasync(file)
-        finally:
-            os.close(file)
+            for path in self.paths:
+                file = os.open(path, _READ)
+                try:
+                    _fdatasync(file)
+                finally:
+                    os.close(file)
