@@ -173,3 +173,17 @@ async def test_what_a_host_asks_for_besides_is_asked_of_every_call(
             answer = await ada.request(method, f"/inner{place}{route.path}")
             assert answer.status_code == 418
     assert len(asked) == sum(len(route.methods) for route in ROUTES)
+
+
+@pytest.mark.parametrize("dependency", [get_principal, get_voice])
+async def test_a_route_of_the_hosts_own_learns_nothing_of_ours_and_lets_nobody_in(
+    fastapi: FastAPI,
+    as_person: Callable[..., httpx2.AsyncClient],
+    dependency: Callable[..., Any],
+) -> None:
+    @fastapi.get("/own", dependencies=[Depends(dependency)])
+    async def own() -> str:
+        return "come in"
+
+    with pytest.raises(RuntimeError, match="voice_router"):
+        await as_person("ada", of=fastapi).get("/own")

@@ -112,10 +112,11 @@ async def get_principal(
     Raises:
         Unauthenticated: Nobody is known by these credentials.
     """
-    if _RECEIVED not in connection.scope:
+    face = _face(connection)
+    if connection.scope["type"] == "websocket":
         return None
     try:
-        return await _face(connection).gate.principal_of(_received(connection))
+        return await face.gate.principal_of(_received(connection))
     except VoiceSessionError:
         raise
     except Exception as error:  # noqa: BLE001  # what a framework tells of it may be a secret
@@ -123,7 +124,9 @@ async def get_principal(
 
 
 def _face(connection: HTTPConnection) -> Face:
-    endpoint = cast("_Calls | _Socket", connection.scope["endpoint"].__self__)
+    endpoint = getattr(connection.scope["endpoint"], "__self__", None)
+    if not isinstance(endpoint, _Endpoint):
+        raise RuntimeError("get_voice and get_principal are for the routes of voice_router")  # noqa: TRY004  # a wrong use, not a wrong type
     return endpoint.face
 
 
@@ -215,18 +218,22 @@ def _add_documented(router: APIRouter, face: Face, mounted: Mounted, kind: type[
 
 
 def _add_socket(router: APIRouter, face: Face, path: str, serve: SocketServer) -> None:
-    socket = _Socket(face, serve)
-    router.add_api_websocket_route(path, socket.stream, dependencies=[Depends(socket.told)])
+    sockets = _Sockets(face, serve)
+    router.add_api_websocket_route(path, sockets.stream, dependencies=[Depends(sockets.told)])
 
 
-# Endpoints are methods, so that a dependency finds the face by them.
+class _Endpoint:
+    """What FastAPI calls are methods of it, by which a dependency finds the face."""
+
+    def __init__(self, face: Face) -> None:
+        self.face = face
 
 
-class _Calls:
-    """A route of ours: what answers a call of it."""
+class _Calls(_Endpoint):
+    """Answers the calls of a route."""
 
     def __init__(self, face: Face, route: Route) -> None:
-        self.face = face
+        super().__init__(face)
         self._route = route
 
     async def plain(self, request: Request) -> Response:
@@ -254,11 +261,11 @@ class _Calls:
         return await response_of(answer, gate.options, method=received.method)
 
 
-class _Socket:
-    """What serves the WebSockets of a path."""
+class _Sockets(_Endpoint):
+    """Serves the WebSockets of a path."""
 
     def __init__(self, face: Face, serve: SocketServer) -> None:
-        self.face = face
+        super().__init__(face)
         self._serve = serve
 
     async def told(self, websocket: WebSocket) -> AsyncGenerator[None]:
