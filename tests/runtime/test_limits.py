@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator
 from datetime import timedelta
+from typing import Any
 from weakref import ref
 
 import anyio
@@ -12,6 +13,7 @@ from voicesession.core.deadlines import LifePolicy
 from voicesession.core.errors import (
     DeadlineExceeded,
     InvalidConfig,
+    InvalidValue,
     SessionExpired,
     SessionNotActive,
     StoreUnavailable,
@@ -250,6 +252,13 @@ async def test_who_iterates_too_slowly_is_told_how_much_was_missed(stage: Stage)
     assert len(told) == 4
     assert isinstance(told[0], EventsMissed)
     assert told[0].count == len(stage.happened) - 3
+
+
+@pytest.mark.parametrize("most", [0, -1, 2.5])
+async def test_an_iteration_for_which_no_event_may_wait_is_refused(stage: Stage, most: Any) -> None:
+    async with stage.call() as (call, _):
+        with pytest.raises(InvalidValue, match="most"):
+            call.events(most=most)
 
 
 async def test_nothing_is_kept_for_who_breaks_an_iteration_off(stage: Stage) -> None:

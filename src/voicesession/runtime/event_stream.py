@@ -9,6 +9,7 @@ from weakref import WeakSet
 import anyio
 from anyio.lowlevel import checkpoint
 
+from ..core.errors import InvalidValue
 from ..core.states import SessionState
 from .happenings import EventsMissed, Listeners, SessionChanged
 
@@ -21,11 +22,16 @@ class EventStream:
     Args:
         most: How many may wait to be taken. When there is no more room the oldest are
             dropped, and an `EventsMissed` stands in their place.
+
+    Raises:
+        InvalidValue: *most* is no whole number, or none may wait.
     """
 
     __slots__ = ("__weakref__", "_changed", "_is_closed", "_missed", "_most", "_waiting")
 
     def __init__(self, most: int) -> None:
+        if type(most) is not int or most < 1:
+            raise InvalidValue("most", most, "a whole number, 1 or more")
         self._most = most
         self._waiting: deque[object] = deque()
         self._missed = 0

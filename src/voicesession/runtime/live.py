@@ -114,6 +114,10 @@ class VoiceSession:
 
         Args:
             most: How many may wait; then the oldest are dropped, and an `EventsMissed` says so.
+
+        Raises:
+            InvalidValue: *most* is no whole number, or none may wait.
+            SessionNotActive: Before ``start``.
         """
         self._check_open()
         self._handle.ownership.check_thread()
