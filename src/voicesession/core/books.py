@@ -146,7 +146,7 @@ def _lines(dated: tuple[tuple[Account, tuple[str, str]], ...], meter: Meter) -> 
 
 def _lines_of(account: Account, dates: tuple[str, str], meter: Meter) -> tuple[Line, ...]:
     if account.scope is Scope.SESSION:
-        return (Line(account, meter, Window.SESSION, ""),)
+        return (line_named(account, meter, Window.SESSION, ""),)
     return _lasting_lines(account, dates, meter)
 
 
