@@ -23,6 +23,10 @@ HEAD_WITHIN = TAKEN_WITHIN = timedelta(seconds=0.2)
 PATIENCE_S = 10
 REQUEST = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 LAST_REQUEST = b"GET /much HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+HANDSHAKE = (
+    b"GET /flood HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+    b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 MUCH_BYTES = 2 * 1024 * 1024
 """More than the system keeps for a client."""
 KERNEL_BYTES = 4_096
@@ -58,8 +62,14 @@ async def server(finish: anyio.Event) -> AsyncGenerator[Server]:
         await websocket.send_text(await websocket.receive_text())
         await websocket.close()
 
+    async def flood(websocket: WebSocket) -> None:
+        await websocket.accept()
+        with anyio.move_on_after(TAKEN_WITHIN.total_seconds()):
+            while True:
+                await websocket.send_bytes(bytes(KERNEL_BYTES))
+
     calls = [Route("/", quick), Route("/slow", slow), Route("/much", much)]
-    app = Starlette(routes=[*calls, WebSocketRoute("/ws", echo)])
+    app = Starlette(routes=[*calls, WebSocketRoute("/ws", echo), WebSocketRoute("/flood", flood)])
     server = server_of(app, head_within=HEAD_WITHIN, taken_within=TAKEN_WITHIN)
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
@@ -167,6 +177,17 @@ async def test_who_takes_nothing_of_a_last_answer_is_not_waited_for(
     async with client(port) as deaf:
         await deaf.send(LAST_REQUEST)
         while not server.server_state.total_requests:
+            await anyio.lowlevel.checkpoint()
+        while server.server_state.connections:
+            await anyio.lowlevel.checkpoint()
+
+
+async def test_who_takes_nothing_more_of_a_web_socket_is_not_waited_for(
+    server: Server, port: int
+) -> None:
+    async with client(port) as deaf:
+        await deaf.send(HANDSHAKE)
+        while not server.server_state.tasks:
             await anyio.lowlevel.checkpoint()
         while server.server_state.connections:
             await anyio.lowlevel.checkpoint()

@@ -84,16 +84,19 @@ class _PunctualProtocol(HttpProtocol):
 
     head_within_s: float
     taken_within_s: float
+    _undertaker: _Undertaker
     _next_look: asyncio.TimerHandle
     _waits_behind: object = None
     """The request that was answered last when we looked; None where there was none yet."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._undertaker = _Undertaker(self.loop, transport, self.taken_within_s)
         self._look_later()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._next_look.cancel()
+        self._undertaker.leave()
         super().connection_lost(exc)
 
     def _look_later(self) -> None:
@@ -102,9 +105,6 @@ class _PunctualProtocol(HttpProtocol):
     def _look(self) -> None:
         if self.transport.get_protocol() is not self:
             return  # it has become a WebSocket, which has limits of its own
-        if self.transport.is_closing():
-            self._wait_for_the_rest()
-            return
         last = self._last
         is_waiting = last is None or last.response_complete
         if is_waiting and last is self._waits_behind:
@@ -113,17 +113,40 @@ class _PunctualProtocol(HttpProtocol):
         self._waits_behind = last if is_waiting else _IS_ANSWERED
         self._look_later()
 
-    def _wait_for_the_rest(self, left_before: int | None = None) -> None:
-        """Wait for as long as something of what is left is taken now and then."""
-        left_bytes = self.transport.get_write_buffer_size()
-        if left_bytes == left_before:
-            self.transport.abort()
-            return
-        self._next_look = self.loop.call_later(
-            self.taken_within_s, self._wait_for_the_rest, left_bytes
-        )
-
     @property
     def _last(self) -> RequestResponseCycle | None:
         """The request that came last. uvicorn's types do not say that there may be none yet."""
         return self.cycle
+
+
+class _Undertaker:
+    """Sees to it that a connection that is being closed comes to its end.
+
+    It would wait for its client, whether that takes what is left or not. A connection that has
+    become a WebSocket is another protocol's, and ends this one only with its own end.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, every_s: float
+    ) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._every_s = every_s
+        self._left_bytes: int | None = None
+        self._look_later()
+
+    def leave(self) -> None:
+        """Look no more: it has ended."""
+        self._next_look.cancel()
+
+    def _look_later(self) -> None:
+        self._next_look = self._loop.call_later(self._every_s, self._look)
+
+    def _look(self) -> None:
+        left_before = self._left_bytes
+        if self._transport.is_closing():
+            self._left_bytes = self._transport.get_write_buffer_size()
+            if self._left_bytes == left_before:
+                self._transport.abort()
+                return
+        self._look_later()
