@@ -234,6 +234,7 @@ def test_who_is_in_a_run_gives_nothing_once_another_one_records(spool: Spool) ->
     with pytest.raises(RecordingFailed, match="somebody else has taken it over"):
         feed.give(old, Track.USER, 40 * MS, CHUNK)
     assert its_own.takes(40 * MS, CHUNK)
+    feed.hand_to(None)
     assert feed.kept_until_us == 60 * MS
 
 

@@ -78,7 +78,7 @@ class Feed:
 
     @property
     def kept_until_us(self) -> int:
-        """Up to where the caller's audio goes that was given so far, now or before."""
+        """Up to where the caller's audio goes, now or before, when it was handed over last."""
         user = self._voices[Track.USER]
         spooled = self.keeper.spool.end_frame(Track.USER)
         return self._spoken.time_of(max(spooled, user.kept_until, user.end))
@@ -99,7 +99,7 @@ class Feed:
             raise RecordingFailed("the recording is closed, or somebody else has taken it over")
         voice, size = self._voices[track], len(pcm)
         voice.require_frames(at_us, size)
-        self._end_run(voice)
+        self._given_bytes -= voice.end_run()
         cost_bytes = size + CHUNK_COST_BYTES
         if self._is_crowded_by(cost_bytes):
             if size > _PIECE_BYTES:
@@ -113,9 +113,10 @@ class Feed:
             self._queue.append(voice.begin_stretch(frame))
             cost_bytes += _STRETCH_COST_BYTES
         voice.append(at_us, pcm)
-        self._given_bytes += cost_bytes
+        given_bytes = self._given_bytes + cost_bytes
+        room_bytes = self._wake_bytes - (given_bytes - self._taken_bytes)
         # Half of it: the other voice should find room, too.
-        self._given_bytes += voice.begin_run((self._wake_bytes - self._waiting_bytes) // 2)
+        self._given_bytes = given_bytes + voice.begin_run(room_bytes // 2)
 
     def pause(self, at_us: int) -> None:
         """See ``Recording.pause``."""
@@ -172,17 +173,14 @@ class Feed:
 
     def _is_crowded_by(self, more_bytes: int) -> bool:
         """Whether the writer had better come before *more_bytes* are taken."""
-        if self._waiting_bytes + more_bytes <= self._wake_bytes:
+        if self._given_bytes - self._taken_bytes + more_bytes <= self._wake_bytes:
             return False
         self._end_runs()  # perhaps most of it is room that is kept
         return self._waiting_bytes + more_bytes > self._wake_bytes
 
-    def _end_run(self, voice: Voice) -> None:
-        self._given_bytes -= voice.end_run()
-
     def _end_runs(self) -> None:
         for voice in self._voices.values():
-            self._end_run(voice)
+            self._given_bytes -= voice.end_run()
 
     def _has_room_for(self, more_bytes: int) -> bool:
         """Wait, if need be, for the writer; but not for one that hangs.

@@ -272,8 +272,8 @@ class SpoolRecording:
         self._recorder = recorder
         self._session_id = session_id
         self._feed = feed
-        self._kept_until_us = feed.kept_until_us
         self._user, self._agent = feed.hand_to(self)
+        self._kept_until_us = feed.kept_until_us
 
     @property
     def kept_until_us(self) -> int:

@@ -106,15 +106,17 @@ class Voice:
     """One track, as the one who records has it.
 
     Attributes:
+        end: The frame that goes on with it, but for a run that is under way; nowhere, if the
+            next must not be joined.
         is_plain: Its samples are written as they come.
-        run: Takes what comes as it came before.
         kept_until: Where the stretches before have ended.
+        run: Takes what comes as it came before.
     """
 
     __slots__ = (
-        "_end",
         "_reserved",
         "audio_format",
+        "end",
         "frame_bytes",
         "is_plain",
         "kept_until",
@@ -127,15 +129,10 @@ class Voice:
         self.audio_format = audio_format
         self.frame_bytes = audio_format.frame_bytes
         self.is_plain = audio_format.plain is audio_format
+        self.end = _NOWHERE
         self.kept_until = 0
         self.run = Run([])
-        self._end = _NOWHERE
         self._reserved = 0
-
-    @property
-    def end(self) -> int:
-        """The frame that goes on with it; nowhere, if the next must not be joined."""
-        return self._end + (self._reserved - self.run.left) * self.run.measure.frames
 
     def require_frames(self, at_us: int, size: int) -> None:
         """Make sure that *size* bytes may lie at *at_us*.
@@ -150,8 +147,8 @@ class Voice:
 
     def begin_stretch(self, first_frame: int) -> Stretch:
         """Return a new one, which takes what comes from here on; no run is under way."""
-        self.kept_until = max(self.kept_until, self._end)
-        self._end = first_frame
+        self.kept_until = max(self.kept_until, self.end)
+        self.end = first_frame
         stretch = Stretch(self, first_frame)
         self.run.chunks = stretch.chunks
         return stretch
@@ -161,7 +158,7 @@ class Voice:
         run, size = self.run, len(pcm)
         if size != run.measure.size:
             run.measure = _measured(size, self.frame_bytes, self.audio_format.sample_rate)
-        self._end += run.measure.frames
+        self.end += run.measure.frames
         run.chunks.append(pcm)
         run.due_us = at_us + run.measure.duration_us
 
@@ -177,15 +174,16 @@ class Voice:
         """Reckon anew with the next chunk; return the bytes that were kept and not needed."""
         if not self._reserved:
             return 0
-        run, self._end = self.run, self.end
+        run = self.run
+        self.end += (self._reserved - run.left) * run.measure.frames
         unused_bytes = run.left * run.measure.cost_bytes
         self._reserved = run.left = 0
         return unused_bytes
 
     def hold(self) -> None:
         """Let nothing be joined with what there is so far; no run is under way."""
-        self.kept_until = max(self.kept_until, self._end)
-        self._end = _NOWHERE
+        self.kept_until = max(self.kept_until, self.end)
+        self.end = _NOWHERE
 
     def pass_on(self) -> None:
         """Go on with a run for another owner; the one before takes nothing; none is under way."""
