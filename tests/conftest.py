@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 # a property to fail.
 settings.register_profile(
     "voicesession",
-    max_examples=60,
+    max_examples=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -173,7 +173,7 @@ class Feed:
 
     def _is_crowded_by(self, more_bytes: int) -> bool:
         """Whether the writer had better come before *more_bytes* are taken."""
-        if self._given_bytes - self._taken_bytes + more_bytes <= self._wake_bytes:
+        if self._waiting_bytes + more_bytes <= self._wake_bytes:
             return False
         self._end_runs()  # perhaps most of it is room that is kept
         return self._waiting_bytes + more_bytes > self._wake_bytes
@@ -238,8 +238,7 @@ class Feed:
         for stretch in self._unfinished.values():
             self._write(stretch)
         self.keeper.note_losses()
-        room = self._room
-        if room is not None:
+        if (room := self._room) is not None:
             room.set()
 
     def _write(self, stretch: Stretch) -> None:
@@ -247,8 +246,7 @@ class Feed:
         if not chunks:
             return
         del stretch.chunks[: len(chunks)]
-        pcm, voice = b"".join(chunks), stretch.voice
-        start = stretch.next_frame
+        pcm, voice, start = b"".join(chunks), stretch.voice, stretch.next_frame
         stretch.next_frame += len(pcm) // voice.frame_bytes
         try:
             samples = pcm if voice.is_plain else to_s16_mono(pcm, voice.audio_format)
