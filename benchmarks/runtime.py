@@ -148,6 +148,7 @@ async def start_cost(sessions: int) -> dict[str, float]:
         created = [await voice.create() for _ in range(sessions)]
         hosts = Hosts(voice, SessionConfig())
         stack.push_async_callback(hosts.close)
+        gc.collect()  # of what the scenes before have left
         before = time.process_time()
         for session in created:
             await hosts.open(session, NULL)
