@@ -104,12 +104,21 @@ def heard(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
-def killed_after(process: subprocess.Popen[str], point_s: float) -> Killed:
+def heard_up_to(process: subprocess.Popen[str], word: str) -> str:
+    """Return the next lines, of which the last has *word* in it."""
+    said = ""
+    while word not in said:
+        said += heard(process)
+    return said
+
+
+def killed_after(process: subprocess.Popen[str], point_s: float, before: str = "") -> Killed:
+    """Return what was said, with what was heard *before*."""
     time.sleep(point_s)
     at_s = now_s()
     process.kill()
     assert process.stdout is not None
-    said = process.stdout.read()  # `communicate` would pass over what was read ahead
+    said = before + process.stdout.read()  # `communicate` would pass over what was read ahead
     process.wait()
     whole = said[: said.rfind("\n") + 1]  # the last line is torn where the pipe was full
     return Killed([line.split() for line in whole.splitlines()], at_s)
@@ -269,10 +278,11 @@ async def test_of_a_lost_machine_no_more_is_lost_than_since_the_last_checkpoint(
             start(tmp_path / f"lost-{number}", "live", store.url)
             for number, store in zip(numbers, stores, strict=True)
         ]
-        for process in running:
-            while "user/" not in heard(process):
-                pass
-        ends = [killed_after(process, random.uniform(0.3, 1.2)) for process in running]
+        shipped = [heard_up_to(process, "user/") for process in running]
+        ends = [
+            killed_after(process, random.uniform(0.3, 1.2), before)
+            for process, before in zip(running, shipped, strict=True)
+        ]
         for number, store, killed in zip(numbers, stores, ends, strict=True):
             shutil.rmtree(tmp_path / f"lost-{number}")
             (report,), wav = await store.recovered_by(tmp_path / f"other-{number}")
