@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -15,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
+from tests.servers.uvicorn_server import running_uvicorn
 from websockets.asyncio.client import connect
 
 from voicesession.cli.server import Server, server_of
@@ -71,17 +71,9 @@ async def server(finish: anyio.Event) -> AsyncGenerator[Server]:
     calls = [Route("/", quick), Route("/slow", slow), Route("/much", much)]
     app = Starlette(routes=[*calls, WebSocketRoute("/ws", echo), WebSocketRoute("/flood", flood)])
     server = server_of(app, head_within=HEAD_WITHIN, taken_within=TAKEN_WITHIN)
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
-        listener.bind(("127.0.0.1", 0))
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(server.serve, [listener])
-            with anyio.fail_after(PATIENCE_S):
-                while not server.started:
-                    await anyio.lowlevel.checkpoint()
-            yield server
-            finish.set()
-            server.should_exit = True
+    async with running_uvicorn(server, buffered=KERNEL_BYTES):
+        yield server
+        finish.set()
 
 
 @pytest.fixture
@@ -95,6 +87,11 @@ async def client(port: int) -> AsyncGenerator[SocketStream]:
     with anyio.fail_after(PATIENCE_S):
         async with await anyio.connect_tcp("127.0.0.1", port) as stream:
             yield stream
+
+
+async def every_connection_ended(server: Server) -> None:
+    while server.server_state.connections:
+        await anyio.lowlevel.checkpoint()
 
 
 async def told(stream: SocketStream, last: bytes) -> bytes:
@@ -178,8 +175,7 @@ async def test_who_takes_nothing_of_a_last_answer_is_not_waited_for(
         await deaf.send(LAST_REQUEST)
         while not server.server_state.total_requests:
             await anyio.lowlevel.checkpoint()
-        while server.server_state.connections:
-            await anyio.lowlevel.checkpoint()
+        await every_connection_ended(server)
 
 
 async def test_who_takes_nothing_more_of_a_web_socket_is_not_waited_for(
@@ -189,8 +185,7 @@ async def test_who_takes_nothing_more_of_a_web_socket_is_not_waited_for(
         await deaf.send(HANDSHAKE)
         while not server.server_state.tasks:
             await anyio.lowlevel.checkpoint()
-        while server.server_state.connections:
-            await anyio.lowlevel.checkpoint()
+        await every_connection_ended(server)
 
 
 async def test_who_takes_a_last_answer_slowly_gets_all_of_it(port: int) -> None:

@@ -8,12 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import anyio
 import uvicorn
 from attrs import frozen
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
+from tests.servers.uvicorn_server import running_uvicorn
 
 import voicesession
 from voicesession import (
@@ -155,20 +155,10 @@ async def open_house(
 async def _serving(app: Starlette) -> AsyncGenerator[int]:
     config = uvicorn.Config(
         app,
-        host="127.0.0.1",
-        port=0,
         ws="websockets-sansio",
         ws_per_message_deflate=False,
         log_config=None,
         lifespan="off",
     )
-    server = uvicorn.Server(config)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(server.serve)
-        with anyio.fail_after(PATIENCE_S):
-            while not server.started:
-                await anyio.lowlevel.checkpoint()
-        try:
-            yield server.servers[0].sockets[0].getsockname()[1]
-        finally:
-            server.should_exit = server.force_exit = True
+    async with running_uvicorn(uvicorn.Server(config), waits=False) as port:
+        yield port

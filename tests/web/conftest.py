@@ -5,12 +5,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import anyio
 import httpx2
 import pytest
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
+from tests.servers.uvicorn_server import running_uvicorn
 
 import voicesession
 from voicesession import SessionManager, Speaker, Track, Utterance
@@ -155,20 +155,10 @@ def serving() -> Serving:
 
     @asynccontextmanager
     async def serve(app: ASGIApp) -> AsyncIterator[str]:
-        config = uvicorn.Config(
-            app, port=0, ws="websockets-sansio", lifespan="off", log_config=None
-        )
+        config = uvicorn.Config(app, ws="websockets-sansio", lifespan="off", log_config=None)
         server = uvicorn.Server(config)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(server.serve)
-            while not server.started:  # noqa: ASYNC110  # it tells nobody when it is
-                await anyio.sleep(0.01)
-            port = server.servers[0].sockets[0].getsockname()[1]
-            try:
-                yield f"http://127.0.0.1:{port}"
-            finally:
-                server.should_exit = True
-                server.force_exit = True
+        async with running_uvicorn(server, waits=False) as port:
+            yield f"http://127.0.0.1:{port}"
 
     return serve
 

@@ -13,6 +13,7 @@ import uvicorn
 from attrs import define
 from starlette.types import ASGIApp
 from tests.servers.proxy import Fault, Harm, Way, running_proxy
+from tests.servers.uvicorn_server import running_uvicorn
 
 from voicesession import SessionManager, Track
 from voicesession.web.options import WebOptions
@@ -89,18 +90,9 @@ def open_house(voice: SessionManager, make_app: AppMaker) -> OpenHouse:
     async def open_one(**options: Any) -> AsyncGenerator[House]:
         app = make_app(voice, options=WebOptions(rate=None, max_streams=1, **options))
         server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
-        with socket.socket() as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
-            listener.bind(("127.0.0.1", 0))
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(server.serve, [listener])
-                with anyio.fail_after(_PATIENCE_S):
-                    while not server.started:
-                        await anyio.lowlevel.checkpoint()
-                port = listener.getsockname()[1]
-                with anyio.fail_after(_PATIENCE_S):
-                    yield House(server, voice, port, len(asyncio.all_tasks()))
-                server.should_exit = server.force_exit = True
+        async with running_uvicorn(server, buffered=KERNEL_BYTES, waits=False) as port:
+            with anyio.fail_after(_PATIENCE_S):
+                yield House(server, voice, port, len(asyncio.all_tasks()))
 
     return open_one
 

@@ -19,6 +19,7 @@ from livekit.api import TokenVerifier
 from livekit.protocol.models import ParticipantInfo, Room
 from livekit.protocol.webhook import WebhookEvent
 from tests.servers.livekit_server import KEY, SECRET, signed
+from tests.servers.uvicorn_server import running_uvicorn
 
 import voicesession
 from voicesession.core.errors import InvalidConfig
@@ -59,17 +60,9 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 async def url(script: Path) -> AsyncGenerator[str]:
     """The application of the page, served by a real uvicorn."""
     app = runpy.run_path(str(script))["app"]
-    config = uvicorn.Config(app, port=0, ws="none", lifespan="on", log_config=None)
-    server = uvicorn.Server(config)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(server.serve)
-        while not server.started:  # noqa: ASYNC110  # it tells nobody when it is
-            await anyio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.should_exit = True
+    config = uvicorn.Config(app, ws="none", lifespan="on", log_config=None)
+    async with running_uvicorn(uvicorn.Server(config)) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 async def run(url: str, *command: str) -> list[str]:

@@ -1,7 +1,6 @@
 """A house on the network, and clients that talk to it as a phone or a browser would."""
 
 import json
-import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -13,6 +12,7 @@ import pytest
 import uvicorn
 from attrs import define, evolve, field
 from starlette.types import ASGIApp
+from tests.servers.uvicorn_server import running_uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -155,20 +155,8 @@ async def serving(
         lifespan="off",
         timeout_graceful_shutdown=5,
     )
-    server = uvicorn.Server(config)
-    with socket.socket() as listening:
-        if buffered is not None:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffered)
-        listening.bind(("127.0.0.1", 0))
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(server.serve, [listening])
-            with anyio.fail_after(_PATIENCE_S):
-                while not server.started:
-                    await anyio.lowlevel.checkpoint()
-            try:
-                yield f"ws://127.0.0.1:{listening.getsockname()[1]}"
-            finally:
-                server.should_exit = True
+    async with running_uvicorn(uvicorn.Server(config), buffered=buffered) as port:
+        yield f"ws://127.0.0.1:{port}"
 
 
 @pytest.fixture
