@@ -77,8 +77,7 @@ class Afterwards:
 
     def note(self, used: Mapping[Meter, int]) -> None:
         """Take that this has been used; 0 only asks for the limits on it."""
-        for meter, amount in used.items():
-            self._noted[meter] += amount
+        self._noted.update(used)
 
     def asked(self) -> dict[Meter, int]:
         """Return what an entry has to charge; it is noted only there from now on."""

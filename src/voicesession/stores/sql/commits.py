@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import String, and_, bindparam, func, insert, null, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    String,
+    and_,
+    bindparam,
+    func,
+    insert,
+    null,
+    select,
+    update,
+)
 
 from ...core.errors import SessionExists, SessionNotFound, TemplateNotFound
 from ...core.identity import SessionId
@@ -43,6 +54,8 @@ __all__ = (
     "INSERT_ENTRY",
     "PUT_UTTERANCE",
     "THE_SESSION",
+    "as_expected",
+    "change_row",
     "changed_names",
     "commit",
     "entry_rows",
@@ -87,6 +100,17 @@ def changed_names(*, by_owner: bool) -> list[str]:
     return [name for name in names_of(SESSIONS) if name not in left_out]
 
 
+def as_expected(*, by_owner: bool) -> ColumnElement[bool]:
+    """Return whether a session stands as the `change_row` of a commit expects it."""
+    expected = [
+        _S.tenant_id == bindparam("of_tenant"),
+        _S.seq == bindparam("expected_seq", type_=BigInteger()),
+    ]
+    if by_owner:
+        expected.append(_S.epoch == bindparam("of_epoch", type_=BigInteger()))
+    return and_(*expected)
+
+
 def _update(*, by_owner: bool) -> Statement:
     names = changed_names(by_owner=by_owner)
     return Statement(
@@ -96,20 +120,11 @@ def _update(*, by_owner: bool) -> Statement:
 
 def _swap(*, by_owner: bool) -> Statement:
     names = [name for name in changed_names(by_owner=by_owner) if name not in _IN_LISTS]
-    is_as_expected = [
-        _IS_IT,
-        _S.tenant_id == bindparam("of_tenant"),
-        _S.seq == bindparam("expected_seq"),
-        *(_S[name].is_not_distinct_from(bindparam(name)) for name in _IN_LISTS),
-    ]
-    if by_owner:
-        is_as_expected.append(_S.epoch == bindparam("of_epoch"))
+    stays = (_S[name].is_not_distinct_from(bindparam(name)) for name in _IN_LISTS)
+    is_swapped = and_(_IS_IT, as_expected(by_owner=by_owner), *stays)
     return Statement(
         lambda sql: (
-            update(SESSIONS)
-            .where(*is_as_expected)
-            .values(stored(sql, SESSIONS, names))
-            .returning(_S.id)
+            update(SESSIONS).where(is_swapped).values(stored(sql, SESSIONS, names)).returning(_S.id)
         )
     )
 
@@ -146,6 +161,18 @@ def commit(change: Change) -> Script[None]:
         yield ADD_TASK, task_rows(change)
     if change.session.state is SessionState.ENDED:
         yield _DROP_LEASE, {"session_id": change.session.id}
+
+
+def change_row(change: Change) -> Document:
+    """Return the session that *change* writes, and what it expects of the stored one."""
+    session = change.session
+    return session_document(session) | {
+        "session_id": session.id,
+        "of_tenant": session.tenant_id,
+        "expected_seq": change.expected_seq,
+        "of_epoch": change.epoch,
+        "by_owner": change.epoch is not None,
+    }
 
 
 def entry_rows(change: Change) -> list[Document]:
@@ -212,20 +239,14 @@ def _create(change: Change) -> Script[None]:
 
 
 def _change(change: Change) -> Script[None]:
-    session, by_owner = change.session, change.epoch is not None
-    document = session_document(session)
-    document |= {
-        "session_id": session.id,
-        "of_tenant": session.tenant_id,
-        "expected_seq": change.expected_seq,
-        "of_epoch": change.epoch,
-    }
+    document = change_row(change)
+    by_owner = document["by_owner"]
     # Nearly always all is as expected, and nothing in lists moves: then there is nothing to read.
     if (yield _SWAPS[by_owner], document):
         return
     stands = yield from standing(document)
     check_standing(change, seq=stands["seq"], epoch=stands["epoch"])
-    yield from _check_room(session)
+    yield from _check_room(change.session)
     yield from _check_task(change)
     yield _UPDATES[by_owner], document
 

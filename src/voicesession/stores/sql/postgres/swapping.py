@@ -41,8 +41,15 @@ from sqlalchemy.dialects.postgresql import Insert, insert
 from ....core.states import SessionState
 from ....ports.storage import Change
 from ...changes import COUNTED
-from ...codec import Document, session_document, stored_names
-from ..commits import changed_names, entry_rows, task_rows, utterance_rows
+from ...codec import stored_names
+from ..commits import (
+    as_expected,
+    change_row,
+    changed_names,
+    entry_rows,
+    task_rows,
+    utterance_rows,
+)
 from ..database import Script
 from ..schema import JOURNAL, SESSIONS, TASKS, UTTERANCES
 from ..statement import SqlDialect, Statement, names_of, stored
@@ -74,19 +81,13 @@ def _swaps_one(*, by_owner: bool, ends: bool) -> _Swaps:
         .with_for_update(key_share=True, skip_locked=True)
         .scalar_subquery()
     )
-    is_as_expected = [
-        _S.id == is_free,
-        _S.tenant_id == bindparam("of_tenant"),
-        _S.seq == bindparam("expected_seq", type_=BigInteger()),
-    ]
-    if by_owner:
-        is_as_expected.append(_S.epoch == bindparam("of_epoch", type_=BigInteger()))
+    is_swapped = and_(_S.id == is_free, as_expected(by_owner=by_owner))
 
     def swap_one(sql: SqlDialect) -> Update:
         new = stored(sql, SESSIONS, changed_names(by_owner=by_owner))
         if ends:
             new |= dict.fromkeys(_LEASE, null())
-        return update(SESSIONS).where(*is_as_expected).values(new).returning(_S.id)
+        return update(SESSIONS).where(is_swapped).values(new).returning(_S.id)
 
     return swap_one
 
@@ -182,21 +183,9 @@ def swap(changes: Sequence[Change]) -> Script[frozenset[str]]:
     if len(changes) == 1:
         (change,) = changes
         ends = change.session.state is SessionState.ENDED
-        swaps, values = _SWAP_ONE[change.epoch is not None, ends], _change_row(change)
+        swaps, values = _SWAP_ONE[change.epoch is not None, ends], change_row(change)
     else:
-        values = {"changes": json.dumps([_change_row(change) for change in changes])}
+        values = {"changes": json.dumps([change_row(change) for change in changes])}
         swaps = _swap_many
     swapped = yield _statement(swaps, frozenset(brought)), values | brought
     return frozenset(row["id"] for row in swapped)
-
-
-def _change_row(change: Change) -> Document:
-    session = change.session
-    return {
-        **session_document(session),
-        "session_id": session.id,
-        "of_tenant": session.tenant_id,
-        "expected_seq": change.expected_seq,
-        "of_epoch": change.epoch,
-        "by_owner": change.epoch is not None,
-    }
