@@ -19,6 +19,7 @@ import httpx2
 import pytest
 from tests.cli.served import Served, served
 from tests.cli.stage import Command
+from tests.patience import PATIENCE_S
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.sync.client import connect
 
@@ -79,7 +80,7 @@ def test_the_command_lines_that_people_know_run_as_they_stand(
     _, connects, url = shlex.split(wscat)
     assert (connects, url.partition("8000")[0]) == ("-c", "ws://localhost:")
     with connect(url.replace(":8000", f":{server.port}")) as line:
-        begin = json.loads(line.recv(timeout=20))
+        begin = json.loads(line.recv(timeout=PATIENCE_S))
         assert begin["type"] == "session.begin"
         for _ in range(50):
             line.send(SILENCE)
@@ -126,7 +127,7 @@ def test_a_page_to_talk_from_is_there_where_nobody_is_asked_who_they_are(server:
 
 def test_an_url_names_the_port_that_is_served_where_a_caller_does_not(server: Served) -> None:
     nameless = b"POST /v1/sessions HTTP/1.0\r\nContent-Length: 0\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S) as connection:
         connection.sendall(nameless)
         with connection.makefile("rb") as answer:
             _, _, body = answer.read().partition(b"\r\n\r\n")
@@ -136,7 +137,7 @@ def test_an_url_names_the_port_that_is_served_where_a_caller_does_not(server: Se
 
 def test_what_is_measured_is_told_to_callers_of_this_machine(server: Served) -> None:
     with connect(f"{server.ws}/v1/audio/transcriptions/stream") as line:
-        line.recv(timeout=20)
+        line.recv(timeout=PATIENCE_S)
         line.send('{"type": "end"}')
         for _ in line:
             pass
@@ -227,7 +228,7 @@ def test_a_full_run_prints_no_secret_no_word_and_no_full_id(
         assert client.get(session, headers=guess).status_code == 401
         with connect(f"{ticket['websocket_url']}guessed") as line, suppress(ConnectionClosed):
             line.send("treasure")
-            line.recv(timeout=20)
+            line.recv(timeout=PATIENCE_S)
         with closing(sqlite3.connect(tmp_path / "voicesession.db")) as database:
             database.execute("ALTER TABLE voice_sessions RENAME TO lost")
         assert client.get(session).status_code >= 500
@@ -239,7 +240,7 @@ def test_a_full_run_prints_no_secret_no_word_and_no_full_id(
 def _talk(url: str) -> str:
     """Say something, have it answered, and end; return the token to come back with."""
     with connect(url) as line:
-        token = json.loads(line.recv(timeout=20))["resume_token"]
+        token = json.loads(line.recv(timeout=PATIENCE_S))["resume_token"]
         line.send('{"type": "text", "text": "where is the treasure"}')
         kinds = (json.loads(one)["type"] for one in line if isinstance(one, str))
         assert "reply.begin" in kinds
@@ -263,7 +264,7 @@ def test_sessions_of_callers_who_are_there_at_a_shutdown_are_paused_for_another_
         served(tmp_path) as server,
         connect(f"{server.ws}/v1/audio/transcriptions/stream?user_id=ada") as stream,
     ):
-        session_id = json.loads(stream.recv(timeout=20))["session_id"]
+        session_id = json.loads(stream.recv(timeout=PATIENCE_S))["session_id"]
         stream.send(SILENCE)
         server.process.send_signal(signal.SIGTERM)
         with pytest.raises(ConnectionClosedError) as closed:

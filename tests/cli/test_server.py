@@ -14,13 +14,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
+from tests.patience import PATIENCE_S
 from tests.servers.uvicorn_server import running_uvicorn
 from websockets.asyncio.client import connect
 
 from voicesession.cli.server import Server, server_of
 
 HEAD_WITHIN = TAKEN_WITHIN = timedelta(seconds=0.2)
-PATIENCE_S = 10
 REQUEST = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 LAST_REQUEST = b"GET /much HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
 HANDSHAKE = (

@@ -42,7 +42,6 @@ from voicesession.web.options import WebOptions
 from voicesession.web.principal import Principal
 from voicesession.web.starlette import voice_routes
 
-PATIENCE_S: Final = 20
 AT_ONCE: Final = Backoff(retries=50, first_us=1_000, longest_us=20_000)
 """Nobody waits long for a line that a test has cut."""
 

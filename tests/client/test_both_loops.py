@@ -10,7 +10,8 @@ import anyio
 import pytest
 from anyio.from_thread import start_blocking_portal
 from attrs import frozen
-from tests.client.stage import PATIENCE_S, House, open_house
+from tests.client.stage import House, open_house
+from tests.patience import PATIENCE_S
 
 from voicesession import SessionNotFound
 from voicesession.client import VoiceClient

@@ -12,7 +12,8 @@ import anyio
 import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, given, settings, strategies as st
-from tests.client.stage import AT_ONCE, PATIENCE_S, House, open_house
+from tests.client.stage import AT_ONCE, House, open_house
+from tests.patience import PATIENCE_S
 from tests.servers.proxy import Fault, FaultyProxy, Harm, Way, running_proxy
 
 from voicesession import (

@@ -8,7 +8,8 @@ from pathlib import Path
 import anyio
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from tests.client.stage import PATIENCE_S, House, open_house
+from tests.client.stage import House, open_house
+from tests.patience import PATIENCE_S
 from tests.servers.proxy import Fault, Harm, Way, running_proxy
 
 from voicesession import LifePolicy, Session, SessionNotFound, SessionState

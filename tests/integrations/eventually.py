@@ -6,15 +6,14 @@ import inspect
 from collections.abc import Awaitable, Callable
 
 import anyio
+from tests.patience import PATIENCE_S
 
 from voicesession import SessionManager
 
 
-async def eventually(
-    condition: Callable[[], bool | Awaitable[bool]], *, within_s: float = 10
-) -> None:
+async def eventually(condition: Callable[[], bool | Awaitable[bool]]) -> None:
     """Return once *condition* holds."""
-    with anyio.fail_after(within_s):
+    with anyio.fail_after(PATIENCE_S):
         while True:
             holds = condition()
             if await holds if inspect.isawaitable(holds) else holds:

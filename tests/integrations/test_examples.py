@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import pytest
 from tests.integrations.eventually import said_by_now
+from tests.patience import PATIENCE_S
 
 from voicesession import SessionManager
 
@@ -62,7 +63,7 @@ async def test_a_pipecat_bot(voice: SessionManager) -> None:
         pipecat_stage.Mind("Good", "morning."),
         pipecat_stage.Loudspeaker(),
     ]
-    with anyio.fail_after(30):
+    with anyio.fail_after(PATIENCE_S):
         session_id = await example("pipecat_bot.py")(voice, [pipecat_stage.Caller()], bot)
     assert await said(voice, session_id) == ["hello there", "Good morning."]
 

@@ -11,6 +11,7 @@ import anyio
 import pytest
 from tests.integrations.eventually import eventually, said_by_now
 from tests.integrations.sound import RATE_HZ, samples_spoken
+from tests.patience import PATIENCE_S
 
 from voicesession import AudioFormat, InvalidValue, Limit, SessionManager
 from voicesession.core.accounts import Scope
@@ -101,7 +102,7 @@ async def test_of_an_interrupted_reply_only_what_was_played_is_recorded(
         session_id = live.handle.session.id
         live.loudspeaker.holds, live.loudspeaker.heard_s = True, 0.1
         live.microphone.speak(SECOND)
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             await live.loudspeaker.began.wait()
         await live.agents.interrupt(force=True)
         await said_by_now(voice, session_id, count=2)
@@ -133,7 +134,7 @@ async def test_an_exhausted_budget_silences_livekit_and_a_raised_one_lets_it_go_
 async def test_ending_our_session_closes_livekits(call: Calls) -> None:
     async with call() as live:
         await live.handle.end()
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             await live.followed.closed()
 
 

@@ -14,6 +14,7 @@ import pytest
 from aiohttp import ClientSession
 from anyio import from_thread
 from attrs import frozen
+from tests.patience import PATIENCE_S
 from tests.servers.proxy import Fault, FaultyProxy, Harm, Way, running_proxy
 from tests.servers.s3 import S3Server
 from tests.servers.s3_tls import Certificate, certificate_in
@@ -183,7 +184,7 @@ async def test_what_is_sent_is_signed_with_its_hash_and_over_tls_with_a_faster_o
     faster = b64encode(hashlib.md5(SMALL, usedforsecurity=False).digest()).decode()
     seen = [f"(?i)x-amz-content-sha256: {signed}"]
     seen += [f"(?i)content-md5: {re.escape(faster)}"] if line == "tls" else []
-    with anyio.fail_after(30):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as group:
             for pattern in seen:
                 group.start_soon(proxy.saw, pattern.encode())

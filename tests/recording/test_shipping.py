@@ -12,6 +12,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 from anyio import to_thread
+from tests.patience import PATIENCE_S
 
 from voicesession.core.audio import AudioFormat
 from voicesession.core.backoff import Backoff
@@ -63,7 +64,7 @@ class Harbour(MemoryObjectStore):
         return [found.key for found in await self.find()]
 
     async def until(self, is_so: Callable[[list[str]], bool]) -> list[str]:
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             while not is_so(keys := await self.keys()):
                 await self._changed.wait()
         return keys
@@ -107,7 +108,7 @@ class Machine:
         assert shipper is not None
         self.clock.advance(passing_us)
         rounds = 0
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             while rounds < 5 or any(one.is_under_way for one in shipper._shipments.values()):
                 await anyio.lowlevel.checkpoint()
                 rounds += 1

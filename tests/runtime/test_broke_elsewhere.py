@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import anyio
 import pytest
+from tests.patience import PATIENCE_S
 
 from voicesession.core.accounts import Limit, Scope as SpendingScope
 from voicesession.core.admission import AdmissionPolicy
@@ -202,7 +203,7 @@ async def test_an_upload_that_never_ends_starves_neither_the_end_nor_the_hosts_h
     config = SessionConfig(floor=PATIENT, hooks=Hooks(ended=report))
     async with Stage(storage=storage) as stage:
         monkeypatch.setattr(ending, "_write_transcript", hang)
-        with anyio.fail_after(30):
+        with anyio.fail_after(PATIENCE_S):
             async with stage.call(config=config) as (call, phone):
                 await phone.say("goodbye")
     assert reported == [EndReason.COMPLETED]

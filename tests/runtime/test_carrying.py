@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Iterable
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
+from tests.patience import PATIENCE_S
 
 from voicesession.core.states import PauseReason, SessionState
 from voicesession.ports.agent import Prompt, ReplyPart
@@ -107,7 +108,7 @@ async def test_what_was_on_the_line_when_the_caller_interrupted_is_not_heard(sta
 async def test_a_session_that_ends_leaves_the_line(stage: Stage) -> None:
     near, far = loopback()
     caller = Caller(stage, far)
-    with anyio.fail_after(30):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(converse, stage, echo, near)
             await caller.say("hello")

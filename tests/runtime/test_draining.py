@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import anyio
 import pytest
+from tests.patience import PATIENCE_S
 
 from voicesession.core.errors import Draining, InvalidValue, StoreUnavailable
 from voicesession.core.states import EndReason, PauseReason, SessionState
@@ -97,7 +98,7 @@ async def heard_nothing_more(phone: Phone) -> None:
 
 async def test_a_second_signal_forces(stage: Stage) -> None:
     async with stage.call() as (call, _phone):
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(lambda: stage.voice.drain(within=timedelta(hours=1)))
                 await until_waiting()

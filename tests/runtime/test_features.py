@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import anyio
 import pytest
 from attrs import evolve
+from tests.patience import PATIENCE_S
 from tests.providers.wire.deepgram import DeepgramServer
 from tests.providers.wire.elevenlabs import ElevenLabsServer
 
@@ -74,7 +75,7 @@ async def test_it_is_so_with_vendors_on_the_line_as_well(stage: Stage) -> None:
             stt=DeepgramSpeechToText(base_url=deepgram.url, api_key="k"),
             tts=voice,
         )
-        with anyio.fail_after(60):
+        with anyio.fail_after(PATIENCE_S):
             async with stage.call(pipeline) as (call, phone):
                 await phone.say("tell me a story")
                 while len(phone.heard) < 20:

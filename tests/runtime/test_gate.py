@@ -3,6 +3,7 @@
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
+from tests.patience import PATIENCE_S
 
 from voicesession.runtime.gate import Gate
 
@@ -85,6 +86,6 @@ async def test_an_exception_inside_opens_it_again() -> None:
     with pytest.raises(KeyError):
         async with gate:
             raise KeyError("mine")
-    with anyio.fail_after(1):
+    with anyio.fail_after(PATIENCE_S):
         async with gate:
             pass

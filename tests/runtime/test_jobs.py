@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import anyio
 import pytest
+from tests.patience import PATIENCE_S
 
 from voicesession.core.backoff import Backoff
 from voicesession.core.errors import InvalidValue, SessionNotFound, StoreUnavailable
@@ -141,7 +142,7 @@ async def test_a_worker_does_tasks_by_itself(services: Services, clock: SteppedC
     async with voice:
         await a_task(voice)
         clock.advance(5_000_000)
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             await done.wait()
 
 

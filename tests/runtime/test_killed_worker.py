@@ -10,6 +10,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from tests.patience import PATIENCE_S
 
 import voicesession
 from voicesession import SessionManager
@@ -75,7 +76,7 @@ async def test_a_killed_workers_sessions_are_swept_by_another_and_can_be_resumed
     orphaned: list[str], store: str, tmp_path: Path
 ) -> None:
     async with opened(store, tmp_path, grace_s=600) as voice:
-        with anyio.fail_after(30):
+        with anyio.fail_after(PATIENCE_S):
             while any(  # noqa: ASYNC110  # it happens by the clock of the store
                 session.state == "LIVE" for session in await all_of(voice, orphaned)
             ):
@@ -93,7 +94,7 @@ async def test_one_rescue_makes_a_killed_servers_sessions_whole(
 ) -> None:
     async with opened(store, tmp_path, grace_s=0) as voice:
         looked_after: set[str] = set()
-        with anyio.fail_after(30):
+        with anyio.fail_after(PATIENCE_S):
             while looked_after != set(orphaned):  # as their leases lapse
                 looked_after |= set((await voice.rescuer.rescue()).sessions)
         for number, session in enumerate(await all_of(voice, orphaned)):

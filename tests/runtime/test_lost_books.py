@@ -10,6 +10,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from tests.patience import PATIENCE_S
 
 import voicesession
 from voicesession import SessionManager
@@ -81,7 +82,7 @@ async def test_what_a_killed_worker_had_used_is_booked_as_far_as_it_had_told(
     orphaned = killed(store, tmp_path / "kept", sessions=3, lease_s=LEASE_S)
     life = LifePolicy(reconnect_grace=timedelta(minutes=10))
     async with voicesession.open(store, lease=timedelta(seconds=LEASE_S), life=life) as voice:
-        with anyio.fail_after(30):
+        with anyio.fail_after(PATIENCE_S):
             while any(  # noqa: ASYNC110  # it happens by the clock of the store
                 [(await stands(voice, "session", name))[1] for name in orphaned]
             ):

@@ -9,6 +9,7 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 from attrs import evolve
+from tests.patience import PATIENCE_S
 
 from voicesession.core.accounts import Account, HoldId, Scope as SpendingScope
 from voicesession.core.deadlines import LifePolicy
@@ -347,7 +348,7 @@ async def test_a_clock_behind_the_stores_does_not_keep_a_sweep_from_coming_to_it
             entries=(JournalEntry(session.seq + 1, event),),
         )
     )
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         assert await orphans.sweep() == (session.id,)
     assert (await stored(services, session)).state is SessionState.CONNECTING
     assert (await stored(services, session)).worker_id is None

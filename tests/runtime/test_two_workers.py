@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 from attrs import evolve
+from tests.patience import PATIENCE_S
 
 import voicesession
 from voicesession import LeaseLost, SessionManager, Track
@@ -40,7 +41,7 @@ async def test_who_takes_a_session_over_waits_until_the_other_has_let_go_of_the_
             first.audio(Track.USER, SECOND)
             async with two.attach(session.id) as second:
                 assert second.ownership.is_torn
-                with anyio.fail_after(20):
+                with anyio.fail_after(PATIENCE_S):
                     await second.live()
                 assert first.is_over
                 with pytest.raises(LeaseLost):

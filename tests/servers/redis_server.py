@@ -13,9 +13,10 @@ from itertools import count
 from pathlib import Path
 from typing import Self
 
+from tests.patience import PATIENCE_S
+
 __all__ = ("RedisServer",)
 
-_STARTS_WITHIN_S = 20
 _PREFIXES = count()
 
 
@@ -56,7 +57,7 @@ class RedisServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        until = time.monotonic() + _STARTS_WITHIN_S  # noqa: TID251  # a process, not a session
+        until = time.monotonic() + PATIENCE_S  # noqa: TID251  # a process, not a session
         while b"PONG" not in self._asked(b"PING\r\n"):
             assert self._process.poll() is None, (self._folder / "redis.log").read_text()
             assert time.monotonic() < until, "the server does not start"  # noqa: TID251

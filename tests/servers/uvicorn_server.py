@@ -8,10 +8,9 @@ from contextlib import asynccontextmanager
 
 import anyio
 import uvicorn
+from tests.patience import PATIENCE_S
 
 __all__ = ("running_uvicorn",)
-
-_STARTS_WITHIN_S = 20
 
 
 @asynccontextmanager
@@ -30,7 +29,7 @@ async def running_uvicorn(
         listener.bind(("127.0.0.1", 0))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(server.serve, [listener])
-            with anyio.fail_after(_STARTS_WITHIN_S):
+            with anyio.fail_after(PATIENCE_S):
                 while not server.started:
                     await anyio.lowlevel.checkpoint()
             try:

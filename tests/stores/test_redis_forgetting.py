@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 from redis.asyncio import Redis
+from tests.patience import PATIENCE_S
 from tests.servers.redis_server import RedisServer
 
 from voicesession.core.errors import InvalidValue, SessionNotFound
@@ -94,7 +95,7 @@ async def keys_of(redis: Any, prefix: str) -> set[str]:
 
 
 async def eventually(is_so: Callable[[], Awaitable[bool]]) -> None:
-    with anyio.fail_after(20):
+    with anyio.fail_after(PATIENCE_S):
         while not await is_so():  # noqa: ASYNC110  # it is the server that changes
             await anyio.sleep(0.005)
 

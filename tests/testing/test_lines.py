@@ -4,6 +4,7 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 from hypothesis import given, strategies as st
+from tests.patience import PATIENCE_S
 
 from voicesession.core.errors import InvalidValue, SessionNotActive
 from voicesession.testing.contracts.transports import TransportContract
@@ -98,7 +99,7 @@ async def test_who_waits_for_room_learns_that_the_other_has_hung_up() -> None:
         with pytest.raises(SessionNotActive):
             await near.send(b"cd")
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(PATIENCE_S):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(send)
             await anyio.wait_all_tasks_blocked()
@@ -143,7 +144,7 @@ async def test_a_session_talks_over_a_line_until_it_is_over() -> None:
 async def test_whoever_hangs_up_leaves_the_session_as_it_is() -> None:
     near, far = loopback()
     async with Stage() as stage, stage.call() as (call, _phone):
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(carry, call, near)
                 await far.send(stage.lexicon.speech("hello"))

@@ -8,6 +8,7 @@ import anyio
 import httpx2
 import pytest
 from starlette.types import ASGIApp
+from tests.patience import PATIENCE_S
 
 from voicesession import SessionManager
 from voicesession.web.options import WebOptions
@@ -173,7 +174,7 @@ async def test_only_so_many_streams_are_open_and_each_gives_its_place_back(
             await anext(stream.aiter_lines())
         refused = await server.get(url)
         assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         while (await server.get(url, headers={"accept": "application/json"})).is_error:
             pass
         while True:  # until the server has noticed that both are gone
@@ -186,7 +187,7 @@ async def test_a_stream_of_a_session_that_is_deleted_ends(
     server: httpx2.AsyncClient, voice: SessionManager
 ) -> None:
     acme, session_id = voice.for_tenant("acme"), await live_session(voice)
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         async with server.stream("GET", f"{SESSIONS}/{session_id}/events") as answer:
             async for event in told(answer):
                 if event.get("event") == "connect_requested":

@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 from attrs import define
 from starlette.types import ASGIApp
+from tests.patience import PATIENCE_S
 from tests.servers.proxy import Fault, Harm, Way, running_proxy
 from tests.servers.uvicorn_server import running_uvicorn
 
@@ -25,7 +26,6 @@ KERNEL_BYTES = 4_096
 MOST_UNSENT_BYTES = 320 * 1024
 """What uvicorn keeps before it makes us wait, 64 KiB, and one more piece: of a recording 256."""
 EVENTS = 2_000
-_PATIENCE_S = 10
 
 AppMaker: TypeAlias = Callable[..., ASGIApp]
 OpenHouse: TypeAlias = Callable[..., AbstractAsyncContextManager["House"]]
@@ -91,7 +91,7 @@ def open_house(voice: SessionManager, make_app: AppMaker) -> OpenHouse:
         app = make_app(voice, options=WebOptions(rate=None, max_streams=1, **options))
         server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
         async with running_uvicorn(server, buffered=KERNEL_BYTES, waits=False) as port:
-            with anyio.fail_after(_PATIENCE_S):
+            with anyio.fail_after(PATIENCE_S):
                 yield House(server, voice, port, len(asyncio.all_tasks()))
 
     return open_one

@@ -11,6 +11,7 @@ import anyio
 import httpx2
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
+from tests.patience import PATIENCE_S
 
 from voicesession import SessionManager
 from voicesession.core import errors
@@ -153,7 +154,7 @@ async def test_callers_that_send_in_drops_hold_up_nobody_and_are_not_waited_for(
                 b"POST /v1/sessions HTTP/1.1\r\nHost: localhost\r\nX-API-Key: ada\r\n"
                 b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
             )
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             assert (await client.post(f"{url}{SESSIONS}", json={})).status_code == 201
             for connection in slow:
                 assert (await connection.receive()).startswith(b"HTTP/1.1 408 ")
@@ -182,7 +183,7 @@ async def test_a_caller_that_leaves_in_the_middle_of_its_body_is_no_fault_of_our
             b"content-type: application/json\r\ncontent-length: 100\r\n\r\n{"
         )
         await connection.aclose()
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             await left.wait()
     assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
     assert (await voice.for_tenant("acme").find()).sessions == ()
@@ -246,7 +247,7 @@ async def test_whatever_is_no_text_is_refused_and_no_fault_of_ours(
                 b"%b /v1/sessions%b HTTP/1.1\r\nhost: localhost\r\nx-api-key: boss\r\n%b\r\n"
                 b"content-length: %d\r\n\r\n%b" % (method, more, header, len(body), body)
             )
-            with anyio.fail_after(10):
+            with anyio.fail_after(PATIENCE_S):
                 answer = await connection.receive()
     assert re.match(rb"HTTP/1.1 4\d\d ", answer), answer
     assert b"application/problem+json" in answer

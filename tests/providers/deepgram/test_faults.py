@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import anyio
 import pytest
+from tests.patience import PATIENCE_S
 from tests.providers.wire.deepgram import DeepgramServer
 from tests.providers.wire.links import Fault, Refusal
 from tests.providers.wire.outcomes import FAULTS, KEY, REFUSALS
@@ -40,7 +41,7 @@ async def test_a_fault_in_the_stream_is_told_for_what_it_is(
     stream = await recogniser.open(FORMAT, language="en")
     for n in range(20):
         stream.push(bytes(640), n * 20_000)
-    with anyio.fail_after(60), pytest.raises(ProviderError) as raised:
+    with anyio.fail_after(PATIENCE_S), pytest.raises(ProviderError) as raised:
         async for _ in stream:
             pass
     assert type(raised.value) is FAULTS[fault]
@@ -72,7 +73,10 @@ async def test_a_handshake_that_hangs_is_given_up(
     impatient: DeepgramSpeechToText, server: DeepgramServer
 ) -> None:
     server.hangs_at_handshake = True
-    with anyio.fail_after(60), pytest.raises(ProviderUnavailable, match=r"no answer in 0\.3 s"):
+    with (
+        anyio.fail_after(PATIENCE_S),
+        pytest.raises(ProviderUnavailable, match=r"no answer in 0\.3 s"),
+    ):
         await impatient.open(FORMAT, language="en")
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import anyio
 import pytest
+from tests.patience import PATIENCE_S
 from tests.providers.wire.deepgram import DeepgramServer, metadata, results
 
 from voicesession.core.audio import AudioFormat, Encoding
@@ -35,7 +36,7 @@ def deepgram(server: DeepgramServer, monkeypatch: pytest.MonkeyPatch) -> Deepgra
 
 async def heard_until(stream: RecognitionStream, kind: type[Recognition]) -> list[Recognition]:
     heard: list[Recognition] = []
-    with anyio.fail_after(60):
+    with anyio.fail_after(PATIENCE_S):
         async for result in stream:
             heard.append(result)
             if isinstance(result, kind):

@@ -8,6 +8,7 @@ import anyio
 import pytest
 from deepgram import AsyncDeepgramClient
 from deepgram.environment import DeepgramClientEnvironment
+from tests.patience import PATIENCE_S
 from tests.providers.wire.deepgram import DeepgramServer, results
 
 from voicesession.core.audio import AudioFormat
@@ -33,7 +34,7 @@ async def test_the_sdk_understands_every_message_of_the_server(server: DeepgramS
         await connection.send_media(server.lexicon.speech("hello world"))
         await connection.send_keep_alive()
         await connection.send_finalize()
-        with anyio.fail_after(60):
+        with anyio.fail_after(PATIENCE_S):
             async for message in connection:
                 heard.append(message)
                 if getattr(message, "from_finalize", False):

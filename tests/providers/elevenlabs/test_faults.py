@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import anyio
 import pytest
+from tests.patience import PATIENCE_S
 from tests.providers.wire.elevenlabs import ElevenLabsServer
 from tests.providers.wire.links import Fault, Refusal
 from tests.providers.wire.outcomes import FAULTS, KEY, REFUSALS
@@ -31,7 +32,7 @@ async def failure_of(speaker: ElevenLabsTextToSpeech) -> ProviderError:
             async for _ in speech:
                 pass
 
-    with anyio.fail_after(60), pytest.raises(ProviderError) as raised:
+    with anyio.fail_after(PATIENCE_S), pytest.raises(ProviderError) as raised:
         await speak()
     assert KEY not in str(raised.value)
     return raised.value

@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.patience import PATIENCE_S
 from tests.providers.wire.links import Fault, Refusal
 from tests.providers.wire.openai import Call, OpenAIServer
 from tests.providers.wire.outcomes import FAULTS, KEY, REFUSALS
@@ -204,7 +205,7 @@ async def failure_of(agent: OpenAIAgent) -> tuple[list[ReplyPart], ProviderError
             async for part in reply:
                 parts.append(part)  # noqa: PERF401 - what came before the failure is kept
 
-    with anyio.fail_after(60), pytest.raises(ProviderError) as raised:
+    with anyio.fail_after(PATIENCE_S), pytest.raises(ProviderError) as raised:
         await listen()
     await agent.aclose()
     assert KEY not in str(raised.value)
@@ -227,7 +228,7 @@ async def test_an_interrupted_answer_is_dropped_at_once(server: OpenAIServer) ->
     server.replies = [HELLO]
     server.fault = Fault.DEAF  # the rest of the answer never comes
     agent = agent_at(server, patience=timedelta(minutes=10))
-    with anyio.fail_after(60):
+    with anyio.fail_after(PATIENCE_S):
         async with aclosing(agent.reply(a_prompt())) as parts:
             assert await anext(parts) == "Hel"
         await agent.aclose()

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import anyio
 import pytest
+from tests.patience import PATIENCE_S
 from tests.providers.wire.links import Fault
 from tests.providers.wire.openai import OpenAIServer
 from tests.providers.wire.outcomes import KEY
@@ -23,7 +24,7 @@ class TestOpenAITextToSpeech(TextToSpeechContract):
 
 async def spoken(speaker: OpenAITextToSpeech, text: str) -> bytes:
     try:
-        with anyio.fail_after(60):
+        with anyio.fail_after(PATIENCE_S):
             async with aclosing(speaker.speak(text, language="en")) as speech:
                 return b"".join([piece.pcm async for piece in speech])
     finally:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import anyio
 import pytest
+from tests.patience import PATIENCE_S
 from tests.providers.wire.links import Fault, Refusal
 from tests.providers.wire.openai import OpenAIServer
 from tests.providers.wire.outcomes import KEY
@@ -37,7 +38,7 @@ class TestOpenAISpeechToText(MarksProgressContract):
 async def flushed(stream: RecognitionStream) -> list[Recognition]:
     stream.flush()
     heard: list[Recognition] = []
-    with anyio.fail_after(60):
+    with anyio.fail_after(PATIENCE_S):
         async for result in stream:
             if isinstance(result, Flushed):
                 break

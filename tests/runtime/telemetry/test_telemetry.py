@@ -12,6 +12,7 @@ import anyio
 import pytest
 from hypothesis import given, strategies as st
 from opentelemetry.trace import StatusCode
+from tests.patience import PATIENCE_S
 
 from voicesession.core.accounts import Limit, Scope
 from voicesession.core.errors import ProviderError, SessionNotFound, VoiceSessionError
@@ -309,7 +310,7 @@ async def test_how_far_recordings_are_from_being_safe_is_told(
         async with voice.attach(session.id) as handle:
             await handle.live()
             handle.audio(Track.USER, bytes(32_000))
-            with anyio.fail_after(30):  # the writer is a thread
+            with anyio.fail_after(PATIENCE_S):  # the writer is a thread
                 while not recorder.backlog.unshipped_bytes:  # noqa: ASYNC110  # which tells nobody
                     await anyio.sleep(0.01)
             clock.advance(5 * SECOND_US)  # to the next tick

@@ -13,8 +13,8 @@ from typing import Any, Final, Self, TypeAlias
 import anyio
 from attrs import define, field
 from playwright.async_api import Browser, Page, WebSocket, async_playwright, expect
+from tests.patience import PATIENCE_S
 
-PATIENCE_S: Final = 50
 _NAMES: Final = ("chromium-headless-shell", "chromium", "google-chrome")
 """Of the machine's own; where there is none, Playwright's is taken."""
 

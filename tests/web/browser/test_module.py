@@ -19,7 +19,8 @@ from anyio.abc import Process
 from anyio.streams.text import TextReceiveStream
 from attrs import define, field
 from starlette.applications import Starlette
-from tests.client.stage import PATIENCE_S, House, open_house
+from tests.client.stage import House, open_house
+from tests.patience import PATIENCE_S
 from tests.servers.proxy import running_proxy
 
 from voicesession import InvalidConfig

@@ -22,8 +22,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from tests.cli.served import Served, served
 from tests.client.stage import open_house
+from tests.patience import PATIENCE_S
 from tests.servers.proxy import running_proxy
-from tests.web.browser.chromium import PATIENCE_S, Sound, Visit, running_chromium
+from tests.web.browser.chromium import Sound, Visit, running_chromium
 
 from voicesession.cli.caller import ScriptLine, rehearsed
 from voicesession.cli.engines import callers_voice

@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 from attrs import define, evolve, field
 from starlette.types import ASGIApp
+from tests.patience import PATIENCE_S
 from tests.servers.uvicorn_server import running_uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -34,7 +35,6 @@ from voicesession.web.starlette import voice_app
 
 SECRET = bytes(range(32))
 WORD_US = 100_000
-_PATIENCE_S = 10
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ class Talker:
 
     async def next(self, kind: str) -> dict[str, Any]:
         """Read until a message of *kind*, which is returned."""
-        with anyio.fail_after(_PATIENCE_S):
+        with anyio.fail_after(PATIENCE_S):
             while True:
                 frame = await self.socket.recv()
                 if isinstance(frame, bytes):
@@ -67,7 +67,7 @@ class Talker:
 
     async def closed(self) -> int:
         """Read until it is closed; return the code."""
-        with anyio.fail_after(_PATIENCE_S):
+        with anyio.fail_after(PATIENCE_S):
             try:
                 await self.next("no such type")
             except ConnectionClosed as closed:

@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
+from tests.patience import PATIENCE_S
 
 import voicesession
 from voicesession import LifePolicy
@@ -79,7 +80,7 @@ async def test_a_session_that_nobody_asks_for_ends_as_well(open_house: Any) -> N
     async with open_house(life=brief, lease=timedelta(seconds=0.6)) as house:
         session = await created(house)
         store = house.voice._services.storage.sessions
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             while (kept := await store.load(session["id"], EVERYTHING)).ended_at is None:
                 await anyio.lowlevel.checkpoint()
     assert kept.end_reason == "connect_timeout"

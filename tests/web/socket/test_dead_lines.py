@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import anyio
 import pytest
 from attrs import evolve
+from tests.patience import PATIENCE_S
 from tests.servers.proxy import Fault, FaultyProxy, Harm, Way, running_proxy
 
 from voicesession import LifePolicy, Session, SessionState
@@ -34,7 +35,7 @@ async def behind_proxy(house: Any) -> AsyncGenerator[tuple[FaultyProxy, Any]]:
 async def stored(house: Any, session_id: str, state: SessionState) -> Session:
     """Return the session once it is stored in *state*; nobody asks the house to look at it."""
     store = house.voice._services.storage.sessions
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         while (session := await store.load(session_id, EVERYTHING)).state is not state:
             await anyio.lowlevel.checkpoint()
     found: Session = session
@@ -43,7 +44,7 @@ async def stored(house: Any, session_id: str, state: SessionState) -> Session:
 
 async def settled(house: Any, tasks_before: int) -> None:
     """Wait until the server has nothing in hand, and no task more than before."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         while house.voice._worker.owned or len(asyncio.all_tasks()) > tasks_before:
             await anyio.lowlevel.checkpoint()
 
@@ -76,7 +77,7 @@ async def test_whoever_leaves_before_hearing_of_its_session_leaves_none_that_liv
             async with by_hand(house) as stranger:
                 await stranger.send(HANDSHAKE)
                 await stranger.read(told_bytes)
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             while await open_sessions(house):
                 await anyio.lowlevel.checkpoint()
         sessions = (await house.voice.find()).sessions
@@ -154,7 +155,7 @@ async def by_hand(house: Any) -> AsyncGenerator[Stranger]:
     address = urlsplit(house.url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     try:
-        with anyio.fail_after(20):
+        with anyio.fail_after(PATIENCE_S):
             yield Stranger(reader, writer)
     finally:
         writer.transport.abort()

@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.patience import PATIENCE_S
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -25,7 +26,7 @@ def said(number: int, minutes: str) -> str:
 
 
 async def messages(socket: Any, count: int) -> list[dict[str, str]]:
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         return [json.loads(await socket.recv()) for _ in range(count)]
 
 
@@ -51,7 +52,7 @@ async def test_the_example_lives_warns_pauses_and_ends(
                 "exhausted",
                 "PAUSED",
             }
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             while (session := await voice.get(session.id)).state != "ENDED":
                 await anyio.lowlevel.checkpoint()
         assert (session.status, session.utterance_count) == ("completed", 3)

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import anyio
 import pytest
 from hypothesis import given, strategies as st
+from tests.patience import PATIENCE_S
 from websockets.exceptions import ConnectionClosed
 
 from voicesession import Encoding, Pipeline
@@ -81,7 +82,7 @@ def a_frame(chance: random.Random, wildness: float) -> str | bytes:
 
 async def everybody_left(house: Any, tasks_before: int) -> None:
     """Wait until the server has nothing in hand, and no task more than before."""
-    with anyio.fail_after(15):
+    with anyio.fail_after(PATIENCE_S):
         while house.voice._worker.owned or len(asyncio.all_tasks()) > tasks_before:
             await anyio.lowlevel.checkpoint()
 
@@ -199,7 +200,7 @@ async def test_a_client_that_does_not_read_is_left_and_its_session_waits(
         ) as talker:
             await talker.next("session.begin")
             talker.socket.transport.pause_reading()
-            with anyio.fail_after(25):
+            with anyio.fail_after(PATIENCE_S):
                 while (await house.voice.get(session.id)).state == "LIVE":
                     talker.socket.transport.pause_reading()
                     with anyio.move_on_after(1):
@@ -260,7 +261,7 @@ async def test_nobody_waits_for_a_client_that_is_gone_to_hear_the_last_message()
     with pytest.raises(SocketClosed):
         await outlet.run()
     outlet.put("and again")
-    with anyio.fail_after(1):
+    with anyio.fail_after(PATIENCE_S):
         await outlet.emptied()
 
 
@@ -287,7 +288,7 @@ async def test_a_client_that_lags_is_warned_once_until_it_has_caught_up() -> Non
         for slow.takes_us in (500_000, 2_000_000, 2_000_000):
             for number in range(4):
                 outlet.put(str(number))
-            with anyio.fail_after(1):
+            with anyio.fail_after(PATIENCE_S):
                 await outlet.emptied()
         tasks.cancel_scope.cancel()
     told = ["0", "1", "2", "3"]

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import anyio
 import pytest
+from tests.patience import PATIENCE_S
 from websockets.exceptions import ConnectionClosed
 
 from voicesession import SessionState
@@ -76,7 +77,7 @@ def befall(house: Any, monkeypatch: pytest.MonkeyPatch, parts: Calls = CALLS) ->
 
 async def settled(house: Any, session_id: str) -> Any:
     """Return the session once nobody holds it."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         while house.voice._worker.owned:
             await anyio.lowlevel.checkpoint()
     return await house.voice.get(session_id)

@@ -9,6 +9,7 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 from hypothesis import given, strategies as st
+from tests.patience import PATIENCE_S
 
 from voicesession.core.instants import duration_us
 from voicesession.runtime.clock import SteppedClock
@@ -63,7 +64,7 @@ async def test_each_frame_leaves_once_and_in_order_whichever_task_sends_it(
                 outlet.put(bytes([number]))
             for _ in range(next(pausing, 0)):
                 await checkpoint()
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             await outlet.emptied()
         tasks.cancel_scope.cancel()
     assert reader.heard == [bytes([number]) for number in range(len(sent_here))]
@@ -91,7 +92,7 @@ async def test_who_fails_to_send_leaves_nobody_waiting_for_the_rest() -> None:
         outlet.add(b"two")
         with pytest.raises(SocketClosed):
             await outlet.send_all()
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             await outlet.emptied()
 
 

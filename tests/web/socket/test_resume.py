@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import anyio
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from tests.patience import PATIENCE_S
 from websockets.exceptions import ConnectionClosed
 
 from voicesession import LifePolicy, PauseReason, SessionState
@@ -20,7 +21,7 @@ PHRASES = ["good morning", "how are you", "what a day", "so long", "and good nig
 
 async def gone(house: Any, session_id: str) -> Any:
     """Wait until the server has let go of the session, which is returned."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         while True:
             session = await house.voice.get(session_id)
             if session.state is SessionState.ENDED or session.worker_id is None:

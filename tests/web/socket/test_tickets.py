@@ -6,6 +6,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
+from tests.patience import PATIENCE_S
 from websockets.exceptions import ConnectionClosed
 
 from voicesession import AudioFormat, Pipeline
@@ -61,7 +62,7 @@ async def test_a_ticket_is_good_once_whether_or_not_its_client_is_still_there(
         assert await refused(guarded, path) == 1008
         await talker.send("text", text="still mine")
         await talker.next("reply.end")
-    with anyio.fail_after(10):
+    with anyio.fail_after(PATIENCE_S):
         while guarded.voice._worker.owned:
             await anyio.lowlevel.checkpoint()
     assert await refused(guarded, path) == 1008

@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.patience import PATIENCE_S
 from tests.servers.postgres_server import PostgresServer
 
 IS_PROOF = os.environ.get("VOICESESSION_PROFILE") == "proof"
@@ -83,7 +84,7 @@ async def test_what_was_handed_over_whole_is_restored_elsewhere(
             await first.speak("good morning")
             await first.next("reply.end")
             await first.next("transcript.final")
-        with anyio.fail_after(10):
+        with anyio.fail_after(PATIENCE_S):
             while one.voice._worker.owned:
                 await anyio.lowlevel.checkpoint()
         async with other.back(begin, 0) as second:
