@@ -20,7 +20,7 @@ OPTIONS = ("--store", "sqlite:///voice.db", "--recordings", "kept", "--grace", "
 @pytest.fixture
 def orphan(command: Command) -> Iterator[str]:
     """A session in the present folder whose worker was killed, and whose lease has lapsed."""
-    arguments = [sys.executable, str(WORKER), "sqlite:///voice.db", "kept", "1", "1.0"]
+    arguments = [sys.executable, str(WORKER), "sqlite:///voice.db", "kept", "1", "3.0"]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None
         session_id = worker.stdout.readline().strip()

@@ -20,7 +20,7 @@ from websockets.asyncio.client import connect
 
 from voicesession.cli.server import Server, server_of
 
-HEAD_WITHIN = TAKEN_WITHIN = timedelta(seconds=0.2)
+HEAD_WITHIN = TAKEN_WITHIN = timedelta(seconds=0.4)
 REQUEST = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 LAST_REQUEST = b"GET /much HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
 HANDSHAKE = (

@@ -66,7 +66,7 @@ async def test_whoever_never_comes_back_leaves_a_session_that_ends_on_time(
 ) -> None:
     soon = LifePolicy(reconnect_grace=timedelta(milliseconds=200))
     async with (
-        open_house(tmp_path, life=soon, lease=timedelta(milliseconds=600)) as house,
+        open_house(tmp_path, life=soon, lease=timedelta(seconds=2)) as house,
         running_proxy(house.port) as proxy,
         VoiceClient(proxy.url, api_key="ada", backoff=Backoff(retries=0)) as client,
     ):

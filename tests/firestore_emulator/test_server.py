@@ -33,7 +33,7 @@ async def test_each_trouble_is_what_it_says_and_passes(
     await one.get()
     running.fail(Fault("Commit", trouble))
     with pytest.raises(RAISED[trouble]):
-        await one.set({"n": 1}, retry=None, timeout=0.3)
+        await one.set({"n": 1}, retry=None, timeout=1)
     assert (await one.get(retry=None)).exists == trouble.is_done
     await one.set({"n": 2}, retry=None)
     assert (await one.get(retry=None)).to_dict() == {"n": 2}

@@ -20,7 +20,7 @@ from voicesession.core.states import PauseReason
 from voicesession.runtime.rescue import Fate
 
 WORKER = Path(__file__).with_name("doomed_worker.py")
-LEASE_S = 1.0
+LEASE_S = 3.0
 
 
 @pytest.fixture

@@ -183,7 +183,7 @@ async def test_a_hook_that_hangs_or_fails_holds_up_nothing(
         max_wall_clock=seconds(4),
         goodbye_before=seconds(1),
         hooks=Hooks(away=hang, goodbye=fail, ended=note),
-        hook_deadline=timedelta(milliseconds=50),
+        hook_deadline=timedelta(milliseconds=500),
     )
     with caplog.at_level(logging.CRITICAL):
         async with stage.call(config=config, turns=20) as (call, phone):

@@ -30,7 +30,7 @@ from voicesession.stores.memory import MemoryStorage
 from voicesession.stores.sql.sqlite import SqliteStorage, database
 
 WORKER = Path(__file__).with_name("doomed_worker.py")
-LEASE_S = 1.0
+LEASE_S = 3.0
 LEASE, A_SWEEP = timedelta(seconds=15), timedelta(seconds=5)
 WORKERS, SESSIONS = (5, 20) if os.environ.get("VOICESESSION_PROFILE") == "proof" else (1, 3)
 SECOND = bytes(32_000)

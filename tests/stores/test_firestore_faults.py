@@ -202,15 +202,17 @@ async def test_a_write_that_nobody_answers_for_is_unknown(
 
 @pytest.mark.parametrize("trouble", [Trouble.HANGS, Trouble.DONE_BUT_HANGS])
 async def test_a_server_that_hangs_is_not_waited_for_and_a_repeated_write_is_harmless(
-    firestore: Emulator, impatient: FirestoreDocumentDriver, trouble: Trouble
+    firestore: Emulator,
+    driver: FirestoreDocumentDriver,
+    impatient: FirestoreDocumentDriver,
+    trouble: Trouble,
 ) -> None:
-    driver = impatient
     for rpc, call in (
-        ("Commit", lambda: driver.write([Put(ONE, {}, ABSENT)])),
-        ("BatchWrite", lambda: driver.write_each([Put(OTHER, {}, ABSENT)])),
-        ("BatchGetDocuments", lambda: driver.get([ONE])),
-        ("RunQuery", lambda: driver.find(DocumentQuery(index=BY_SIZE, equal={}))),
-        ("RunAggregationQuery", lambda: driver.count(BY_SIZE, {})),
+        ("Commit", lambda: impatient.write([Put(ONE, {}, ABSENT)])),
+        ("BatchWrite", lambda: impatient.write_each([Put(OTHER, {}, ABSENT)])),
+        ("BatchGetDocuments", lambda: impatient.get([ONE])),
+        ("RunQuery", lambda: impatient.find(DocumentQuery(index=BY_SIZE, equal={}))),
+        ("RunAggregationQuery", lambda: impatient.count(BY_SIZE, {})),
     ):
         firestore.fail(Fault(rpc, trouble))
         with pytest.raises(StoreTimeout):

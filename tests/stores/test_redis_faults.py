@@ -5,16 +5,17 @@ import os
 import random
 import ssl
 import subprocess
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 from redis.asyncio import Redis
+from tests.patience import answered
 from tests.servers.redis_server import RedisServer
 
 from voicesession.core.errors import (
@@ -40,8 +41,6 @@ from voicesession.testing.contracts.storage.examples import (
     heard,
     live,
 )
-
-Answer = TypeVar("Answer")
 
 SOON = timedelta(milliseconds=300)
 KILLS = 25 if os.environ.get("VOICESESSION_PROFILE") == "proof" else 3
@@ -85,15 +84,8 @@ async def hasty(
     )
     async with AsyncExitStack() as stack:
         stack.push_async_exit(hasty)
-        await _answered(hasty.now)
+        await answered(hasty.now)
         yield hasty
-
-
-async def _answered(call: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Return what *call* returns once the server is quick enough for it."""
-    while True:
-        with suppress(StoreUnavailable):
-            return await call()
 
 
 @pytest.fixture
@@ -201,7 +193,7 @@ async def test_a_server_that_hangs_makes_a_write_unknown_and_a_repeat_harmless(
     with pytest.raises(VersionConflict):
         await _say(storage, session, 1)
     assert await _is_consistent(storage, session.id) == after
-    await _answered(hasty.now)
+    await answered(hasty.now)
 
 
 async def test_a_write_that_was_done_without_an_answer_is_there_whole(
@@ -226,7 +218,7 @@ async def test_a_caller_who_is_cancelled_at_a_hanging_server_waits_for_no_longer
     with anyio.move_on_after(0.01), pytest.raises(StoreTimeout):
         await hasty.write([Put(KEY, {})])
     server.resume()
-    await _answered(lambda: hasty.write([Put(KEY, {"n": 1})]))
+    await answered(lambda: hasty.write([Put(KEY, {"n": 1})]))
 
 
 async def test_who_waits_for_a_connection_of_a_hanging_server_is_told_that_nothing_was_written(

@@ -257,7 +257,7 @@ async def test_an_answer_that_takes_too_long_is_not_waited_for(
 
         writer_of(storage).create_function("hang", 0, hang)
         async with anyio.create_task_group() as group:
-            monkeypatch.setattr("voicesession.stores.sql.sqlite.line._ANSWERS_WITHIN_S", 0.05)
+            monkeypatch.setattr("voicesession.stores.sql.sqlite.line._ANSWERS_WITHIN_S", 1)
             with pytest.raises(StoreTimeout):
                 await storage._connections.write(lambda db: db.execute("SELECT hang()").fetchone())
             monkeypatch.undo()
@@ -287,7 +287,7 @@ async def test_who_waits_behind_what_hangs_is_told_in_time_and_never_served(
                 await storage._connections.write(lambda db: db.execute("SELECT hang()").fetchone())
 
         writer_of(storage).create_function("hang", 0, hang)
-        monkeypatch.setattr("voicesession.stores.sql.sqlite.line._ANSWERS_WITHIN_S", 0.05)
+        monkeypatch.setattr("voicesession.stores.sql.sqlite.line._ANSWERS_WITHIN_S", 1)
         async with anyio.create_task_group() as group:
             group.start_soon(write_slowly)
             await anyio.to_thread.run_sync(hangs.wait)

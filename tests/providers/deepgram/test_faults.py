@@ -24,9 +24,7 @@ def deepgram(server: DeepgramServer) -> DeepgramSpeechToText:
 
 @pytest.fixture
 def impatient(server: DeepgramServer) -> DeepgramSpeechToText:
-    return DeepgramSpeechToText(
-        api_key=KEY, base_url=server.url, patience=timedelta(milliseconds=300)
-    )
+    return DeepgramSpeechToText(api_key=KEY, base_url=server.url, patience=timedelta(seconds=1))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -39,7 +37,7 @@ async def test_a_fault_in_the_stream_is_told_for_what_it_is(
     server.fault = fault
     recogniser = impatient if fault is Fault.HANG else deepgram
     stream = await recogniser.open(FORMAT, language="en")
-    for n in range(20):
+    for n in range(60):
         stream.push(bytes(640), n * 20_000)
     with anyio.fail_after(PATIENCE_S), pytest.raises(ProviderError) as raised:
         async for _ in stream:
@@ -47,7 +45,7 @@ async def test_a_fault_in_the_stream_is_told_for_what_it_is(
     assert type(raised.value) is FAULTS[fault]
     assert raised.value.provider == "deepgram"
     assert KEY not in str(raised.value)
-    stream.push(bytes(640), 400_000)
+    stream.push(bytes(640), 1_200_000)
     await stream.aclose()
 
 
@@ -75,7 +73,7 @@ async def test_a_handshake_that_hangs_is_given_up(
     server.hangs_at_handshake = True
     with (
         anyio.fail_after(PATIENCE_S),
-        pytest.raises(ProviderUnavailable, match=r"no answer in 0\.3 s"),
+        pytest.raises(ProviderUnavailable, match=r"no answer in 1 s"),
     ):
         await impatient.open(FORMAT, language="en")
 

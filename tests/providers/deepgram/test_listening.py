@@ -218,9 +218,9 @@ async def test_only_the_answer_to_a_flush_answers_it(
 async def test_a_stream_whose_audio_was_answered_may_be_silent_for_ever(
     server: DeepgramServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listening, "KEEP_ALIVE_S", 0.2)
+    monkeypatch.setattr(listening, "KEEP_ALIVE_S", 0.4)
     impatient = DeepgramSpeechToText(
-        api_key=KEY, base_url=server.url, patience=timedelta(milliseconds=500)
+        api_key=KEY, base_url=server.url, patience=timedelta(seconds=1)
     )
     stream = await impatient.open(FORMAT, language="en")
     stream.push(server.lexicon.speech("one two three"), 0)

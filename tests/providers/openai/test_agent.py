@@ -219,7 +219,7 @@ async def test_a_fault_in_the_answer_is_told_for_what_it_is(
     server.replies = [HELLO]
     server.fault = fault
     hangs = fault in {Fault.HANG, Fault.DEAF}
-    agent = agent_at(server, patience=timedelta(milliseconds=300 if hangs else 10_000))
+    agent = agent_at(server, patience=timedelta(milliseconds=1_000 if hangs else 10_000))
     _, failure = await failure_of(agent)
     assert type(failure) is FAULTS.get(fault, ProviderUnavailable)
 

@@ -112,7 +112,7 @@ async def test_an_utterance_that_failed_is_tried_again_when_the_stream_is_read_o
     server: OpenAIServer, trouble: Fault | Refusal
 ) -> None:
     hangs = trouble is Fault.HANG
-    recogniser = recogniser_at(server, timedelta(milliseconds=500 if hangs else 10_000))
+    recogniser = recogniser_at(server, timedelta(milliseconds=2_000 if hangs else 10_000))
     stream = await recogniser.open(FORMAT, language="en")
     stream.push(server.lexicon.speech("one two"), 0)
     if isinstance(trouble, Fault):

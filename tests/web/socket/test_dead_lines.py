@@ -53,7 +53,7 @@ async def settled(house: Any, tasks_before: int) -> None:
 async def test_a_client_that_is_gone_without_a_word_is_found_out_and_its_grace_passes(
     open_house: Any, way: Way
 ) -> None:
-    async with open_house(life=SOON, lease=timedelta(seconds=0.6), ping_s=0.2) as house:
+    async with open_house(life=SOON, lease=timedelta(seconds=2), ping_s=0.6) as house:
         tasks_before = len(asyncio.all_tasks())
         async with behind_proxy(house) as (proxy, outside), outside.talk() as talker:
             session_id = talker.messages[0]["session_id"]
@@ -72,7 +72,7 @@ async def test_whoever_leaves_before_hearing_of_its_session_leaves_none_that_liv
     open_house: Any,
 ) -> None:
     soon = evolve(SOON, connect_window=timedelta(seconds=0.3))
-    async with open_house(life=soon, lease=timedelta(seconds=0.6)) as house:
+    async with open_house(life=soon, lease=timedelta(seconds=2)) as house:
         for told_bytes in (0, 1, 100, 150, 200, 300):
             async with by_hand(house) as stranger:
                 await stranger.send(HANDSHAKE)

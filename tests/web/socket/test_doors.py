@@ -104,7 +104,7 @@ async def test_a_session_that_runs_already_is_not_begun_twice(house: Any) -> Non
 async def test_who_does_not_say_attach_in_time_is_sent_away_and_it_is_no_fault_of_ours(
     open_house: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    brief = SocketOptions(opening=timedelta(milliseconds=100))
+    brief = SocketOptions(opening=timedelta(milliseconds=500))
     async with open_house(bounds=brief) as house, house.talk() as talker:
         session_id = talker.messages[0]["session_id"]
         assert await closed(house, f"/v1/sessions/{session_id}/stream") == 4400
@@ -245,7 +245,7 @@ async def test_who_connects_too_often_waits(house: Any, keys: Any, serve: Any) -
 async def test_without_credentials_only_a_token_to_come_back_with_counts(
     open_house: Any, keys: Any
 ) -> None:
-    brief = SocketOptions(opening=timedelta(milliseconds=100))
+    brief = SocketOptions(opening=timedelta(milliseconds=500))
     async with open_house(authenticator=keys, bounds=brief) as house:
         path = await a_stream_of_ada(house)
         assert await closed(house, STREAM) == 1008

@@ -168,7 +168,7 @@ async def test_an_end_that_the_store_does_not_take_at_once_is_told_when_it_has(
 async def test_who_is_cut_off_because_the_store_stays_away_is_told_to_come_back(
     open_house: Any, monkeypatch: pytest.MonkeyPatch, parts: Calls
 ) -> None:
-    async with open_house(lease=timedelta(seconds=0.3)) as house:
+    async with open_house(lease=timedelta(seconds=1.5)) as house:
         outage = befall(house, monkeypatch, parts)
         async with house.talk(**WORDS_ONLY) as talker:
             begin = talker.messages[0]

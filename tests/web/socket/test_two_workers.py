@@ -13,7 +13,7 @@ from tests.patience import PATIENCE_S
 from tests.servers.postgres_server import PostgresServer
 
 IS_PROOF = os.environ.get("VOICESESSION_PROFILE") == "proof"
-LEASE = timedelta(seconds=0.9)
+LEASE = timedelta(seconds=3)
 
 
 @pytest.fixture(scope="module")
