@@ -112,10 +112,10 @@ class Draft:
         check_spendable(hold.meter, used)
         if hold.meter is Meter.AUDIO_US and used > hold.amount:
             raise InvalidValue("used", used, f"at most {hold.amount}, which was reserved")
-        self.give_back(hold)
+        self._closed.add(hold.id)
         return tuple(
             standing
-            for standing in self.spend(hold.lines, used)
+            for standing in self._book(hold.lines, spent=used, held=-hold.amount)
             # What is settled in a window that has passed stops nobody now.
             if standing.line in lines_at(self._books, [standing.line.account], hold.meter, at)
         )
@@ -127,21 +127,27 @@ class Draft:
 
     def spend(self, lines: tuple[Line, ...], used: int) -> tuple[Standing, ...]:
         """Book *used*, which has happened already; return where a limit has risen by it."""
-        if not used:
-            return ()
+        return self._book(lines, spent=used) if used else ()
+
+    def _book(self, lines: tuple[Line, ...], *, spent: int, held: int = 0) -> tuple[Standing, ...]:
         limits = self._limits(lines)
-        before = [limit.level_at(self.standing(line).spent) for line, limit in limits]
-        self._move(lines, spent=used)
-        now = [self.standing(line) for line, _ in limits]
+        before = [limit.level_at(self._spent(line)) for line, limit in limits]
+        self._move(lines, spent=spent, held=held)
         return tuple(
-            each for each, level in zip(now, before, strict=True) if each.level is not level
+            self.standing(line)
+            for (line, limit), level in zip(limits, before, strict=True)
+            if limit.level_at(self._spent(line)) is not level
         )
 
+    def _spent(self, line: Line) -> int:
+        return self._books.balances.get(line, NOTHING).spent + self._moved.get(line, _STILL)[0]
+
     def _move(self, lines: Iterable[Line], *, spent: int = 0, held: int = 0) -> None:
-        moved = self._moved
+        moved, by = self._moved, (spent, held)
         for line in lines:
-            so_far = moved.get(line, _STILL)
-            moved[line] = (so_far[0] + spent, so_far[1] + held)
+            so_far = moved.setdefault(line, by)
+            if so_far is not by:  # it has moved before
+                moved[line] = (so_far[0] + spent, so_far[1] + held)
 
     def _limits(self, lines: tuple[Line, ...]) -> list[tuple[Line, Limit]]:
         if not lines or lines[0].meter not in self._limited_meters:

@@ -9,7 +9,6 @@ sooner there is one.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Final
 
@@ -33,8 +32,12 @@ class Afterwards:
     """What one session has used besides audio and what is left of it, as far as is known."""
 
     def __init__(self) -> None:
-        self._noted: Counter[Meter] = Counter()
+        self._noted: dict[Meter, int] = {}
         self._limits: dict[Meter, tuple[Standing, ...]] = {}
+        self.limited: frozenset[Meter] = frozenset()
+        """The meters of which a limit is known."""
+        self._left: dict[Meter, int] = {}
+        """What may still be spent of each of them, at the least."""
         self._is_near = True
         self._ticks = 0
 
@@ -51,21 +54,18 @@ class Afterwards:
     @property
     def is_pressing(self) -> bool:
         """Whether it should be booked at once: many sessions that wait with as much would pass."""
-        return any(
-            self._noted[meter] * _SESSIONS_AT_ONCE >= (standing.remaining or 0)
-            for meter, limits in self._limits.items()
-            for standing in limits
-            if self._noted[meter]
-        )
-
-    @property
-    def limited(self) -> frozenset[Meter]:
-        """The meters of which a limit is known."""
-        return frozenset(self._limits)
+        noted = self._noted
+        for meter, left in self._left.items():
+            used = noted.get(meter)
+            if used and used * _SESSIONS_AT_ONCE >= left:
+                return True
+        return False
 
     @property
     def exhausted(self) -> tuple[Standing, ...]:
         """The limits of which nothing is left."""
+        if all(self._left.values()):
+            return ()
         told = (standing for limits in self._limits.values() for standing in limits)
         return tuple(standing for standing in told if standing.remaining == 0)
 
@@ -77,11 +77,13 @@ class Afterwards:
 
     def note(self, used: Mapping[Meter, int]) -> None:
         """Take that this has been used; 0 only asks for the limits on it."""
-        self._noted.update(used)
+        noted = self._noted
+        for meter, amount in used.items():
+            noted[meter] = noted.get(meter, 0) + amount
 
     def asked(self) -> dict[Meter, int]:
         """Return what an entry has to charge; it is noted only there from now on."""
-        noted, self._noted = self._noted, Counter()
+        noted, self._noted = self._noted, {}
         return {**dict.fromkeys(self._limits, 0), **noted}
 
     def learn(self, charged: Collection[Meter], posted: Posted) -> None:
@@ -95,8 +97,11 @@ class Afterwards:
             limits = tuple(each for each in posted.limited if each.line.meter is meter)
             if limits:
                 self._limits[meter] = limits
+                self._left[meter] = min(each.remaining or 0 for each in limits)
             else:
                 self._limits.pop(meter, None)
+                self._left.pop(meter, None)
+        self.limited = frozenset(self._limits)
 
 
 def _is_near(now: Standing, before: Standing | None) -> bool:

@@ -70,7 +70,7 @@ class Purse:
         """What is reserved of audio; it is used up there."""
         self.besides = Afterwards()
         """What else the session has used; booked along with its audio."""
-        self._used_up: Counter[HoldId] = Counter()
+        self._used_up: dict[HoldId, int] = {}
         self._seat: HoldId | None = None
         self._unanswered: LedgerEntry | None = None
         self._turn = Gate()
@@ -188,7 +188,7 @@ class Purse:
             await self._answer_so_far()
             counted = Counter(await booked())
             counted.update(self.besides.noted)
-            counted[Meter.AUDIO_US] += self._used_up.total() + self.slices.used_us
+            counted[Meter.AUDIO_US] += sum(self._used_up.values()) + self.slices.used_us
             return counted
 
     # --- inside --------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ class Purse:
     ) -> LedgerEntry:
         """Return an entry with everything that is not booked; it is booked only there."""
         self._used_up.update(self.slices.pop_used_up())
-        used_up, self._used_up = self._used_up, Counter()
+        used_up, self._used_up = self._used_up, {}
         return LedgerEntry(
             at=self._clock.now(),
             accounts=self._accounts,

@@ -157,14 +157,13 @@ class Spending:
             StoreError: The ledger does not say.
         """
         session = self._spender.session
-        if PauseReason.BUDGET_EXHAUSTED in session.pause_reasons:
-            if self._policy.resumes:
-                await self._look_for_room()
-        elif session.state is SessionState.LIVE:
-            if self._purse.besides.limited & MONEY:
+        if session.state is SessionState.LIVE:
+            if not MONEY.isdisjoint(self._purse.besides.limited):
                 self._note_price_of_audio()  # elsewhere it can wait for the next slice
             if self._purse.besides.is_due_at_tick():
                 await self.top_up()
+        elif self._policy.resumes and PauseReason.BUDGET_EXHAUSTED in session.pause_reasons:
+            await self._look_for_room()
 
     async def settle(self, *, leave: bool = False) -> None:
         """Book what was used and give back what was not.

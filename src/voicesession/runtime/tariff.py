@@ -8,7 +8,7 @@ begin later.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -77,13 +77,14 @@ class Tariff:
             self._known[engine, meter] = known
             return known
 
-    def unknown(self, limited: Collection[Meter]) -> str:
+    def unknown(self, limited: frozenset[Meter]) -> str:
         """Return what nobody knows the price of, although money is among what is *limited*."""
-        if MONEY.isdisjoint(limited):
+        money = MONEY & limited
+        if not money:
             return ""
-        money = {currency for currency, meter in MONEY_METERS.items() if meter in limited}
-        if foreign := {one for one in money if MONEY_METERS[one] is not self._money}:
-            return f"anything in {', '.join(sorted(foreign))}"
+        if foreign := money - {self._money}:
+            named = sorted(each for each, meter in MONEY_METERS.items() if meter in foreign)
+            return f"anything in {', '.join(named)}"
         if self._unpriced is None:
             unpriced = {str(engine) for engine, m in self._engines if self.price(engine, m) is None}
             self._unpriced = ", ".join(sorted(unpriced))

@@ -27,6 +27,7 @@ __all__ = (
     "parse_balance",
     "parse_hold",
     "parse_limit",
+    "parse_limited",
     "parse_task",
     "parse_template",
     "task_document",
@@ -152,8 +153,12 @@ def parse_limit(document: Stored) -> Limit:
         StoreError: It cannot be read.
     """
     with readable("limit"):
-        named = (document[name] for name in ("meter", "window", "amount", "warn_at"))
-        return _limit(_account_in(document), *named)
+        return _limit_in(document)
+
+
+def _limit_in(document: Stored) -> Limit:
+    named = (document[name] for name in ("meter", "window", "amount", "warn_at"))
+    return _limit(_account_in(document), *named)
 
 
 @lru_cache(maxsize=4096)
@@ -180,6 +185,18 @@ def parse_balance(document: Stored) -> tuple[Line, Balance]:
     """
     with readable("balance"):
         return _line_in(document), Balance(document["spent"], document["held"])
+
+
+def parse_limited(document: Stored) -> tuple[Limit, Line, Balance]:
+    """Return a limit, the line that it bounds in one period, and what stands in that.
+
+    Raises:
+        StoreError: They cannot be read.
+    """
+    with readable("limit"):
+        limit = _limit_in(document)
+        line = line_named(limit.account, limit.meter, limit.window, document["period"])
+        return limit, line, Balance(document["spent"], document["held"])
 
 
 def hold_document(hold: Hold) -> Document:

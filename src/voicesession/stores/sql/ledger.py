@@ -52,7 +52,7 @@ from ..records import (
     parse_account,
     parse_balance,
     parse_hold,
-    parse_limit,
+    parse_limited,
 )
 from .database import Database, Script
 from .schema import ACCOUNTS, BALANCES, HOLDS, LIMITS
@@ -67,13 +67,16 @@ _HOLD: Final = ("id",)
 
 
 def _named(sql: SqlDialect, table: Table, key: Sequence[str]) -> Select[Any]:
-    """Rows of *table* that have one of the keys given as ``rows``, in the order of the keys."""
+    """Rows of *table* that have one of the keys given as ``rows``."""
     given = sql.rows("rows", *(Column(name, Text) for name in key))
-    return (
-        select(*all_of(sql, table))
-        .join_from(table, given, and_(*(table.c[name] == given.c[name] for name in key)))
-        .order_by(*(table.c[name] for name in key))
+    return select(*all_of(sql, table)).join_from(
+        table, given, and_(*(table.c[name] == given.c[name] for name in key))
     )
+
+
+def _locked_accounts(sql: SqlDialect) -> Select[Any]:
+    order = (ACCOUNTS.c[name] for name in _ACCOUNT)
+    return _named(sql, ACCOUNTS, _ACCOUNT).order_by(*order).with_for_update(of=ACCOUNTS)
 
 
 def _is(table: Table, key: Iterable[str]) -> ColumnElement[bool]:
@@ -104,9 +107,7 @@ def _limited(sql: SqlDialect) -> Select[Any]:
 
 
 _READ_ACCOUNTS: Final = Statement(lambda sql: _named(sql, ACCOUNTS, _ACCOUNT))
-_LOCK_ACCOUNTS: Final = Statement(
-    lambda sql: _named(sql, ACCOUNTS, _ACCOUNT).with_for_update(of=ACCOUNTS)
-)
+_LOCK_ACCOUNTS: Final = Statement(_locked_accounts)
 _OPEN_ACCOUNT: Final = Statement(lambda sql: sql.upsert(ACCOUNTS, _ACCOUNT, []))
 _SET_ZONE: Final = Statement(lambda sql: sql.upsert(ACCOUNTS, _ACCOUNT, ["zone"]))
 _READ_LIMITED: Final = Statement(_limited)
@@ -215,9 +216,8 @@ def _post(entry: LedgerEntry, accounts: tuple[Account, ...]) -> Script[Posted]:
     rows = yield from locked(accounts)
     # Only now does nobody else change them. They lie nearly always in accounts of the entry.
     held = yield from _held(entry)
-    touched = {*accounts, *_accounts_in(held)}
-    if len(touched) > len(accounts):
-        raise _HeldElsewhere(tuple(_sorted(touched)))
+    if elsewhere := _accounts_in(held).difference(accounts):
+        raise _HeldElsewhere(tuple(_sorted({*accounts, *elsewhere})))
     before = yield from _books(rows, accounts, entry.at, held)
     moves, posted = decide(before, entry)
     yield from _write(moves)
@@ -277,12 +277,11 @@ def _books(
     """Return what decides about *accounts* at *at*: of their lines those that are limited."""
     zones = {parse_account(row): zone_named(row["zone"]) for row in rows if row["zone"] is not None}
     dated = tuple((account, *dates_at(at, zones.get(account, UTC))) for account in accounts)
-    limited = yield _READ_LIMITED, {"rows": _dated(dated)}
-    limits = [parse_limit(row) for row in limited]
+    limited = [parse_limited(row) for row in (yield _READ_LIMITED, {"rows": _dated(dated)})]
     return Books(
         zones=zones,
-        limits={(limit.account, limit.meter, limit.window): limit for limit in limits},
-        balances=dict(map(parse_balance, limited)),
+        limits={(limit.account, limit.meter, limit.window): limit for limit, _, _ in limited},
+        balances={line: balance for _, line, balance in limited},
         holds={hold.id: hold for hold in held},
     )
 
@@ -315,13 +314,13 @@ def _write(moves: Moves) -> Script[None]:
 
 
 def _rows(accounts: Iterable[Account]) -> Document:
-    return {"rows": _named_rows(tuple(_sorted(accounts)))}
+    return {"rows": _named_rows(tuple(accounts))}
 
 
 # The accounts of a session are named with each of its entries.
 @lru_cache(maxsize=1024)
 def _named_rows(accounts: tuple[Account, ...]) -> str:
-    return json.dumps([account_document(account) for account in accounts])
+    return json.dumps([account_document(account) for account in _sorted(accounts)])
 
 
 @lru_cache(maxsize=1024)

@@ -8,9 +8,10 @@ that it is compiled for; on the hot path the driver is given the finished text.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Protocol, TypeAlias
 
-from attrs import frozen
+from attrs import Factory, field, frozen
 from sqlalchemy import (
     BigInteger,
     BindParameter,
@@ -57,20 +58,27 @@ class Statement:
     build: Callable[[SqlDialect], ClauseElement]
 
 
+def _in_places(compiled: Compiled) -> Callable[[Values], tuple[Any, ...]]:
+    names = compiled.names
+    if len(names) > 1:
+        return itemgetter(*names)  # of one name it would return the value, and no tuple
+    return lambda values: tuple(values[name] for name in names)
+
+
 @frozen
 class Compiled:
     """The text that a driver runs.
 
     Attributes:
         names: Of the values that it takes, in the order of their places.
+        places: Returns values in that order.
     """
 
     text: str
     names: tuple[str, ...]
-
-    def places(self, values: Values) -> list[Any]:
-        """Return *values* in the order of their places."""
-        return list(map(values.__getitem__, self.names))
+    places: Callable[[Values], tuple[Any, ...]] = field(
+        default=Factory(_in_places, takes_self=True), init=False, eq=False, repr=False
+    )
 
 
 class SqlDialect(Protocol):
