@@ -36,7 +36,7 @@ from .operations import operation_of, responses_of
 from .options import WebOptions
 from .principal import Authenticator, Principal
 from .routing import Route
-from .socket.mounting import SocketServer, socket_servers
+from .socket.mounting import SocketServer, Wire, socket_servers
 
 __all__ = ("get_principal", "get_voice", "voice_router")
 
@@ -284,4 +284,5 @@ class _Sockets(_Endpoint):
         voice: Annotated[SessionManager, Depends(get_voice)],
         principal: Annotated[Principal | None, Depends(get_principal)],
     ) -> None:
-        await self._serve(websocket, voice, principal)
+        wire = Wire(websocket.scope, websocket.receive, websocket.send)
+        await self._serve(wire, voice, principal)

@@ -18,7 +18,6 @@ try:
     from starlette.responses import Response
     from starlette.routing import BaseRoute, Route as StarletteRoute, WebSocketRoute
     from starlette.types import Receive, Scope, Send
-    from starlette.websockets import WebSocket
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         f'Starlette needs {error.name}: pip install "voicesession[web]"', name=error.name
@@ -32,7 +31,7 @@ from .face import DEFAULT_PREFIXES, Face, Mounted, PipelineMaker
 from .gate import Gate
 from .options import WebOptions
 from .principal import Authenticator
-from .socket.mounting import SocketServer, socket_servers
+from .socket.mounting import SocketServer, Wire, socket_servers
 
 __all__ = ("voice_app", "voice_routes")
 
@@ -105,18 +104,20 @@ def _routes(face: Face) -> list[BaseRoute]:
 
 def _socket_routes(face: Face) -> list[WebSocketRoute]:
     return [
-        WebSocketRoute(path, _streaming(face.voice, serve))
+        WebSocketRoute(path, _SocketEndpoint(face.voice, serve))
         for path, serve in socket_servers(face).items()
     ]
 
 
-def _streaming(
-    voice: SessionManager, serve: SocketServer
-) -> Callable[[WebSocket], Awaitable[None]]:
-    async def stream(websocket: WebSocket) -> None:
-        await serve(websocket, voice, None)
+@frozen
+class _SocketEndpoint:
+    """A path of ours for WebSockets, as an application: each frame is passed on as it came."""
 
-    return stream
+    voice: SessionManager
+    serve: SocketServer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.serve(Wire(scope, receive, send), self.voice, None)
 
 
 def _http_routes(face: Face) -> list[StarletteRoute]:

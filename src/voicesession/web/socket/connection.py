@@ -210,14 +210,15 @@ class Connection:
             self.finish(refused(error))
 
     async def _listen(self) -> None:
+        socket, call, intake, clock = self._line.socket, self._call, self._intake, self._clock
         while True:
-            frame = await self._line.socket.receive()
-            until_us = self._intake.wait_until_us(self._clock.monotonic_us())
+            frame = await socket.receive()
+            until_us = intake.wait_until_us(clock.monotonic_us())
             if until_us is not None:
-                await self._clock.sleep_until(until_us)
-            wanted = self._intake.read(frame)
+                await clock.sleep_until(until_us)
+            wanted = intake.read(frame)
             if isinstance(wanted, bytes):
-                await self._call.process_audio(wanted)
+                await call.process_audio(wanted)
             elif isinstance(wanted, messages.End):
                 self.finish(ENDED)
                 return
@@ -228,22 +229,21 @@ class Connection:
             self._may_attach = False
 
     async def _speak(self) -> None:
-        sample_rate = self._call.handle.audio_format.sample_rate
-        if self._call.session.mode == TRANSCRIPTION:
+        call, narrator, outlet = self._call, self._narrator, self._outlet
+        if call.session.mode == TRANSCRIPTION:
             return
-        async with aclosing(self._call.audio()) as pieces:
+        sample_rate = call.handle.audio_format.sample_rate
+        async with aclosing(call.audio()) as pieces:
             async for piece in pieces:
-                if not self._narrator.has_begun(piece.reply_id):
-                    self.say(
-                        self._narrator.begin(piece.reply_id, sample_rate=sample_rate, at=self._at)
-                    )
-                self._outlet.add(piece.pcm)
-                if self._narrator.wishes.playout:
+                if not narrator.has_begun(piece.reply_id):
+                    self.say(narrator.begin(piece.reply_id, sample_rate=sample_rate, at=self._at))
+                outlet.add(piece.pcm)
+                if narrator.wishes.playout:
                     for old in self._playback.sent(piece):
-                        self._call.played(old)
+                        call.played(old)
                 else:
-                    self._call.played(piece)
-                await self._outlet.send_all()
+                    call.played(piece)
+                await outlet.send_all()
 
     # --- what the client wants -----------------------------------------------------------------
 

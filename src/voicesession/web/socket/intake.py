@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from ...schemas.messages import CLIENT_MESSAGE, ClientMessage
 from ...schemas.refusals import BadRequest, TooLarge
 from ..parsing import refusal_of
-from ..rates import Rate
 from .options import SocketOptions
 
 __all__ = ("Intake",)
@@ -20,13 +19,27 @@ _US_PER_S: Final = 1_000_000
 class Intake:
     """Reads the frames of one connection, within their bounds.
 
+    Its rate is a bucket of tokens, counted in the time that it takes to fill: it makes its
+    caller wait, where a `RateLimiter` refuses.
+
     Args:
         now_us: On a clock that never runs backwards.
     """
 
+    __slots__ = (
+        "_empty_at_us",
+        "_full_us",
+        "_most_audio_bytes",
+        "_most_text_bytes",
+        "_us_per_frame",
+    )
+
     def __init__(self, options: SocketOptions, now_us: int) -> None:
-        self._options = options
-        self._pace = _Pace(options.rate, now_us)
+        self._most_audio_bytes = options.max_audio_bytes
+        self._most_text_bytes = options.max_text_bytes
+        self._us_per_frame = _US_PER_S // options.rate.per_second
+        self._full_us = self._us_per_frame * options.rate.burst
+        self._empty_at_us = now_us - self._full_us
 
     def read(self, frame: str | bytes) -> bytes | ClientMessage:
         """Return what came: audio as it is, or a message.
@@ -36,33 +49,22 @@ class Intake:
             BadRequest: It is no message, or none that a client may send.
         """
         if isinstance(frame, bytes):
-            if len(frame) > self._options.max_audio_bytes:
-                raise TooLarge(
-                    f"a piece of audio has at most {self._options.max_audio_bytes} bytes"
-                )
+            if len(frame) > self._most_audio_bytes:
+                raise TooLarge(f"a piece of audio has at most {self._most_audio_bytes} bytes")
             return frame
         # A character is a byte at least; the exact count is only taken where it matters.
-        most = self._options.max_text_bytes
+        most = self._most_text_bytes
         if len(frame) > most or len(frame.encode(errors="surrogatepass")) > most:
             raise TooLarge(f"a message has at most {most} bytes")
         return _message(frame)
 
     def wait_until_us(self, now_us: int) -> int | None:
         """Count one frame; return when to read the next one, if not at once."""
-        return self._pace.next_us(now_us)
-
-
-class _Pace:
-    """A bucket of tokens that makes its caller wait, where a `RateLimiter` refuses."""
-
-    def __init__(self, rate: Rate, now_us: int) -> None:
-        self._us_per_frame = _US_PER_S // rate.per_second
-        self._full_us = self._us_per_frame * rate.burst
-        self._empty_at_us = now_us - self._full_us
-
-    def next_us(self, now_us: int) -> int | None:
-        self._empty_at_us = max(self._empty_at_us, now_us - self._full_us) + self._us_per_frame
-        return self._empty_at_us if self._empty_at_us > now_us else None
+        empty_at_us = self._empty_at_us
+        if now_us - empty_at_us > self._full_us:
+            empty_at_us = now_us - self._full_us
+        self._empty_at_us = empty_at_us = empty_at_us + self._us_per_frame
+        return empty_at_us if empty_at_us > now_us else None
 
 
 def _message(text: str) -> ClientMessage:

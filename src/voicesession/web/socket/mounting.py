@@ -1,5 +1,5 @@
 """
-The WebSocket under Starlette, and under FastAPI, whose sockets are the same.
+The WebSocket under ASGI: of a server, or of the framework that stands in front of one.
 
 ``<prefix>/{session_id}/stream`` behind each prefix, ``/ws/voice?session_id=…``, and
 ``/v1/audio/transcriptions/stream``, which creates the session.
@@ -11,7 +11,10 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
 import anyio
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from attrs import frozen
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 from ...runtime.manager import SessionManager
 from ..exchange import headers_of, origin_of_connection, peer_of
@@ -21,12 +24,26 @@ from ..principal import Principal
 from .door import Door
 from .port import Handshake, Socket, SocketClosed
 
-__all__ = ("TRANSCRIPTION_PATH", "VOICE_PATH", "SocketServer", "socket_servers")
+__all__ = ("TRANSCRIPTION_PATH", "VOICE_PATH", "SocketServer", "Wire", "socket_servers")
 
 VOICE_PATH: Final = "/ws/voice"
 TRANSCRIPTION_PATH: Final = "/v1/audio/transcriptions/stream"
 
-SocketServer: TypeAlias = Callable[[WebSocket, SessionManager, Principal | None], Awaitable[None]]
+_GONE: Final = (WebSocketDisconnect, RuntimeError, OSError)
+"""What is raised for a message to somebody who is not there any more: OSError by ASGI's word,
+RuntimeError by Starlette and uvicorn once the connection is closed from this side."""
+
+
+@frozen
+class Wire:
+    """A WebSocket that nobody has accepted yet, as ASGI has it."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+
+
+SocketServer: TypeAlias = Callable[[Wire, SessionManager, Principal | None], Awaitable[None]]
 """Serves one WebSocket; without a principal it finds out by itself who it is."""
 
 
@@ -37,18 +54,13 @@ def socket_servers(face: Face) -> dict[str, SocketServer]:
     options = face.gate.options
     door = Door(face.gate, face.pipeline)
 
-    async def stream(
-        websocket: WebSocket, voice: SessionManager, principal: Principal | None
-    ) -> None:
-        session_id = websocket.path_params.get("session_id", "")
-        handshake = _handshake(websocket, options, voice, principal)
-        await door.stream(_Socket(websocket), handshake, session_id)
+    async def stream(wire: Wire, voice: SessionManager, principal: Principal | None) -> None:
+        session_id = wire.scope["path_params"].get("session_id", "")
+        handshake = _handshake(wire, options, voice, principal)
+        await door.stream(_Socket(wire), handshake, session_id)
 
-    async def transcribe(
-        websocket: WebSocket, voice: SessionManager, principal: Principal | None
-    ) -> None:
-        handshake = _handshake(websocket, options, voice, principal)
-        await door.transcribe(_Socket(websocket), handshake)
+    async def transcribe(wire: Wire, voice: SessionManager, principal: Principal | None) -> None:
+        await door.transcribe(_Socket(wire), _handshake(wire, options, voice, principal))
 
     servers: dict[str, SocketServer] = {
         f"{prefix}/{{session_id}}/stream": stream for prefix in face.prefixes
@@ -57,51 +69,57 @@ def socket_servers(face: Face) -> dict[str, SocketServer]:
 
 
 class _Socket(Socket):
-    """A WebSocket of Starlette."""
+    """A WebSocket of ASGI; every frame of a call passes here, so there is little in its way."""
 
-    def __init__(self, websocket: WebSocket) -> None:
-        self._websocket = websocket
+    def __init__(self, wire: Wire) -> None:
+        self._receive = wire.receive
+        self._send = wire.send
+        self._is_gone = False
 
     async def accept(self, subprotocol: str | None, /) -> None:
+        await self._receive()  # says that somebody wants to connect
         try:
-            await self._websocket.accept(subprotocol)
-        except (WebSocketDisconnect, RuntimeError, OSError) as error:
+            await self._send(
+                {"type": "websocket.accept", "subprotocol": subprotocol, "headers": []}
+            )
+        except _GONE as error:
             raise SocketClosed from error
 
     async def receive(self) -> str | bytes:
-        message = await self._websocket.receive()
+        message = await self._receive()
         if message["type"] == "websocket.disconnect":
+            self._is_gone = True
             raise SocketClosed
         text: str | None = message.get("text")
         return message["bytes"] if text is None else text
 
     async def send(self, message: str | bytes, /) -> None:
+        kind = "text" if isinstance(message, str) else "bytes"
         try:
-            kind = "text" if isinstance(message, str) else "bytes"
-            await self._websocket.send({"type": "websocket.send", kind: message})
-        except (WebSocketDisconnect, RuntimeError, OSError) as error:
-            # Starlette raises RuntimeError for what is sent after a close.
+            await self._send({"type": "websocket.send", kind: message})
+        except _GONE as error:
             raise SocketClosed from error
 
     async def close(self, code: int, reason: str, /) -> None:
-        if self._websocket.client_state is WebSocketState.DISCONNECTED:
+        if self._is_gone:
             return
         try:
-            await self._websocket.close(code, reason)
-        except (WebSocketDisconnect, RuntimeError, OSError):
+            await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        except _GONE:
             await anyio.lowlevel.checkpoint()  # the other end was faster
 
 
 def _handshake(
-    websocket: WebSocket, options: WebOptions, voice: SessionManager, principal: Principal | None
+    wire: Wire, options: WebOptions, voice: SessionManager, principal: Principal | None
 ) -> Handshake:
-    headers = headers_of(websocket)
+    connection = HTTPConnection(wire.scope)
+    headers = headers_of(connection)
     return Handshake(
         voice=voice,
         principal=principal,
-        query=tuple(websocket.query_params.multi_items()),
+        query=tuple(connection.query_params.multi_items()),
         headers=headers,
-        subprotocols=tuple(websocket.scope.get("subprotocols", ())),
-        origin=origin_of_connection(websocket, headers, options),
-        peer=peer_of(websocket),
+        subprotocols=tuple(wire.scope.get("subprotocols", ())),
+        origin=origin_of_connection(connection, headers, options),
+        peer=peer_of(connection),
     )

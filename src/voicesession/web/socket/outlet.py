@@ -72,11 +72,11 @@ class Outlet:
 
     def add(self, frame: str | bytes) -> None:
         """Queue a frame without waking the task of `run`: the caller is about to `send_all`."""
-        if self._is_overfull:
+        if self._waiting_bytes > self._most_bytes:
             return  # nobody will read it any more
         self._waiting.append((self._clock.monotonic_us(), frame))
         self._waiting_bytes += len(frame)
-        if self._is_overfull:
+        if self._waiting_bytes > self._most_bytes:
             self._on_full()
 
     @property
@@ -145,25 +145,20 @@ class Outlet:
         if self._is_sending:
             return
         self._is_sending = True
+        now_us = self._clock.monotonic_us()
         try:
             while self._waiting:
-                await self._send_next()
+                queued_us, frame = self._waiting.popleft()
+                self._waiting_bytes -= len(frame)
+                self._sending_since_us = now_us
+                await self._socket.send(frame)
+                now_us = self._clock.monotonic_us()
+                if now_us - queued_us > self._lag_us and not self._has_warned:
+                    self._has_warned = True
+                    self._on_lag()
             self._has_warned = False
         finally:
             self._is_sending = False
             self._sending_since_us = None
             # What one who fails leaves behind, `run` finds.
             (self._queued if self._waiting else self._emptied).ring()
-
-    async def _send_next(self) -> None:
-        at_us, frame = self._waiting.popleft()
-        self._waiting_bytes -= len(frame)
-        self._sending_since_us = self._clock.monotonic_us()
-        await self._socket.send(frame)
-        if not self._has_warned and self._clock.monotonic_us() - at_us > self._lag_us:
-            self._has_warned = True
-            self._on_lag()
-
-    @property
-    def _is_overfull(self) -> bool:
-        return self._waiting_bytes > self._most_bytes
