@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve, field, fields, frozen
+from attrs.exceptions import FrozenInstanceError
 from hypothesis import given, strategies as st
 
 from voicesession.core.errors import InvalidValue
@@ -34,6 +35,15 @@ def test_it_is_what_attrs_would_make_of_it(
 def test_the_one_before_stays_as_it_was() -> None:
     assert changed(SESSION, seq=7).seq == 7
     assert SESSION.seq == 0
+
+
+def test_it_is_as_frozen_as_the_one_before() -> None:
+    after: Any = changed(SESSION, seq=7)
+    with pytest.raises(FrozenInstanceError):
+        after.seq = 8
+    with pytest.raises(FrozenInstanceError):
+        del after.seq
+    assert type(after) is Session
 
 
 def test_what_changes_nothing_is_no_new_one() -> None:
