@@ -15,6 +15,7 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 import pytest
+from tests.patience import PATIENCE_S
 
 from voicesession.core.errors import (
     StoreError,
@@ -37,6 +38,7 @@ from voicesession.testing.contracts.storage.examples import (
 )
 
 ROOT = Path(__file__).parents[2]
+WAITS_FOR_AN_ANSWER_S = "voicesession.stores.sql.sqlite.line._ANSWERS_WITHIN_S"
 
 
 class TestSqliteStorage(StorageContract):
@@ -55,6 +57,33 @@ class TestSqliteStorage(StorageContract):
 
 def writer_of(storage: SqliteStorage) -> sqlite3.Connection:
     return storage._connections.writer.opened()
+
+
+class Stall:
+    """The writer of a storage, at work until it is let go on."""
+
+    def __init__(self, storage: SqliteStorage) -> None:
+        self._storage = storage
+        self._began, self._may_go_on = threading.Event(), threading.Event()
+        writer_of(storage).create_function("stalled", 0, self._stalled)
+
+    async def write(self) -> str:
+        """Write something that takes as long as it is let."""
+        return await self._storage._connections.write(
+            lambda db: str(db.execute("SELECT stalled()").fetchone()[0])
+        )
+
+    async def has_begun(self) -> None:
+        """Wait until the writer is at work."""
+        assert await anyio.to_thread.run_sync(self._began.wait, PATIENCE_S)
+
+    def let_go_on(self) -> None:
+        self._may_go_on.set()
+
+    def _stalled(self) -> str:
+        self._began.set()
+        self._may_go_on.wait()
+        return "written"
 
 
 async def is_whole(storage: SqliteStorage, session_id: str) -> None:
@@ -185,6 +214,57 @@ async def test_a_task_that_asyncio_cancels_harms_nobody_behind_it(path: Path) ->
             session = await storage.sessions.load(session.id, HOME)
 
 
+async def test_whoever_is_cancelled_during_a_write_is_told_what_came_of_it(path: Path) -> None:
+    async with SqliteStorage(path) as storage:
+        stall = Stall(storage)
+        told: list[str] = []
+
+        async def write() -> None:
+            told.append(await stall.write())
+            await anyio.lowlevel.checkpoint()
+            told.append("and was not cancelled")
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(write)
+            await stall.has_begun()
+            group.cancel_scope.cancel()
+            with anyio.CancelScope(shield=True):
+                await anyio.wait_all_tasks_blocked()
+            stall.let_go_on()
+        assert told == ["written"]
+
+
+async def test_whoever_is_cancelled_during_a_write_waits_no_longer_than_others(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WAITS_FOR_AN_ANSWER_S, 1)
+    async with SqliteStorage(path) as storage:
+        stall = Stall(storage)
+
+        async def write() -> None:
+            with pytest.raises(StoreTimeout):
+                await stall.write()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(write)
+            await stall.has_begun()
+            group.cancel_scope.cancel()
+        monkeypatch.undo()
+        stall.let_go_on()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_task_that_asyncio_cancels_waits_for_nothing(path: Path) -> None:
+    async with SqliteStorage(path) as storage:
+        stall = Stall(storage)
+        writing = asyncio.create_task(stall.write())
+        await stall.has_begun()
+        writing.cancel()
+        await asyncio.wait([writing])
+        assert writing.cancelled()
+        stall.let_go_on()
+
+
 # --- when the medium fails ------------------------------------------------------------------
 
 
@@ -249,25 +329,19 @@ async def test_an_answer_that_takes_too_long_is_not_waited_for(
 ) -> None:
     async with SqliteStorage(path) as storage:
         session = await live(storage)
-        hangs, may_go_on = threading.Event(), threading.Event()
-
-        def hang() -> int:
-            hangs.set()
-            return int(may_go_on.wait())
-
-        writer_of(storage).create_function("hang", 0, hang)
+        stall = Stall(storage)
         async with anyio.create_task_group() as group:
-            monkeypatch.setattr("voicesession.stores.sql.sqlite.line._ANSWERS_WITHIN_S", 1)
+            monkeypatch.setattr(WAITS_FOR_AN_ANSWER_S, 1)
             with pytest.raises(StoreTimeout):
-                await storage._connections.write(lambda db: db.execute("SELECT hang()").fetchone())
+                await stall.write()
             monkeypatch.undo()
-            assert hangs.is_set()
+            await stall.has_begun()
             # Who comes next waits until it is over, and is not confused by what is left of it.
             group.start_soon(
                 storage.sessions.commit, Change(session=a_session("s2"), expected_seq=None)
             )
             await anyio.lowlevel.checkpoint()
-            may_go_on.set()
+            stall.let_go_on()
         assert await storage.sessions.load(session.id, HOME) == session
         assert await storage.sessions.load(SessionId("s2"), HOME) == a_session("s2")
 
@@ -276,25 +350,20 @@ async def test_who_waits_behind_what_hangs_is_told_in_time_and_never_served(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with SqliteStorage(path) as storage:
-        hangs, may_go_on = threading.Event(), threading.Event()
-
-        def hang() -> int:
-            hangs.set()
-            return int(may_go_on.wait())
+        stall = Stall(storage)
 
         async def write_slowly() -> None:
             with pytest.raises(StoreTimeout):
-                await storage._connections.write(lambda db: db.execute("SELECT hang()").fetchone())
+                await stall.write()
 
-        writer_of(storage).create_function("hang", 0, hang)
-        monkeypatch.setattr("voicesession.stores.sql.sqlite.line._ANSWERS_WITHIN_S", 1)
+        monkeypatch.setattr(WAITS_FOR_AN_ANSWER_S, 1)
         async with anyio.create_task_group() as group:
             group.start_soon(write_slowly)
-            await anyio.to_thread.run_sync(hangs.wait)
+            await stall.has_begun()
             with pytest.raises(StoreTimeout):
                 await put(storage, a_session("too_late"))
         monkeypatch.undo()
-        may_go_on.set()
+        stall.let_go_on()
         await put(storage, a_session("afterwards"))
         page = await storage.sessions.find(SessionQuery(), HOME)
         assert [session.id for session in page.sessions] == ["afterwards"]

@@ -18,11 +18,10 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
-import anyio
 from attrs import define, field, frozen
 
 from ....core.errors import StoreError, StoreTimeout
-from .waking import Bell
+from .waking import Bell, bell_here
 
 __all__ = ("DoesTogether", "Line", "Transaction", "Turn")
 
@@ -46,7 +45,7 @@ class Turn(Generic[T]):
 
     transaction: Transaction[T]
     erases: bool = False
-    bell: Bell = field(factory=Bell.here, init=False)
+    bell: Bell = field(factory=bell_here, init=False)
     is_awaited: bool = field(default=True, init=False)
     result: Any = field(default=None, init=False)
     error: Exception | None = field(default=None, init=False)
@@ -182,11 +181,9 @@ async def _done(turn: Turn[Any], connection: sqlite3.Connection) -> None:
     Raises:
         StoreTimeout: There was no answer in time.
     """
-    with anyio.move_on_after(_ANSWERS_WITHIN_S, shield=True):
-        await turn.bell.wait()
-        return
-    connection.interrupt()
-    raise StoreTimeout(f"no answer from the database within {_ANSWERS_WITHIN_S:g} s")
+    if not await turn.bell.rings_within(_ANSWERS_WITHIN_S):
+        connection.interrupt()
+        raise StoreTimeout(f"no answer from the database within {_ANSWERS_WITHIN_S:g} s")
 
 
 def _wake(turns: Sequence[Turn[Any]]) -> None:
