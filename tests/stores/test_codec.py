@@ -13,9 +13,11 @@ from voicesession.stores.codec import (
     parse_session,
     parse_utterance,
     session_document,
+    session_part,
     stored_names,
     utterance_document,
 )
+from voicesession.stores.sql.commits import changed_names
 from voicesession.stores.sql.schema import SESSIONS, UTTERANCES
 from voicesession.testing.strategies import utterances
 from voicesession.testing.strategies_life import sessions
@@ -66,6 +68,13 @@ def test_an_utterance_comes_back_as_it_was(utterance: Utterance) -> None:
 @given(sessions())
 def test_the_columns_are_the_names_of_a_document(session: Session) -> None:
     assert {column.name for column in SESSIONS.columns} == set(session_document(session))
+
+
+@settings(max_examples=20)
+@given(sessions())
+def test_a_part_of_a_document_is_what_the_whole_has_under_its_names(session: Session) -> None:
+    whole, names = session_document(session), changed_names(by_owner=True)
+    assert session_part(names)(session) == {name: whole[name] for name in names}
 
 
 def test_the_writers_of_a_session_divide_its_columns_among_them() -> None:

@@ -12,9 +12,10 @@ snapshot in the place of the stored one:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Container, Iterator
 from typing import Final
+
+from pydantic_core import from_json
 
 from ..core.errors import InvalidValue, LeaseLost, VersionConflict
 from ..core.identity import checked_id
@@ -168,6 +169,6 @@ def _check_json(field: str, text: str) -> None:
     if text == "{}":
         return
     try:
-        json.loads(text)
-    except (ValueError, RecursionError) as error:
+        from_json(text, allow_inf_nan=False)
+    except ValueError as error:
         raise InvalidValue(field, text, f"a JSON object ({error})") from None

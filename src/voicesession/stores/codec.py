@@ -9,13 +9,15 @@ an object is canonical JSON in a text.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeAlias
 
 from attrs import fields
+from pydantic_core import to_json
 
 from ..core import journal
 from ..core.errors import StoreError
@@ -37,6 +39,7 @@ __all__ = (
     "parse_utterance",
     "readable",
     "session_document",
+    "session_part",
     "stats_document",
     "stored_names",
     "tombstone_document",
@@ -84,10 +87,6 @@ _AS_THEY_ARE: Final = tuple(
 )
 _ADDED: Final = frozenset({"max_active_us", "max_wall_clock_us"})
 """What documents do not have that were stored before there was such a field: then it is None."""
-# A session is written down with every commit: its fields are read in one go.
-_plain_values: Final = attrgetter(*_AS_THEY_ARE)
-_instants: Final = attrgetter(*_INSTANTS)
-_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def stored_names(fields_of_session: frozenset[str]) -> frozenset[str]:
@@ -95,38 +94,57 @@ def stored_names(fields_of_session: frozenset[str]) -> frozenset[str]:
     return frozenset(_RENAMED.get(name, name) for name in fields_of_session)
 
 
-def session_document(session: Session) -> Document:
-    """Return *session* as a flat document, with what is derived from it for lists."""
-    document: Document = dict(zip(_AS_THEY_ARE, _plain_values(session), strict=True))
-    document.update(zip(_INSTANTS, map(_us, _instants(session)), strict=True))
-    remaining = session.daily_budget_remaining
-    document |= {
-        "state": str(session.state),
-        "end_reason": None if session.end_reason is None else str(session.end_reason),
-        "encoding": str(session.encoding),
-        "status": str(session.status),
-        "listed_at": listed_us(session),
-        "pauses": _json_list([[pause.reason, to_us(pause.since)] for pause in session.pauses]),
-        "pause_reasons": _json_list(sorted(pause.reason for pause in session.pauses)),
-        "secrets_blurred": _json_list(session.secrets_blurred),
-        "enabled_panels": None if session.enabled_panels is None else _json(session.enabled_panels),
-        "metadata": session.metadata_json,
-        # Exact to the microsecond: see `changes.LONGEST_US`.
-        "audio_duration_seconds": session.audio_duration_us / _US_PER_S,
-        "audio_minutes_used": session.audio_used_us / _US_PER_MINUTE,
-        "daily_budget_remaining": None
-        if remaining is None
-        else _json(
-            {
-                "audioMin": None
-                if remaining.audio_us is None
-                else remaining.audio_us / _US_PER_MINUTE,
-                "videoTokens": remaining.video_tokens,
-                "screenTokens": remaining.screen_tokens,
-            }
+_MADE: Final[Mapping[str, Callable[[Session], object]]] = MappingProxyType(
+    {
+        "state": lambda session: str(session.state),
+        "end_reason": lambda session: session.end_reason and str(session.end_reason),
+        "encoding": lambda session: str(session.encoding),
+        "status": lambda session: str(session.status),
+        "listed_at": listed_us,
+        "pauses": lambda session: _json_list(
+            [[pause.reason, to_us(pause.since)] for pause in session.pauses]
         ),
+        "pause_reasons": lambda session: _json_list(
+            sorted(pause.reason for pause in session.pauses)
+        ),
+        "secrets_blurred": lambda session: _json_list(session.secrets_blurred),
+        "enabled_panels": lambda session: (
+            None if session.enabled_panels is None else _json(session.enabled_panels)
+        ),
+        "metadata": lambda session: session.metadata_json,
+        # Exact to the microsecond: see `changes.LONGEST_US`.
+        "audio_duration_seconds": lambda session: session.audio_duration_us / _US_PER_S,
+        "audio_minutes_used": lambda session: session.audio_used_us / _US_PER_MINUTE,
+        "daily_budget_remaining": lambda session: _remaining(session.daily_budget_remaining),
     }
-    return document
+)
+"""What is not written down as it is; part of it is derived for lists."""
+
+
+def session_part(names: Collection[str]) -> Callable[[Session], Document]:
+    """Return what writes down a session as `session_document` does, but only under *names*.
+
+    Args:
+        names: Keys of a document; more than one of them an instant, and more than one plain.
+    """
+    # A session is written down with every commit: what is to be read of it is found out once.
+    plain = tuple(name for name in _AS_THEY_ARE if name in names and name not in _MADE)
+    instants = tuple(name for name in _INSTANTS if name in names)
+    made = tuple((name, make) for name, make in _MADE.items() if name in names)
+    read_plain, read_instants = attrgetter(*plain), attrgetter(*instants)
+
+    def written(session: Session) -> Document:
+        document: Document = dict(zip(plain, read_plain(session), strict=True))
+        document.update(zip(instants, map(_us, read_instants(session)), strict=True))
+        for name, make in made:
+            document[name] = make(session)
+        return document
+
+    return written
+
+
+session_document: Final = session_part({*_AS_THEY_ARE, *_INSTANTS, *_MADE})
+"""Returns a session as a flat document, with what is derived from it for lists."""
 
 
 def parse_session(document: Stored) -> Session:
@@ -260,6 +278,19 @@ def readable(what: str) -> Generator[None]:
         raise StoreError(f"a stored {what} cannot be read: {error}") from error
 
 
+def _remaining(remaining: DailyRemaining | None) -> str | None:
+    if remaining is None:
+        return None
+    audio_us = remaining.audio_us
+    return _json(
+        {
+            "audioMin": None if audio_us is None else audio_us / _US_PER_MINUTE,
+            "videoTokens": remaining.video_tokens,
+            "screenTokens": remaining.screen_tokens,
+        }
+    )
+
+
 def _parse_remaining(text: str | None) -> DailyRemaining | None:
     if text is None:
         return None
@@ -278,6 +309,10 @@ def _added(document: Stored, name: str) -> Any:
         return document[name]
     except KeyError:
         return None
+
+
+def _json(value: object) -> str:
+    return to_json(value).decode()
 
 
 def _json_list(values: Sequence[object]) -> str:

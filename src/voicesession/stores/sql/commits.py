@@ -39,6 +39,7 @@ from ..codec import (
     Stored,
     entry_text,
     session_document,
+    session_part,
     stored_names,
     utterance_document,
 )
@@ -100,6 +101,9 @@ def changed_names(*, by_owner: bool) -> list[str]:
     return [name for name in names_of(SESSIONS) if name not in left_out]
 
 
+_changed_part: Final = session_part(changed_names(by_owner=True))
+
+
 def as_expected(*, by_owner: bool) -> ColumnElement[bool]:
     """Return whether a session stands as the `change_row` of a commit expects it."""
     expected = [
@@ -123,8 +127,8 @@ def _swap(*, by_owner: bool) -> Statement:
     stays = (_S[name].is_not_distinct_from(bindparam(name)) for name in _IN_LISTS)
     is_swapped = and_(_IS_IT, as_expected(by_owner=by_owner), *stays)
     return Statement(
-        lambda sql: (
-            update(SESSIONS).where(is_swapped).values(stored(sql, SESSIONS, names)).returning(_S.id)
+        lambda sql: sql.telling(
+            update(SESSIONS).where(is_swapped).values(stored(sql, SESSIONS, names))
         )
     )
 
@@ -166,13 +170,15 @@ def commit(change: Change) -> Script[None]:
 def change_row(change: Change) -> Document:
     """Return the session that *change* writes, and what it expects of the stored one."""
     session = change.session
-    return session_document(session) | {
+    row = _changed_part(session)
+    row |= {
         "session_id": session.id,
         "of_tenant": session.tenant_id,
         "expected_seq": change.expected_seq,
         "of_epoch": change.epoch,
         "by_owner": change.epoch is not None,
     }
+    return row
 
 
 def entry_rows(change: Change) -> list[Document]:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    Update,
     bindparam,
     literal_column,
 )
@@ -115,6 +116,10 @@ class SqlDialect(Protocol):
         Args:
             adding: The columns that are added; a sum that they cannot hold is refused.
         """
+        ...
+
+    def telling(self, change: Update) -> ClauseElement:
+        """Return *change* as one that gives a row for each row that it changes."""
         ...
 
     def has_metadata(self, column: Column[Any]) -> ColumnElement[bool]:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     FromClause,
     Table,
     Text,
+    Update,
     bindparam,
     case,
     cast,
@@ -85,6 +86,9 @@ class PostgresDialect:
         new = insert(table).values(stored(self, table, names_of(table)))
         sums = {name: table.c[name] + new.excluded[name] for name in adding}
         return new.on_conflict_do_update(index_elements=key, set_=sums)
+
+    def telling(self, change: Update) -> ClauseElement:
+        return change.returning(literal_column("1", BigInteger()))
 
     def has_metadata(self, column: Column[Any]) -> ColumnElement[bool]:
         return column.op("@>")(cast(bindparam("metadata", type_=Text()), JSONB)).is_(True)

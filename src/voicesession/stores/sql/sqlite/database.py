@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from ....core.instants import to_us
 from ....ports.storage import Change
-from ...codec import Stored
+from ...codec import Document, Stored
 from ...present import present
 from ..commits import commit
 from ..database import Asked, MakesScript, Script
@@ -20,6 +21,8 @@ __all__ = ("SqliteDatabase",)
 T = TypeVar("T")
 
 _SQL: Final = SqliteDialect()
+_CHANGED: Final[Stored] = MappingProxyType(Document())
+"""What is told of each row that a statement changes without returning anything of it."""
 
 
 class SqliteDatabase:
@@ -41,7 +44,7 @@ class SqliteDatabase:
         return await self._connections.write(lambda db: self._run(db, makes_script()), erases=True)
 
     async def commit(self, change: Change, /) -> None:
-        await self.write(lambda: commit(change))
+        await self._connections.write(lambda db: self._run(db, commit(change)))
 
     def _run(self, connection: sqlite3.Connection, script: Script[T]) -> T:
         try:
@@ -61,6 +64,8 @@ class SqliteDatabase:
         if "now_us" in compiled.names:
             values = {**values, "now_us": to_us(present())}
         cursor = connection.execute(compiled.text, compiled.places(values))
+        if cursor.description is None:
+            return [_CHANGED] * cursor.rowcount
         # All at once: a cursor that an error leaves half read would hold on to its old snapshot.
         found = cursor.fetchall()
         if not found:
