@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from anyio import CancelScope, to_thread
@@ -51,7 +50,6 @@ class Connections:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._errors_named = _ErrorsNamed(path)
         self.writer = Line(self._write)
         self.reader = Line(self._read)
 
@@ -104,18 +102,21 @@ class Connections:
         self, prepare: Callable[[sqlite3.Connection], None]
     ) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         is_new = not self._path.exists()
-        with self._errors_named, ExitStack() as undo:
+        with ExitStack() as undo:
             if is_new:
                 undo.callback(self._remove_if_empty)
-            writer = self._connect()
-            undo.callback(writer.close)
-            prepare(writer)
-            for setting in _WRITER_SETTINGS:
-                writer.execute(f"PRAGMA {setting}")
-            self._log_ahead(writer)
-            reader = self._connect()
-            undo.callback(reader.close)
-            reader.execute("PRAGMA query_only = ON")
+            try:
+                writer = self._connect()
+                undo.callback(writer.close)
+                prepare(writer)
+                for setting in _WRITER_SETTINGS:
+                    writer.execute(f"PRAGMA {setting}")
+                self._log_ahead(writer)
+                reader = self._connect()
+                undo.callback(reader.close)
+                reader.execute("PRAGMA query_only = ON")
+            except sqlite3.Error as error:
+                raise self._refusal(error) from error
             undo.pop_all()
         return writer, reader
 
@@ -151,20 +152,21 @@ class Connections:
             self._path.unlink()
 
     def _write(self, writer: sqlite3.Connection, turns: Sequence[Turn[Any]]) -> None:
-        with self._errors_named:
-            writer.execute("BEGIN IMMEDIATE")
         try:
-            with self._errors_named, _begun(writer):
-                _attempt(turns, writer)
-        except StoreError:
+            writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise self._refusal(error) from error
+        try:
+            _commit(_attempt_each, turns, writer)
+        except sqlite3.Error as error:
             # It has cost the whole transaction. Whose error it is shows when each is alone.
             if len(turns) == 1:
-                raise
+                raise self._refusal(error) from error
             for turn in turns:
                 try:
                     self._write(writer, [turn])
-                except StoreError as error:
-                    turn.error = error
+                except StoreError as refusal:
+                    turn.error = refusal
         else:
             if any(turn.erases for turn in turns):
                 self._cut_the_log(writer)
@@ -176,14 +178,19 @@ class Connections:
             writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _read(self, reader: sqlite3.Connection, turns: Sequence[Turn[Any]]) -> None:
-        with self._errors_named:
+        try:
             reader.execute("BEGIN")
-            with _begun(reader):
-                for turn in turns:
-                    turn.attempt(reader)
+            _commit(_attempt_all, turns, reader)
+        except sqlite3.Error as error:
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: sqlite3.Error) -> StoreError:
+        primary = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extended part
+        kind = StoreUnavailable if primary in _PASSING else StoreError
+        return kind(f"the database {self._path.name} refused: {error}")
 
 
-def _attempt(turns: Sequence[Turn[Any]], writer: sqlite3.Connection) -> None:
+def _attempt_each(turns: Sequence[Turn[Any]], writer: sqlite3.Connection) -> None:
     """Do each of *turns* that goes well, and nothing of the others."""
     if len(turns) == 1:
         if not turns[0].attempt(writer):
@@ -196,36 +203,22 @@ def _attempt(turns: Sequence[Turn[Any]], writer: sqlite3.Connection) -> None:
         writer.execute("RELEASE turn")
 
 
-@contextmanager
-def _begun(connection: sqlite3.Connection) -> Generator[None]:
-    """Commit the transaction that has begun, unless it is undone already, or undo it."""
+def _attempt_all(turns: Sequence[Turn[Any]], reader: sqlite3.Connection) -> None:
+    for turn in turns:
+        turn.attempt(reader)
+
+
+def _commit(
+    attempt: Callable[[Sequence[Turn[Any]], sqlite3.Connection], None],
+    turns: Sequence[Turn[Any]],
+    connection: sqlite3.Connection,
+) -> None:
+    """Do *turns* in the transaction that has begun; commit it, unless it is undone already."""
     try:
-        yield
+        attempt(turns, connection)
         if connection.in_transaction:
             connection.execute("COMMIT")
     finally:
         # Some errors, a full disk for one, have rolled it back already.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-
-
-class _ErrorsNamed:
-    """Turns what the driver raises into our errors; the driver's own stands in ``__cause__``."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        if isinstance(exc, sqlite3.Error):
-            primary = getattr(exc, "sqlite_errorcode", 0) & 0xFF  # without the extended part
-            kind = StoreUnavailable if primary in _PASSING else StoreError
-            raise kind(f"the database {self._path.name} refused: {exc}") from exc
