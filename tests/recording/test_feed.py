@@ -23,7 +23,7 @@ from voicesession.recording.writer import Writer
 from voicesession.testing.contracts.recorded import MS
 from voicesession.testing.effort import examples
 
-RATES_HZ = (8_000, 11_025, 16_000, 44_100)
+RATES_HZ = (8_000, 11_025, 16_000, 44_100, 48_000)
 MASK_US = 50 * MS
 
 
@@ -221,6 +221,21 @@ def test_a_run_takes_only_what_comes_as_it_came_before(spool: Spool) -> None:
     assert not agent.takes(20 * MS, CHUNK)
     assert user.takes(20 * MS, CHUNK)
     assert not user.takes(20 * MS, CHUNK)  # twice
+
+
+@pytest.mark.parametrize(("rate_hz", "frames"), [(48_000, 128), (44_100, 160), (11_025, 221)])
+def test_a_run_takes_chunks_that_last_no_whole_microsecond(
+    tmp_path: Path, rate_hz: int, frames: int
+) -> None:
+    spoken, chunk = AudioFormat(sample_rate=rate_hz), bytes(frames * FRAME_BYTES)
+    spool = open_spool(tmp_path, SessionFolder("s1"), rate_hz)
+    feed = Feed(Keeper(spool), spoken, Writer())
+    user, _ = feed.hand_to(None)
+    feed.give(None, Track.USER, 0, chunk)
+    assert all(user.takes(spoken.time_of(n * frames), chunk) for n in range(1, 20))
+    feed.hand_to(None)
+    assert feed.kept_until_us == spoken.time_of(20 * frames)
+    spool.release()
 
 
 def test_who_is_in_a_run_gives_nothing_once_another_one_records(spool: Spool) -> None:

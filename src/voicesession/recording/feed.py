@@ -81,7 +81,7 @@ class Feed:
         """Up to where the caller's audio goes, now or before, when it was handed over last."""
         user = self._voices[Track.USER]
         spooled = self.keeper.spool.end_frame(Track.USER)
-        return self._spoken.time_of(max(spooled, user.kept_until, user.end))
+        return self._spoken.time_of(max(spooled, user.kept_until, user.run.end))
 
     # --- the one who records -----------------------------------------------------------------
 
@@ -109,7 +109,7 @@ class Feed:
                 self._drop(track, at_us, size)
                 return
         frame = self._spoken.nearest_frame(at_us)
-        if frame != voice.end:
+        if frame != voice.run.end:
             self._queue.append(voice.begin_stretch(frame))
             cost_bytes += _STRETCH_COST_BYTES
         voice.append(at_us, pcm)

@@ -40,6 +40,7 @@ class _Measure:
 
     size: int
     frames: int
+    sample_rate: int
     duration_us: int
     is_exact: bool
     cost_bytes: int
@@ -52,6 +53,7 @@ def _measured(size: int, frame_bytes: int, sample_rate: int) -> _Measure:
     return _Measure(
         size=size,
         frames=frames,
+        sample_rate=sample_rate,
         duration_us=duration_us,
         is_exact=not rest,
         cost_bytes=size + CHUNK_COST_BYTES,
@@ -81,24 +83,34 @@ class Run:
         chunks: Where they go.
         due_us: The time of the next one; None where nobody knows.
         left: For how many there is room still.
+        until: The frame up to which there is; nowhere, if the next must not be joined.
     """
 
-    __slots__ = ("chunks", "due_us", "left", "measure")
+    __slots__ = ("chunks", "due_us", "left", "measure", "until")
 
-    def __init__(self, chunks: list[bytes]) -> None:
+    def __init__(self, chunks: list[bytes], until: int) -> None:
         self.chunks = chunks
         self.due_us: int | None = None
         self.left = 0
+        self.until = until
         self.measure = _measured(0, 1, 1)
+
+    @property
+    def end(self) -> int:
+        """The frame that goes on with them."""
+        return self.until - self.left * self.measure.frames
 
     def takes(self, at_us: int, pcm: bytes) -> bool:
         """Keep *pcm* if it is the next one; return whether it is."""
         measure = self.measure
         if at_us != self.due_us or not self.left or len(pcm) != measure.size:
             return False
-        self.due_us = at_us + measure.duration_us
         self.left -= 1
         self.chunks.append(pcm)
+        if measure.is_exact:
+            self.due_us = at_us + measure.duration_us
+        else:  # from the sum, as media time is told: rounding must not add up
+            self.due_us = self.end * _US_PER_S // measure.sample_rate
         return True
 
 
@@ -106,17 +118,13 @@ class Voice:
     """One track, as the one who records has it.
 
     Attributes:
-        end: The frame that goes on with it, but for a run that is under way; nowhere, if the
-            next must not be joined.
         is_plain: Its samples are written as they come.
         kept_until: Where the stretches before have ended.
         run: Takes what comes as it came before.
     """
 
     __slots__ = (
-        "_reserved",
         "audio_format",
-        "end",
         "frame_bytes",
         "is_plain",
         "kept_until",
@@ -129,10 +137,8 @@ class Voice:
         self.audio_format = audio_format
         self.frame_bytes = audio_format.frame_bytes
         self.is_plain = audio_format.plain is audio_format
-        self.end = _NOWHERE
         self.kept_until = 0
-        self.run = Run([])
-        self._reserved = 0
+        self.run = Run([], _NOWHERE)
 
     def require_frames(self, at_us: int, size: int) -> None:
         """Make sure that *size* bytes may lie at *at_us*.
@@ -147,9 +153,9 @@ class Voice:
 
     def begin_stretch(self, first_frame: int) -> Stretch:
         """Return a new one, which takes what comes from here on; no run is under way."""
-        self.kept_until = max(self.kept_until, self.end)
-        self.end = first_frame
         stretch = Stretch(self, first_frame)
+        self.kept_until = max(self.kept_until, self.run.end)
+        self.run.until = first_frame
         self.run.chunks = stretch.chunks
         return stretch
 
@@ -158,33 +164,29 @@ class Voice:
         run, size = self.run, len(pcm)
         if size != run.measure.size:
             run.measure = _measured(size, self.frame_bytes, self.audio_format.sample_rate)
-        self.end += run.measure.frames
-        run.chunks.append(pcm)
-        run.due_us = at_us + run.measure.duration_us
+        run.until += run.measure.frames
+        run.due_us, run.left = at_us, 1
+        run.takes(at_us, pcm)
 
     def begin_run(self, room_bytes: int) -> int:
         """Let more come as the last one did; return how many of *room_bytes* are kept for it."""
-        measure = self.run.measure
-        if not measure.is_exact or room_bytes < measure.cost_bytes:
-            return 0
-        self._reserved = self.run.left = min(_AHEAD, room_bytes // measure.cost_bytes)
-        return self._reserved * measure.cost_bytes
+        run, measure = self.run, self.run.measure
+        run.left = max(0, min(_AHEAD, room_bytes // measure.cost_bytes))
+        run.until += run.left * measure.frames
+        return run.left * measure.cost_bytes
 
     def end_run(self) -> int:
         """Reckon anew with the next chunk; return the bytes that were kept and not needed."""
-        if not self._reserved:
-            return 0
         run = self.run
-        self.end += (self._reserved - run.left) * run.measure.frames
         unused_bytes = run.left * run.measure.cost_bytes
-        self._reserved = run.left = 0
+        run.until, run.left = run.end, 0
         return unused_bytes
 
     def hold(self) -> None:
         """Let nothing be joined with what there is so far; no run is under way."""
-        self.kept_until = max(self.kept_until, self.end)
-        self.end = _NOWHERE
+        self.kept_until = max(self.kept_until, self.run.end)
+        self.run.until = _NOWHERE
 
     def pass_on(self) -> None:
         """Go on with a run for another owner; the one before takes nothing; none is under way."""
-        self.run = Run(self.run.chunks)
+        self.run = Run(self.run.chunks, self.run.until)
