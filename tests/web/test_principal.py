@@ -36,6 +36,23 @@ def test_a_permission_is_had_or_it_is_not(permission: Permission, has: set[Permi
             somebody.require(permission)
 
 
+@given(
+    scopes=st.sets(st.sampled_from(sorted(known_scopes(["read:own", "read:all", "usage:own"])))),
+    wanted=st.lists(st.sampled_from(Permission), min_size=1),
+)
+def test_of_several_permissions_the_one_that_goes_furthest_counts(
+    scopes: set[str], wanted: list[Permission]
+) -> None:
+    somebody = Principal(tenant_id="acme", user_id="ada", scopes=scopes)
+    reaches = {somebody.reach(permission) for permission in wanted}
+    if reaches == {Reach.NONE}:
+        with pytest.raises(AccessDenied, match=" or ".join(sorted(wanted))):
+            somebody.require(*wanted)
+    else:
+        expected = Reach.ALL if Reach.ALL in reaches else Reach.OWN
+        assert somebody.require(*wanted) is expected
+
+
 def test_scopes_of_other_services_are_passed_over_and_made_up_ones_refused() -> None:
     assert known_scopes(["openid", "read", "write:all", "write:some"]) == {"read", "write:all"}
     for wrong in ({"scopes": ["fly"]}, {"user_id": ""}, {"tenant_id": "../x"}):

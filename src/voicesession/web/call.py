@@ -16,15 +16,13 @@ from pydantic_core import to_json
 from ..runtime.manager import SessionManager
 from .forwarding import Origin
 from .options import WebOptions
-from .principal import Permission, Principal, Reach
+from .principal import Principal, Reach
 from .streams import Streams
 from .tickets import Passes
 
 __all__ = ("JSON", "Answer", "Call", "Request", "json_answer")
 
 JSON: Final = "application/json"
-
-_FURTHEST_FIRST: Final = (Reach.ALL, Reach.OWN)
 
 Q = TypeVar("Q")
 B = TypeVar("B")
@@ -59,7 +57,7 @@ class Call(Generic[Q, B]):
     Attributes:
         voice: The sessions of the tenant that is meant.
         principal: Who calls; somebody without any scope, where nobody is asked.
-        permissions: Which of them the call needs; any one is enough to be let in.
+        reach: For whose sessions they may do what they ask for; NONE, where nobody is asked.
         streams: Counts those that are open, of all callers.
         passes: Signs what lets a WebSocket in.
         body: What it says, as the route's model; or as it came, where the route reads it raw.
@@ -67,19 +65,13 @@ class Call(Generic[Q, B]):
 
     voice: SessionManager
     principal: Principal
-    permissions: frozenset[Permission]
+    reach: Reach
     request: Request
     options: WebOptions
     streams: Streams
     passes: Passes
     query: Q
     body: B
-
-    @property
-    def reach(self) -> Reach:
-        """For whose sessions they may do it, by whichever permission goes furthest."""
-        reaches = {self.principal.reach(one) for one in self.permissions}
-        return next((one for one in _FURTHEST_FIRST if one in reaches), Reach.NONE)
 
 
 @frozen(kw_only=True)

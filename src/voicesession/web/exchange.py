@@ -49,7 +49,8 @@ def origin_of_connection(
 
 def peer_of(connection: HTTPConnection) -> str | None:
     """Return the address at the other end."""
-    return None if connection.client is None else connection.client.host
+    client = connection.scope.get("client")
+    return None if client is None else client[0]
 
 
 def request_of(received: StarletteRequest, options: WebOptions, *, mount: str) -> Request:

@@ -238,7 +238,7 @@ class _Calls(_Endpoint):
 
     async def plain(self, request: Request) -> Response:
         principal = await get_principal(request) if self._route.permissions else None
-        return await self._answer(request, await get_voice(request), principal)
+        return await self._answer(request, self.face.voice, principal)
 
     async def known(
         self,

@@ -29,7 +29,6 @@ from .parsing import body_as, query_as
 from .principal import (
     Authenticator,
     Credentials,
-    Permission,
     Principal,
     Reach,
     Unauthenticated,
@@ -215,14 +214,14 @@ class Gate:
         voice: SessionManager,
         principal: Principal,
     ) -> Call[Any, Any]:
-        _require_any(principal, route.permissions)
+        reach = principal.require(*route.permissions) if route.permissions else Reach.NONE
         query = query_as(route.query, request.query)
         media_type = request.headers.get("content-type", "")
         body = said if route.reads_raw else body_as(route.body, said, media_type)
         return Call(
             voice=self.sessions_of(voice, principal, query, body) if route.permissions else voice,
             principal=principal,
-            permissions=route.permissions,
+            reach=reach,
             request=request,
             options=self.options,
             streams=self.streams,
@@ -240,12 +239,6 @@ class Gate:
             elif isinstance(error, TemplateNotFound):
                 is_hidden = await voice.templates.is_known(error.template_id)
         return AccessDenied(FOREIGN) if is_hidden else error
-
-
-def _require_any(principal: Principal, permissions: frozenset[Permission]) -> None:
-    """Let those in who have at least one of *permissions*, or where none is needed."""
-    if permissions and all(principal.reach(one) is Reach.NONE for one in permissions):
-        raise AccessDenied(f"this needs the scope {' or '.join(sorted(permissions))}")
 
 
 def _secured(answer: Answer) -> Answer:

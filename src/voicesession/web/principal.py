@@ -61,6 +61,7 @@ class Reach(StrEnum):
     ALL = "all"
 
 
+_FURTHEST_FIRST: Final = (Reach.ALL, Reach.OWN)
 _SCOPES: Final = frozenset(
     text for one in Permission for text in (one.value, f"{one}:{Reach.OWN}", f"{one}:{Reach.ALL}")
 )
@@ -132,16 +133,17 @@ class Principal:
             return Reach.OWN
         return Reach.NONE
 
-    def require(self, permission: Permission) -> Reach:
-        """Return the reach of a permission that they have.
+    def require(self, *permissions: Permission) -> Reach:
+        """Return the reach of whichever of *permissions* goes furthest.
 
         Raises:
-            AccessDenied: They do not have it.
+            AccessDenied: They have none of them.
         """
-        reach = self.reach(permission)
-        if reach is Reach.NONE:
-            raise AccessDenied(f"this needs the scope {permission}")
-        return reach
+        reaches = [self.reach(one) for one in permissions]
+        for furthest in _FURTHEST_FIRST:
+            if furthest in reaches:
+                return furthest
+        raise AccessDenied(f"this needs the scope {' or '.join(sorted(permissions))}")
 
 
 @frozen(kw_only=True)

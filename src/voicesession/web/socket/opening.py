@@ -155,7 +155,7 @@ class Opening:
     def _call(
         self, handshake: Handshake, principal: Principal, query: StreamQuery
     ) -> Call[StreamQuery, Nothing]:
-        principal.require(Permission.WRITE)
+        reach = principal.require(Permission.WRITE)
         request = Request(
             method="GET",
             query=handshake.query,
@@ -166,7 +166,7 @@ class Opening:
         return Call(
             voice=self._gate.sessions_of(handshake.voice, principal, query),
             principal=principal,
-            permissions=frozenset({Permission.WRITE}),
+            reach=reach,
             request=request,
             options=self._gate.options,
             streams=self._gate.streams,
