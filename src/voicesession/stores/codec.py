@@ -135,7 +135,8 @@ def session_part(names: Collection[str]) -> Callable[[Session], Document]:
 
     def written(session: Session) -> Document:
         document: Document = dict(zip(plain, read_plain(session), strict=True))
-        document.update(zip(instants, map(_us, read_instants(session)), strict=True))
+        stored_at = [None if at is None else to_us(at) for at in read_instants(session)]
+        document.update(zip(instants, stored_at, strict=True))
         for name, make in made:
             document[name] = make(session)
         return document
@@ -317,10 +318,6 @@ def _json(value: object) -> str:
 
 def _json_list(values: Sequence[object]) -> str:
     return _json(values) if values else "[]"  # as most are
-
-
-def _us(instant: datetime | None) -> int | None:
-    return None if instant is None else to_us(instant)
 
 
 def _instant(stored_us: int | None) -> datetime | None:
