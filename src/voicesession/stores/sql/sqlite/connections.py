@@ -213,7 +213,7 @@ def _commit(
     turns: Sequence[Turn[Any]],
     connection: sqlite3.Connection,
 ) -> None:
-    """Do *turns* in the transaction that has begun; commit it, unless it is undone already."""
+    """Do *turns* in the transaction that has begun, and commit it; whatever fails undoes it all."""
     try:
         attempt(turns, connection)
         if connection.in_transaction:
