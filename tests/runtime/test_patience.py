@@ -42,7 +42,7 @@ async def test_who_owes_something_for_too_long_is_given_up(
     alarms: Alarms, clock: SteppedClock
 ) -> None:
     async def ask() -> None:
-        async with Patience(alarms, "slow", LIMIT_US):
+        with Patience(alarms, "slow", LIMIT_US):
             await anyio.sleep_forever()
 
     with pytest.RaisesGroup(ProviderUnavailable):
@@ -54,7 +54,7 @@ async def test_who_owes_something_for_too_long_is_given_up(
 async def test_whoever_delivers_in_time_may_go_on_for_ever(
     alarms: Alarms, clock: SteppedClock
 ) -> None:
-    async with Patience(alarms, "steady", LIMIT_US) as patience:
+    with Patience(alarms, "steady", LIMIT_US) as patience:
         for _ in range(5):
             await pass_time(clock, LIMIT_US - 100_000)
             assert patience.rest() == LIMIT_US - 100_000
@@ -62,7 +62,7 @@ async def test_whoever_delivers_in_time_may_go_on_for_ever(
 
 
 async def test_while_nothing_is_owed_no_time_runs(alarms: Alarms, clock: SteppedClock) -> None:
-    async with Patience(alarms, "idle", LIMIT_US) as patience:
+    with Patience(alarms, "idle", LIMIT_US) as patience:
         patience.rest()
         await pass_time(clock, 5 * LIMIT_US)
         assert patience.rest() == 0
@@ -72,7 +72,7 @@ async def test_what_is_raised_inside_comes_out_as_it_is(
     alarms: Alarms, clock: SteppedClock
 ) -> None:
     with pytest.raises(KeyError):
-        async with Patience(alarms, "broken", LIMIT_US):
+        with Patience(alarms, "broken", LIMIT_US):
             raise KeyError("mine")
 
 
@@ -80,7 +80,7 @@ async def test_a_cancellation_from_outside_is_no_fault_of_the_engine(
     alarms: Alarms, clock: SteppedClock
 ) -> None:
     with anyio.CancelScope() as scope:
-        async with Patience(alarms, "innocent", LIMIT_US):
+        with Patience(alarms, "innocent", LIMIT_US):
             scope.cancel()
             await checkpoint()
     assert scope.cancelled_caught
@@ -93,7 +93,7 @@ async def test_one_task_looks_after_everybody_however_short_their_patience(
 
     async def ask(name: str, limit_us: int) -> None:
         try:
-            async with Patience(alarms, name, limit_us):
+            with Patience(alarms, name, limit_us):
                 await anyio.sleep_forever()
         except ProviderUnavailable as failure:
             gave_up.append(f"{failure.provider} at {clock.monotonic_us()}")
@@ -110,7 +110,7 @@ async def test_a_broken_engine_that_was_given_up_is_late_whatever_it_raises_then
     alarms: Alarms, clock: SteppedClock
 ) -> None:
     async def ask() -> None:
-        async with Patience(alarms, "slow", LIMIT_US):
+        with Patience(alarms, "slow", LIMIT_US):
             try:
                 await anyio.sleep_forever()
             finally:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import anyio
 from anyio.abc import TaskGroup
@@ -35,6 +35,7 @@ from ..ports.speech import (
 from .crew import Crew
 from .ears import Ears
 from .handle import SessionHandle
+from .hands import Hands
 from .happenings import Failed, LiveAlready, SessionChanged
 from .history import History
 from .mouth import Mouth
@@ -57,7 +58,12 @@ class Conductor:
 
     Args:
         hang_up: Called once the agent's last words have been heard.
+
+    Attributes:
+        follows: What `follow` is to be told of.
     """
+
+    follows: ClassVar[frozenset[type]] = frozenset({Failed, LiveAlready, SessionChanged})
 
     def __init__(
         self,
@@ -72,11 +78,12 @@ class Conductor:
         replies_before = (handle.ownership.epoch - 1) * _REPLIES_OF_AN_OWNER
         self.floor = Conversation(config.floor, replies_before=replies_before)
         self.ears = ears
-        self.mouth = Mouth(tasks, crew, services.clock, handle, self, config.unplayed_us)
+        self.hands = hands = Hands(tasks)
+        self.mouth = Mouth(hands, crew, services.clock, handle, self, config.unplayed_us)
         self.outbox = Outbox(
             handle.final,
             services.clock,
-            tasks,
+            hands,
             capacity=config.unstored,
             on_error=self._tell_failure,
         )
@@ -84,7 +91,7 @@ class Conductor:
         self._services = services
         self._hang_up = hang_up
         self._history = History(config.history)
-        self._turns = self._guessing(crew.turns, tasks)
+        self._turns = self._guessing(crew.turns)
         self._speeches: dict[ReplyId, SpeechHandle] = {}
 
     def remember(self, utterances: Iterable[Utterance]) -> None:
@@ -172,6 +179,7 @@ class Conductor:
     def hush(self) -> None:
         """Close the floor for now: nobody speaks, and the last words may still come."""
         self.carry_out(self.floor.pause(self._handle.media_us))
+        self.hands.let_go()
 
     async def drain(self) -> None:
         """Close the floor, take the words that the recogniser still holds, and store them all.
@@ -273,13 +281,13 @@ class Conductor:
     def reopen_turn(self, _effect: floor.TurnReopened) -> None:
         self._history.turn_reopened()
 
-    def _guessing(self, detector: TurnDetector | None, tasks: TaskGroup) -> TurnGuess | None:
+    def _guessing(self, detector: TurnDetector | None) -> TurnGuess | None:
         """Return who asks *detector*; without one silence alone decides."""
         if detector is None:
             return None
         return TurnGuess(
             detector,
-            tasks,
+            self.hands,
             self._history,
             self._handle.session.language,
             take=self._take_guess,
@@ -366,6 +374,7 @@ _CARRIED_OUT: Final[Mapping[type[Any], Callable[[Conductor, Any], None]]] = Mapp
         floor.CutUtterance: lambda self, effect: self.ears.recogniser.cut(effect.at_us),
         floor.TurnCommitted: Conductor.commit_turn,
         floor.TurnReopened: Conductor.reopen_turn,
+        floor.UserAway: lambda self, _: self.hands.let_go(),
         floor.FlushRecogniser: lambda self, _: self.ears.recogniser.flush(),
         floor.StartSpeech: lambda self, effect: self.mouth.start(effect.reply_id),
         floor.HoldSpeech: lambda self, _: self.mouth.hold(),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from typing import ClassVar
 
 import anyio
 
@@ -15,6 +16,7 @@ from ..core.identity import SessionId
 from ..core.instants import duration_us
 from ..ports.clock import Clock
 from .bell import Bell
+from .happenings import Failed, SessionChanged
 from .ownership import Ownership
 
 __all__ = ("Drain",)
@@ -28,7 +30,12 @@ class Drain:
         hand_over: Gives up one of those that are not over.
         on_error: Told which session could not be handed over, and why: its lease lapses, and
             then a sweeper finds it.
+
+    Attributes:
+        follows: What `follow` is to be told of.
     """
+
+    follows: ClassVar[frozenset[type]] = frozenset({Failed, SessionChanged})
 
     def __init__(
         self,

@@ -95,8 +95,11 @@ class Engines(Generic[E]):
 
     def better_than(self, link: Link[E]) -> Link[E] | None:
         """Return an engine that comes before *link* and works again, as far as one can know."""
+        links = self.chain.links
+        if link is links[0]:
+            return None
         now_us = self.now_us
-        for better in takewhile(lambda other: other is not link, self.chain.links):
+        for better in takewhile(lambda other: other is not link, links):
             if better.has_recovered(now_us) and better.admits(now_us):
                 return better
         return None

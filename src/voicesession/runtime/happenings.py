@@ -11,8 +11,9 @@ logged and does not disturb the session.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from enum import StrEnum
+from functools import partial
 from typing import TypeAlias
 
 from attrs import field, frozen
@@ -262,43 +263,42 @@ class EventsMissed:
     count: int
 
 
-class _Subscription:
-    """Ends when it is called. A session has some for as long as it lasts, so it is small."""
-
-    __slots__ = ("_all", "_listener")
-
-    def __init__(self, all_listeners: list[Listener], listener: Listener) -> None:
-        self._all = all_listeners
-        self._listener = listener
-
-    def __call__(self) -> None:
-        self._all.remove(self._listener)
-
-
 class Listeners:
     """Who wants to hear about one session."""
 
-    __slots__ = ("_all",)
+    # Two lists, not one of pairs: a session has eight listeners for as long as it lasts.
+    __slots__ = ("_all", "_kinds")
 
     def __init__(self) -> None:
         self._all: list[Listener] = []
+        self._kinds: list[Container[type] | None] = []
 
-    def add(self, listener: Listener) -> Callable[[], None]:
-        """Call *listener* from now on; the function that comes back stops that."""
+    def add(
+        self, listener: Listener, *, kinds: Container[type] | None = None
+    ) -> Callable[[], None]:
+        """Call *listener* from now on; the function that comes back stops that.
+
+        Args:
+            kinds: The classes of what it wants to hear; None for whatever happens.
+        """
         self._all.append(listener)
-        return _Subscription(self._all, listener)
+        self._kinds.append(kinds)
+        return partial(self.remove, listener)
 
     def remove(self, listener: Listener) -> None:
         """Call *listener*, which was added, no more."""
-        self._all.remove(listener)
+        place = self._all.index(listener)
+        del self._all[place], self._kinds[place]
 
     def tell(self, happening: object) -> None:
-        """Call every listener."""
-        for listener in tuple(self._all):
-            try:
-                listener(happening)
-            except Exception:  # somebody else's code must not stop the audio
-                logger.exception("a listener failed on %s", type(happening).__name__)
+        """Call every listener that wants to hear of it."""
+        kind = type(happening)
+        for listener, kinds in zip(tuple(self._all), tuple(self._kinds), strict=True):
+            if kinds is None or kind in kinds:
+                try:
+                    listener(happening)
+                except Exception:  # somebody else's code must not stop the audio
+                    logger.exception("a listener failed on %s", kind.__name__)
 
 
 def new_states(callback: Callable[[SessionState], object]) -> Listener:

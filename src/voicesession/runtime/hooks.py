@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import anyio
 from anyio.abc import TaskGroup
@@ -45,7 +45,13 @@ class Hooks:
 
 
 class HookRunner:
-    """Calls the hooks of one conversation when it is time for them."""
+    """Calls the hooks of one conversation when it is time for them.
+
+    Attributes:
+        follows: What `follow` is to be told of.
+    """
+
+    follows: ClassVar[frozenset[type]] = frozenset({SessionChanged, UserAway})
 
     __slots__ = ("_call", "_deadline_s", "_hooks", "_tasks", "_tell")
 
@@ -69,7 +75,7 @@ class HookRunner:
         return None if hook is None else partial(self._start, "goodbye", hook)
 
     def follow(self, happening: object) -> None:
-        """Take whatever happens."""
+        """Take what has happened."""
         if isinstance(happening, UserAway):
             self._start("away", self._hooks.away)
         elif isinstance(happening, SessionChanged) and happening.new_state is SessionState.ENDED:

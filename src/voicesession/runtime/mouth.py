@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable
 from typing import Protocol
-
-from anyio.abc import TaskGroup
 
 from ..core.errors import ProviderError
 from ..core.floor.conversation import Conversation
@@ -17,6 +15,7 @@ from .bell import Bell
 from .busy import Busy
 from .crew import Crew
 from .handle import SessionHandle
+from .hands import Hands
 from .happenings import Failed, ReplyCleared, ReplyStarted, ToolCalled
 from .playout import AgentAudio, Playout
 from .replying import Reply
@@ -45,12 +44,12 @@ class Mouth:
         "_clock",
         "_crew",
         "_handle",
+        "_hands",
         "_hanging_up",
         "_keeper",
         "_making",
         "_most_unplayed_us",
         "_playout",
-        "_tasks",
         "_unheard",
         "busy",
         "silent_since_us",
@@ -58,14 +57,14 @@ class Mouth:
 
     def __init__(
         self,
-        tasks: TaskGroup,
+        hands: Hands,
         crew: Crew,
         clock: Clock,
         handle: SessionHandle,
         keeper: FloorKeeper,
         unplayed_us: int,
     ) -> None:
-        self._tasks = tasks
+        self._hands = hands
         self._crew = crew
         self._clock = clock
         self._handle = handle
@@ -87,12 +86,12 @@ class Mouth:
         reply = self._begin(reply_id)
         if not speculative:
             reply.commit()
-        self._tasks.start_soon(self._make, reply, lambda: reply.answer(self._crew.agents, prompt))
+        self._hands.start_soon(lambda: self._make(reply, reply.answer(self._crew.agents, prompt)))
 
     def say(self, reply_id: ReplyId, text: str) -> None:
         """Start making the sound of *text*."""
         reply = self._begin(reply_id)
-        self._tasks.start_soon(self._make, reply, lambda: reply.say(text))
+        self._hands.start_soon(lambda: self._make(reply, reply.say(text)))
 
     def commit(self, reply_id: ReplyId) -> None:
         """Let a reply do what it has put off."""
@@ -213,10 +212,10 @@ class Mouth:
         )
         return reply
 
-    async def _make(self, reply: Reply, make: Callable[[], Awaitable[None]]) -> None:
+    async def _make(self, reply: Reply, making: Awaitable[None]) -> None:
         try:
             with reply.scope:
-                await make()
+                await making
         finally:
             del self._making[reply.id]
             self.busy.done()

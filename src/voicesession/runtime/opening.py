@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 from anyio.abc import TaskGroup
@@ -15,7 +15,7 @@ from .alarms import Alarms
 from .conductor import Conductor
 from .crew import Crew
 from .handle import SessionHandle
-from .happenings import EnginesJoined, Listener, Listeners
+from .happenings import EnginesJoined, Listeners
 from .hooks import HookRunner
 from .pipeline import Pipeline, SessionConfig
 from .services import Services
@@ -27,6 +27,17 @@ if TYPE_CHECKING:
     from .live import VoiceSession
 
 __all__ = ("Opened", "joining", "open_conversation")
+
+
+class Follower(Protocol):
+    """A part of a conversation that is told what happens."""
+
+    @property
+    def follows(self) -> Container[type]:
+        """Of which kinds."""
+        ...
+
+    def follow(self, happening: object, /) -> None: ...
 
 
 @frozen(kw_only=True)
@@ -42,7 +53,7 @@ class Opened:
     conductor: Conductor
     time: Timekeeper
     listeners: Listeners
-    followers: tuple[Listener, ...]
+    followers: tuple[Follower, ...]
 
     async def close(
         self,
@@ -56,8 +67,8 @@ class Opened:
         """
         self.tasks.cancel_scope.cancel()
         self.time.end()
-        for follow in self.followers:
-            self.listeners.remove(follow)
+        for part in self.followers:
+            self.listeners.remove(part.follow)
         try:
             return await self.tasks.__aexit__(exc_type, exc, traceback)
         finally:
@@ -113,10 +124,10 @@ async def open_conversation(
         conductor=conductor,
         time=time,
         listeners=handle.ownership.listeners,
-        followers=(conductor.follow, time.follow, hooks.follow),
+        followers=(conductor, time, hooks),
     )
-    for follow in opened.followers:
-        opened.listeners.add(follow)
+    for part in opened.followers:
+        opened.listeners.add(part.follow, kinds=part.follows)
     await tasks.__aenter__()
     try:
         handle.ownership.before_end(conductor.drain)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from ..core.errors import LeaseLost, StoreUnavailable, VoiceSessionError
 from ..core.utterance import Utterance
 from ..ports.clock import Clock
 from .bell import Bell
+from .hands import Hands
 
 __all__ = ("Outbox",)
 
@@ -28,7 +28,7 @@ class Outbox:
     words are stored.
 
     Args:
-        tasks: Where it works from the first utterance on.
+        hands: Who stores what was posted.
         store: Makes one utterance durable.
         capacity: How many may wait before ``room`` makes callers wait.
         on_error: Told of what could not be stored yet, and of what never will be.
@@ -37,12 +37,11 @@ class Outbox:
     __slots__ = (
         "_capacity",
         "_clock",
+        "_hands",
         "_is_at_work",
         "_on_error",
-        "_posted",
         "_store",
         "_stored",
-        "_tasks",
         "_waiting",
     )
 
@@ -50,19 +49,18 @@ class Outbox:
         self,
         store: Callable[[Utterance], Awaitable[object]],
         clock: Clock,
-        tasks: TaskGroup,
+        hands: Hands,
         *,
         capacity: int,
         on_error: Callable[[VoiceSessionError], None],
     ) -> None:
         self._store = store
         self._clock = clock
-        self._tasks = tasks
+        self._hands = hands
         self._capacity = capacity
         self._on_error = on_error
         self._waiting: list[Utterance] = []
         self._is_at_work = False
-        self._posted = Bell()
         self._stored = Bell()
 
     def __len__(self) -> int:
@@ -78,8 +76,7 @@ class Outbox:
         self._waiting.append(utterance)
         if not self._is_at_work:
             self._is_at_work = True
-            self._tasks.start_soon(self._work)
-        self._posted.ring()
+            self._hands.start_soon(self._work)
 
     async def room(self) -> None:
         """Return once there is room again."""
@@ -92,14 +89,13 @@ class Outbox:
             await self._stored.wait()
 
     async def _work(self) -> None:
-        while True:
-            for _ in range(_TURNS_OF_A_REPLY):
-                await checkpoint()
-            while self._waiting:
-                await self._store_first()
-                del self._waiting[0]
-                self._stored.ring()
-            await self._posted.wait()
+        for _ in range(_TURNS_OF_A_REPLY):
+            await checkpoint()
+        while self._waiting:
+            await self._store_first()
+            del self._waiting[0]
+            self._stored.ring()
+        self._is_at_work = False
 
     async def _store_first(self) -> None:
         while True:

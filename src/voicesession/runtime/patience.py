@@ -23,7 +23,7 @@ _US_PER_S: Final = 1_000_000
 class Patience:
     """Cancels its block once *engine* has owed something for too long.
 
-        async with Patience(alarms, "espeak", 10_000_000) as patience:
+        with Patience(alarms, "espeak", 10_000_000) as patience:
             async for piece in engine.speak(text):
                 ...                 # our own time: nothing is owed
                 patience.renew()    # from here on the next piece is
@@ -53,12 +53,12 @@ class Patience:
         self._alarm.rest()
         return self._clock.monotonic_us() - due_us + self._limit_us
 
-    async def __aenter__(self) -> Self:
+    def __enter__(self) -> Self:
         self._scope.__enter__()
         self.renew()
         return self
 
-    async def __aexit__(
+    def __exit__(
         self,
         exc_type: type[BaseException] | None,
         exc: BaseException | None,

@@ -259,7 +259,7 @@ class Recogniser:
         return None
 
     async def _open(self, link: Link[SpeechToText]) -> RecognitionStream:
-        async with self._engines.patience(link):
+        with self._engines.patience(link):
             return await link.engine.open(self._format, language=self._language)
 
     def _adopt(self, link: Link[SpeechToText], stream: RecognitionStream) -> None:

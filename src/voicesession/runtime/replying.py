@@ -10,75 +10,35 @@ was over: whether that was wanted, or waste, is known when it is committed, or d
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import anyio
 
 from ..core.errors import ProviderError, VoiceSessionError
 from ..core.floor.effects import ReplyId
-from ..core.heard import SpeechMark
 from ..core.meters import Meter
 from ..core.sentences import SentenceCutter
-from ..ports.agent import Agent, HangUp, Prompt, TokensUsed, ToolCall
+from ..ports.agent import Agent, HangUp, Prompt, ReplyPart, ToolCall
 from ..ports.speech import TextToSpeech
 from .bell import Bell
 from .busy import Busy
-from .chain import Engine, Link
+from .chain import Link
 from .engines import Engines, as_provider_error
-from .synthesis import Synthesis
+from .expenses import Expenses
+from .synthesis import SpeechSink, Synthesis
 
 __all__ = ("Reply", "ReplySink")
 
-E = TypeVar("E", bound=Engine)
 
-
-class ReplySink(Protocol):
+class ReplySink(SpeechSink, Protocol):
     """Where a reply reports to."""
 
     def text(self, reply_id: ReplyId, text: str) -> None: ...
     def text_finished(self, reply_id: ReplyId, error: ProviderError | None) -> None: ...
     def hang_up_after(self, reply_id: ReplyId) -> None: ...
     def tool_called(self, reply_id: ReplyId, call: ToolCall) -> None: ...
-    def speech(
-        self, reply_id: ReplyId, pcm: bytes, *, text_end: int, marks: tuple[SpeechMark, ...]
-    ) -> int:
-        """Queue audio; return the length of all audio of the reply so far, in us."""
-        ...
-
     def speech_finished(self, reply_id: ReplyId, error: ProviderError | None) -> None: ...
-    def room(self, reply_id: ReplyId) -> Awaitable[None]:
-        """Wait, where much is queued, until some of it was played."""
-        ...
-
-
-class Expenses:
-    """What engines have used for one reply. Told only once it is known whether that was wanted.
-
-    Attributes:
-        are_wanted: The turn is over and this reply answers it: from now on they are told at once.
-    """
-
-    def __init__(self) -> None:
-        self.are_wanted = False
-        self._untold: list[Callable[[bool], None]] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._untold)
-
-    def use(self, engines: Engines[E], link: Link[E], used: Mapping[Meter, int]) -> None:
-        """Take that *link* has used what its vendor bills."""
-        if self.are_wanted:
-            engines.used(link, used)
-        else:
-            self._untold.append(lambda wasted: engines.used(link, used, wasted=wasted))
-
-    def tell(self, *, wasted: bool) -> None:
-        """Tell what was not told yet."""
-        untold, self._untold = self._untold, []
-        for tell in untold:
-            tell(wasted)
 
 
 class Reply:
@@ -90,6 +50,19 @@ class Reply:
     Args:
         busy: Counts this reply.
     """
+
+    __slots__ = (
+        "_busy",
+        "_committed",
+        "_cutter",
+        "_expenses",
+        "_failure",
+        "_has_effects",
+        "_sink",
+        "_synthesis",
+        "id",
+        "scope",
+    )
 
     def __init__(
         self,
@@ -107,17 +80,15 @@ class Reply:
         self._busy = busy
         self._cutter = SentenceCutter()
         self._committed = Bell()
-        self._expenses = expenses = Expenses()
+        self._expenses = Expenses()
         self._synthesis = Synthesis(
+            reply_id,
+            sink,
+            busy,
             tts,
-            busy=busy,
-            language=language,
+            self._expenses,
             sample_rate=sample_rate,
-            queue=lambda pcm, text_end, marks: sink.speech(
-                reply_id, pcm, text_end=text_end, marks=marks
-            ),
-            room=lambda: sink.room(reply_id),
-            used=lambda link, count: expenses.use(tts, link, {Meter.TTS_CHARACTERS: count}),
+            language=language,
         )
         self._has_effects = False
         self._failure: ProviderError | None = None
@@ -164,35 +135,29 @@ class Reply:
                 return None
 
     async def _write_with(self, agents: Engines[Agent], link: Link[Agent], prompt: Prompt) -> None:
-        async with (
-            agents.patience(link) as patience,
-            aclosing(link.engine.reply(prompt)) as parts,
-        ):
-            async for part in parts:
-                agents.waited(link, patience.rest())
-                agents.took_over(link)
-                if isinstance(part, TokensUsed):
-                    used = {
-                        Meter.LLM_INPUT_TOKENS: part.input,
-                        Meter.LLM_OUTPUT_TOKENS: part.output,
-                    }
-                    self._expenses.use(agents, link, used)
-                else:
-                    await self._take(part)
-                # How long a tool takes is not the agent's fault.
-                if not isinstance(part, ToolCall):
-                    patience.renew()
+        with agents.patience(link) as patience:
+            async with aclosing(link.engine.reply(prompt)) as parts:
+                async for part in parts:
+                    agents.waited(link, patience.rest())
+                    agents.took_over(link)
+                    await self._take(agents, link, part)
+                    # How long a tool takes is not the agent's fault.
+                    if not isinstance(part, ToolCall):
+                        patience.renew()
         agents.succeeded(link)
 
-    async def _take(self, part: str | HangUp | ToolCall) -> None:
-        if isinstance(part, HangUp):
-            self._sink.hang_up_after(self.id)
-        elif isinstance(part, ToolCall):
-            await self._give_leave(part)
-        else:
+    async def _take(self, agents: Engines[Agent], link: Link[Agent], part: ReplyPart) -> None:
+        if isinstance(part, str):
             self._has_effects = True
             self._sink.text(self.id, part)
             await self._speak_all(self._cutter.push(part))
+        elif isinstance(part, ToolCall):
+            await self._give_leave(part)
+        elif isinstance(part, HangUp):
+            self._sink.hang_up_after(self.id)
+        else:
+            used = {Meter.LLM_INPUT_TOKENS: part.input, Meter.LLM_OUTPUT_TOKENS: part.output}
+            self._expenses.use(agents, link, used)
 
     async def _give_leave(self, call: ToolCall) -> None:
         """Return when the agent may make *call*."""

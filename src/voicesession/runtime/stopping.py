@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 import anyio
 
@@ -20,6 +20,8 @@ from .happenings import Failed
 from .spender import Spawn, Spender
 
 __all__ = ("Stopping",)
+
+_HEARD: Final = frozenset({FloorChanged})
 
 
 class Stopping:
@@ -61,7 +63,7 @@ class Stopping:
         self._is_speaking = False
         self._silence = Bell()
         self.is_under_way = False
-        spender.listeners.add(self._hear)
+        spender.listeners.add(self._hear, kinds=_HEARD)
 
     @property
     def is_possible(self) -> bool:

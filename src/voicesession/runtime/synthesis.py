@@ -8,52 +8,88 @@ twice are better than words not heard.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import aclosing
+from typing import Protocol
 
 from anyio import to_thread
 from anyio.lowlevel import checkpoint
 
 from ..core.errors import VoiceSessionError
+from ..core.floor.effects import ReplyId
 from ..core.heard import SpeechMark
+from ..core.meters import Meter
 from ..core.resample import Resampler
 from ..ports.speech import TextToSpeech
 from .busy import Busy
 from .chain import Link
 from .engines import Attempts, Engines, as_provider_error
+from .expenses import Expenses
 
 __all__ = ("Synthesis",)
+
+
+class SpeechSink(Protocol):
+    """Where the sound of replies goes."""
+
+    def speech(
+        self, reply_id: ReplyId, pcm: bytes, *, text_end: int, marks: tuple[SpeechMark, ...]
+    ) -> int:
+        """Queue audio; return the length of all audio of the reply so far, in us.
+
+        Args:
+            text_end: The end of the text that it leads up to.
+            marks: Within the whole reply.
+        """
+        ...
+
+    def room(self, reply_id: ReplyId) -> Awaitable[None]:
+        """Wait, where much is queued, until some of it was played."""
+        ...
 
 
 class Synthesis:
     """Speaks the text of one reply as it comes; the same voice to its end, if that works.
 
     Args:
-        busy: Counts the reply that this belongs to.
-        queue: Takes audio at *sample_rate*, the end of the text it leads up to, and marks
-            within the whole reply; returns the length of all audio so far, in us.
-        room: Returns, where much waits, once some of that has been played.
-        used: Told how many characters an engine was given, once it has begun to speak them.
+        busy: Counts the reply.
+        expenses: Take the characters that an engine was given, once it has begun to speak them.
+        sample_rate: Of the audio that is queued.
     """
+
+    __slots__ = (
+        "_busy",
+        "_engines",
+        "_expenses",
+        "_given_text",
+        "_language",
+        "_link",
+        "_made_us",
+        "_reply_id",
+        "_resampler",
+        "_said_text",
+        "_sample_rate",
+        "_sink",
+    )
 
     def __init__(
         self,
-        engines: Engines[TextToSpeech],
-        *,
+        reply_id: ReplyId,
+        sink: SpeechSink,
         busy: Busy,
-        language: str,
+        engines: Engines[TextToSpeech],
+        expenses: Expenses,
+        *,
         sample_rate: int,
-        queue: Callable[[bytes, int, tuple[SpeechMark, ...]], int],
-        room: Callable[[], Awaitable[None]],
-        used: Callable[[Link[TextToSpeech], int], None],
+        language: str,
     ) -> None:
-        self._engines = engines
+        self._reply_id = reply_id
+        self._sink = sink
         self._busy = busy
-        self._language = language
+        self._engines = engines
+        self._expenses = expenses
         self._sample_rate = sample_rate
-        self._queue = queue
-        self._room = room
-        self._used = used
+        self._language = language
         self._link: Link[TextToSpeech] | None = None
         self._resampler: Resampler | None = None
         self._given_text = 0
@@ -92,30 +128,31 @@ class Synthesis:
         await self._change_to(link)
         base_text, base_us = self._said_text, self._made_us
         is_paid = False
-        async with (
-            self._engines.patience(link) as patience,
-            aclosing(link.engine.speak(text, language=self._language)) as pieces,
-        ):
-            async for piece in pieces:
-                self._engines.waited(link, patience.rest())
-                self._engines.took_over(link)
-                marks = tuple(
-                    SpeechMark(base_text + mark.text_end, base_us + mark.at_us)
-                    for mark in piece.marks
-                )
-                self._add(await self._resampled(piece.pcm), marks)
-                if marks:
-                    self._said_text = marks[-1].text_end
-                try:
-                    # However fast it is made: who plays it has a turn before the next piece is,
-                    # and before this one is paid.
-                    await checkpoint()
-                finally:
-                    if not is_paid:
-                        is_paid = True
-                        self._used(link, len(text))
-                await self._room()
-                patience.renew()
+        with self._engines.patience(link) as patience:
+            async with aclosing(link.engine.speak(text, language=self._language)) as pieces:
+                async for piece in pieces:
+                    self._engines.waited(link, patience.rest())
+                    self._engines.took_over(link)
+                    marks = tuple(
+                        [
+                            SpeechMark(base_text + mark.text_end, base_us + mark.at_us)
+                            for mark in piece.marks
+                        ]
+                    )
+                    self._add(await self._resampled(piece.pcm), marks)
+                    if marks:
+                        self._said_text = marks[-1].text_end
+                    try:
+                        # However fast it is made: who plays it has a turn before the next piece
+                        # is, and before this one is paid.
+                        await checkpoint()
+                    finally:
+                        if not is_paid:
+                            is_paid = True
+                            spoken = {Meter.TTS_CHARACTERS: len(text)}
+                            self._expenses.use(self._engines, link, spoken)
+                    await self._sink.room(self._reply_id)
+                    patience.renew()
         self._said_text = base_text + len(text)
         self._engines.succeeded(link)
 
@@ -135,7 +172,9 @@ class Synthesis:
         self._resampler = None if same else Resampler(made_hz, self._sample_rate)
 
     def _add(self, pcm: bytes, marks: tuple[SpeechMark, ...] = ()) -> None:
-        self._made_us = self._queue(pcm, self._given_text, marks)
+        self._made_us = self._sink.speech(
+            self._reply_id, pcm, text_end=self._given_text, marks=marks
+        )
 
     async def _resampled(self, pcm: bytes) -> bytes:
         if self._resampler is None:

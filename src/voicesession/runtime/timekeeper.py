@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import ClassVar, Final
 
 from anyio.abc import TaskGroup
 
@@ -39,7 +39,12 @@ class Timekeeper:
         tasks: Where it moves the session, should that be due.
         say_goodbye: Called once, some time before the session may last no longer; None where
             nobody wants to.
+
+    Attributes:
+        follows: What `follow` is to be told of.
     """
+
+    follows: ClassVar[frozenset[type]] = frozenset({SessionChanged})
 
     __slots__ = (
         "_alarm",

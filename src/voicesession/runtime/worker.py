@@ -124,8 +124,8 @@ class Worker:
         self._make_way(ownership)
         ownership.spending.run_in(self._start)
         watch = SessionWatch(self._telemetry, ownership.session, ownership.running)
-        for listener in (watch, self.drain.follow):
-            ownership.listeners.add(listener)
+        ownership.listeners.add(watch.follow, kinds=watch.follows)
+        ownership.listeners.add(self.drain.follow, kinds=self.drain.follows)
         watch.begin()
         self._watches[ownership] = watch
         self.owned[session_id] = ownership

@@ -96,8 +96,9 @@ class Reply:
     @property
     def is_over(self) -> bool:
         """All that was written is spoken."""
-        is_spoken = self.played_us >= self.made.all_heard_from_us
-        return self.is_written and (is_spoken or not self.has_text)
+        if not self.is_written:
+            return False
+        return not self.has_text or self.played_us >= self.made.all_heard_from_us
 
     @property
     def news_from_us(self) -> int:

@@ -22,6 +22,8 @@ _AROUND_WORDS: Final = punctuation + "“”„‘’«»‹›¿¡。、，！�
 
 def tokens(text: str) -> tuple[str, ...]:
     """Return the tokens of *text* in order."""
+    if not text:  # often: nothing is said yet where a turn begins, or is taken
+        return ()
     plain = text.casefold()
     if not plain.isascii():
         plain = _SPACELESS.sub(r" \g<0> ", plain.translate(_PLAIN))

@@ -7,7 +7,7 @@ is the user's again. It names the engines that the turn was answered with.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
@@ -81,10 +81,14 @@ class SessionWatch:
         self._turn: Span | None = None
         self._outcome = TurnOutcome.UNANSWERED
 
-    def __call__(self, happening: object) -> None:
-        take = _TAKEN.get(type(happening))
-        if take is not None:
-            take(self, happening)
+    @property
+    def follows(self) -> Container[type]:
+        """What `follow` is to be told of."""
+        return _TAKEN
+
+    def follow(self, happening: object) -> None:
+        """Take what has happened, which is of a kind that it follows."""
+        _TAKEN[type(happening)](self, happening)
 
     def begin(self) -> None:
         """Count the session among those that are run here."""
