@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import anyio
 from anyio.abc import TaskGroup
@@ -30,12 +30,9 @@ __all__ = ("Opened", "joining", "open_conversation")
 
 
 class Follower(Protocol):
-    """A part of a conversation that is told what happens."""
+    """A part of a conversation that is told what happens, of the kinds that it follows."""
 
-    @property
-    def follows(self) -> Container[type]:
-        """Of which kinds."""
-        ...
+    follows: ClassVar[frozenset[type]]
 
     def follow(self, happening: object, /) -> None: ...
 
