@@ -133,6 +133,8 @@ class Draft:
         limits = self._limits(lines)
         before = [limit.level_at(self._spent(line)) for line, limit in limits]
         self._move(lines, spent=spent, held=held)
+        if not limits:  # as mostly
+            return ()
         return tuple(
             self.standing(line)
             for (line, limit), level in zip(limits, before, strict=True)

@@ -218,14 +218,16 @@ def _booked(
     # Settling and then charging the same meter may pass two levels: one is told, the higher.
     risen: dict[Line, Standing] = {}
     for hold_id, used in entry.settle.items():
-        risen |= {each.line: each for each in draft.settle(hold_id, used, at=entry.at)}
+        for each in draft.settle(hold_id, used, at=entry.at):
+            risen[each.line] = each
     for hold_id in entry.release:
         if (hold := draft.held(hold_id)) is not None:
             draft.give_back(hold)
     for meter, used in entry.charge.items():
         check_spendable(meter, used)
         if used:
-            risen |= {each.line: each for each in draft.spend(lines[meter], used)}
+            for each in draft.spend(lines[meter], used):
+                risen[each.line] = each
     return tuple(risen.values())
 
 
