@@ -21,6 +21,7 @@ from voicesession.providers.null import (
 )
 from voicesession.testing.scripted import CallbackAgent
 from voicesession.testing.stage import echo
+from voicesession.web.socket.mounting import Wire
 from voicesession.web.starlette import voice_app
 
 PIPELINE: Final = Pipeline(
@@ -111,3 +112,10 @@ async def test_a_frame_is_its_text_or_its_bytes_whichever_of_both_is_there(app: 
     *_, last, closing = server.heard
     assert '"audio_duration_seconds":0.02' in last["text"]
     assert closing == {"type": "websocket.close", "code": 1000, "reason": "ended"}
+
+
+def test_a_wire_that_is_printed_shows_no_credentials() -> None:
+    async def nothing(*_: object) -> Any: ...
+
+    scope = {"type": "websocket", "headers": [(b"authorization", b"Bearer hush")]}
+    assert "hush" not in repr(Wire(scope, nothing, nothing))

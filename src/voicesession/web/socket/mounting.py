@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
 import anyio
-from attrs import frozen
+from attrs import field, frozen
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
@@ -38,7 +38,7 @@ RuntimeError by Starlette and uvicorn once the connection is closed from this si
 class Wire:
     """A WebSocket that nobody has accepted yet, as ASGI has it."""
 
-    scope: Scope
+    scope: Scope = field(repr=False)  # with the headers, and so with credentials
     receive: Receive
     send: Send
 
@@ -77,11 +77,10 @@ class _Socket(Socket):
         self._is_gone = False
 
     async def accept(self, subprotocol: str | None, /) -> None:
-        await self._receive()  # says that somebody wants to connect
+        accept = {"type": "websocket.accept", "subprotocol": subprotocol, "headers": []}
         try:
-            await self._send(
-                {"type": "websocket.accept", "subprotocol": subprotocol, "headers": []}
-            )
+            await self._receive()  # says that somebody wants to connect
+            await self._send(accept)
         except _GONE as error:
             raise SocketClosed from error
 
