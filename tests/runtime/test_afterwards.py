@@ -27,8 +27,8 @@ class Desk:
 
     books: Books = field(factory=Books)
 
-    def limit(self, amount: int) -> None:
-        limit = Limit(account=ADA, meter=TOKENS, window=Window.DAY, amount=amount)
+    def limit(self, amount: int, window: Window = Window.DAY) -> None:
+        limit = Limit(account=ADA, meter=TOKENS, window=window, amount=amount)
         self.books = set_limit(self.books, limit, at=NOON).books
 
     def charge(self, used: Mapping[Meter, int]) -> Posted:
@@ -109,6 +109,19 @@ def test_what_many_sessions_cannot_wait_with_is_due_with_the_next_tick() -> None
     assert not session.is_due_at_tick()
     session.note({TOKENS: 1})
     assert session.is_due_at_tick()
+
+
+def test_of_two_limits_on_one_meter_the_tighter_decides() -> None:
+    desk = Desk()
+    desk.limit(10**12, Window.MONTH)
+    desk.limit(6_400)
+    session = acquainted(desk)
+    session.note({TOKENS: 100})
+    assert session.is_due_at_tick()
+    session.note({TOKENS: 6_300})
+    desk.book(session)
+    (exhausted,) = session.exhausted
+    assert exhausted.line.window is Window.DAY
 
 
 @given(st.integers(0, 200_000), st.lists(st.integers(1, 400), min_size=1, max_size=12))
