@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 import anyio
 from attrs import field, frozen
 from starlette.requests import HTTPConnection
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from ...runtime.manager import SessionManager
@@ -77,7 +77,7 @@ class _Socket(Socket):
         self._is_gone = False
 
     async def accept(self, subprotocol: str | None, /) -> None:
-        accept = {"type": "websocket.accept", "subprotocol": subprotocol, "headers": []}
+        accept: Message = {"type": "websocket.accept", "subprotocol": subprotocol, "headers": []}
         try:
             await self._receive()  # says that somebody wants to connect
             await self._send(accept)
