@@ -16,7 +16,7 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
-from ..core.errors import LeaseLost, StoreUnavailable, VoiceSessionError
+from ..core.errors import LeaseLost, StoreUnavailable
 from ..core.floor import effects as floor
 from ..core.floor.conversation import Conversation
 from ..core.floor.effects import Effects, ReplyId
@@ -85,7 +85,7 @@ class Conductor:
             services.clock,
             hands,
             capacity=config.unstored,
-            on_error=self._tell_failure,
+            tell=handle.tell,
         )
         self._handle = handle
         self._services = services
@@ -293,9 +293,6 @@ class Conductor:
             take=self._take_guess,
             tell=self._handle.tell,
         )
-
-    def _tell_failure(self, error: VoiceSessionError) -> None:
-        self._handle.tell(Failed(error))
 
     def _take_guess(self, probability: float) -> None:
         self.carry_out(self.floor.turn_probability(self._handle.media_us, probability))

@@ -29,16 +29,16 @@ class Hands:
 
     def __init__(self, tasks: TaskGroup) -> None:
         self._tasks = tasks
-        self._idle: list[_Hand] = []
+        self._idle: tuple[_Hand, ...] = ()
         self._may_stay = True
 
     def start_soon(self, work: Work) -> None:
         """Have *work* done, beside all other."""
         self._may_stay = True
         context = copy_context()
-        for hand in self._idle:
+        for hand in reversed(self._idle):  # who was at work last has everything at hand
             if hand.context == context:
-                self._idle.remove(hand)
+                self._leave(hand)
                 hand.call(work)
                 return
         self._tasks.start_soon(self._do, work, context)
@@ -46,8 +46,9 @@ class Hands:
     def let_go(self) -> None:
         """Take that there is nothing to do for a while."""
         self._may_stay = False
-        while self._idle:
-            self._idle.pop().call(None)
+        idle, self._idle = self._idle, ()
+        for hand in idle:
+            hand.call(None)
 
     async def _do(self, work: Work | None, context: Context) -> None:
         hand = _Hand(context)
@@ -55,7 +56,7 @@ class Hands:
             await work()
             work = None  # whatever it was, it is over
             if self._may_stay and copy_context() == context:
-                self._idle.append(hand)
+                self._idle += (hand,)
                 work = await self._called(hand)
 
     async def _called(self, hand: _Hand) -> Work | None:
@@ -64,11 +65,15 @@ class Hands:
             await hand.is_called.wait()
         except BaseException:
             if hand in self._idle:
-                self._idle.remove(hand)
+                self._leave(hand)
             elif hand.work is not None:  # called, and cancelled in the same moment
                 await hand.work()
             raise
         return hand.rise()
+
+    def _leave(self, called: _Hand) -> None:
+        """Take that *called* is idle no more."""
+        self._idle = tuple(hand for hand in self._idle if hand is not called)
 
 
 class _Hand:

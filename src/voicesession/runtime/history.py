@@ -20,6 +20,8 @@ class History:
         size: How many are remembered.
     """
 
+    __slots__ = ("_asked", "_present", "_said", "_size")
+
     def __init__(self, size: int) -> None:
         self._size = size
         self._said: list[Utterance] = []

@@ -72,7 +72,7 @@ class Mouth:
         self._most_unplayed_us = unplayed_us
         self._playout = Playout(handle.audio_format.sample_rate)
         self._making: dict[ReplyId, Reply] = {}
-        self._hanging_up: list[ReplyId] = []
+        self._hanging_up: tuple[ReplyId, ...] = ()
         self._unheard: ReplyId | None = None
         self._changed = Bell()
         self.silent_since_us: int | None = None
@@ -165,7 +165,7 @@ class Mouth:
             self._keeper.carry_out(self._keeper.floor.reply_failed(self._at_us, reply_id))
 
     def hang_up_after(self, reply_id: ReplyId) -> None:
-        self._hanging_up.append(reply_id)
+        self._hanging_up += (reply_id,)
 
     def tool_called(self, reply_id: ReplyId, call: ToolCall) -> None:
         self._handle.tell(

@@ -12,6 +12,7 @@ from ..core.utterance import Utterance
 from ..ports.clock import Clock
 from .bell import Bell
 from .hands import Hands
+from .happenings import Failed
 
 __all__ = ("Outbox",)
 
@@ -31,7 +32,7 @@ class Outbox:
         hands: Who stores what was posted.
         store: Makes one utterance durable.
         capacity: How many may wait before ``room`` makes callers wait.
-        on_error: Told of what could not be stored yet, and of what never will be.
+        tell: Told what could not be stored yet, and what never will be.
     """
 
     __slots__ = (
@@ -39,9 +40,9 @@ class Outbox:
         "_clock",
         "_hands",
         "_is_at_work",
-        "_on_error",
         "_store",
         "_stored",
+        "_tell",
         "_waiting",
     )
 
@@ -52,13 +53,13 @@ class Outbox:
         hands: Hands,
         *,
         capacity: int,
-        on_error: Callable[[VoiceSessionError], None],
+        tell: Callable[[object], None],
     ) -> None:
         self._store = store
         self._clock = clock
         self._hands = hands
         self._capacity = capacity
-        self._on_error = on_error
+        self._tell = tell
         self._waiting: list[Utterance] = []
         self._is_at_work = False
         self._stored = Bell()
@@ -103,12 +104,12 @@ class Outbox:
                 await self._store(self._waiting[0])
             except StoreUnavailable as error:
                 # Away for now; the supervisor ends our ownership if it stays so.
-                self._on_error(error)
+                self._tell(Failed(error))
                 await self._clock.sleep_until(self._clock.monotonic_us() + _RETRY_US)
             except LeaseLost:
                 return
             except VoiceSessionError as error:
-                self._on_error(error)
+                self._tell(Failed(error))
                 return
             else:
                 return

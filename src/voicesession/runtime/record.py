@@ -65,6 +65,18 @@ class SessionRecord:
             with the entries of the journal that lie between them.
     """
 
+    __slots__ = (
+        "_epoch",
+        "_on_change",
+        "_policy",
+        "_running",
+        "_scope",
+        "_store",
+        "_turn",
+        "_unknown",
+        "session",
+    )
+
     def __init__(
         self,
         store: SessionStore,
