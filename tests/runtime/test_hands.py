@@ -13,6 +13,7 @@ from anyio.lowlevel import checkpoint
 from voicesession.runtime.hands import Hands
 
 WHOSE: ContextVar[str] = ContextVar("WHOSE", default="nobody's")
+BASKET: ContextVar[list[str]] = ContextVar("BASKET")
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -103,6 +104,24 @@ async def test_work_sees_the_context_in_which_it_was_begun() -> None:
             await settle()
         hands.let_go()
     assert shop.contexts == ["ada's", "bob's", "ada's"]
+
+
+async def test_what_is_equal_in_two_contexts_is_not_taken_for_the_same() -> None:
+    baskets: list[list[str]] = [[], []]
+    seen: list[list[str]] = []
+
+    async def look() -> None:
+        seen.append(BASKET.get())
+
+    async with anyio.create_task_group() as tasks:
+        hands = Hands(tasks)
+        for basket in baskets:
+            context = copy_context()
+            context.run(BASKET.set, basket)
+            context.run(hands.start_soon, look)
+            await settle()
+        hands.let_go()
+    assert [id(one) for one in seen] == [id(one) for one in baskets]
 
 
 async def test_what_work_changes_in_its_context_no_other_work_sees() -> None:

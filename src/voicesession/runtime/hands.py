@@ -37,7 +37,7 @@ class Hands:
         self._may_stay = True
         context = copy_context()
         for hand in reversed(self._idle):  # who was at work last has everything at hand
-            if hand.context == context:
+            if _are_same(hand.context, context):
                 self._leave(hand)
                 hand.call(work)
                 return
@@ -55,7 +55,7 @@ class Hands:
         while work is not None:
             await work()
             work = None  # whatever it was, it is over
-            if self._may_stay and copy_context() == context:
+            if self._may_stay and _are_same(context, copy_context()):
                 self._idle += (hand,)
                 work = await self._called(hand)
 
@@ -96,3 +96,10 @@ class _Hand:
         work, self.work = self.work, None
         self.is_called = anyio.Event()
         return work
+
+
+def _are_same(one: Context, other: Context) -> bool:
+    """Whether both hold the very same: what merely equals it may be another request's."""
+    return len(one) == len(other) and all(
+        var in other and other[var] is value for var, value in one.items()
+    )
