@@ -35,7 +35,6 @@ from ..ports.speech import (
 from .crew import Crew
 from .ears import Ears
 from .handle import SessionHandle
-from .hands import Hands
 from .happenings import Failed, LiveAlready, SessionChanged
 from .history import History
 from .mouth import Mouth
@@ -78,12 +77,11 @@ class Conductor:
         replies_before = (handle.ownership.epoch - 1) * _REPLIES_OF_AN_OWNER
         self.floor = Conversation(config.floor, replies_before=replies_before)
         self.ears = ears
-        self.hands = hands = Hands(tasks)
-        self.mouth = Mouth(hands, crew, services.clock, handle, self, config.unplayed_us)
+        self.mouth = Mouth(tasks, crew, services.clock, handle, self, config.unplayed_us)
         self.outbox = Outbox(
             handle.final,
             services.clock,
-            hands,
+            tasks,
             capacity=config.unstored,
             tell=handle.tell,
         )
@@ -91,7 +89,7 @@ class Conductor:
         self._services = services
         self._hang_up = hang_up
         self._history = History(config.history)
-        self._turns = self._guessing(crew.turns)
+        self._turns = self._guessing(crew.turns, tasks)
         self._speeches: dict[ReplyId, SpeechHandle] = {}
 
     def remember(self, utterances: Iterable[Utterance]) -> None:
@@ -179,7 +177,6 @@ class Conductor:
     def hush(self) -> None:
         """Close the floor for now: nobody speaks, and the last words may still come."""
         self.carry_out(self.floor.pause(self._handle.media_us))
-        self.hands.let_go()
 
     async def drain(self) -> None:
         """Close the floor, take the words that the recogniser still holds, and store them all.
@@ -281,13 +278,13 @@ class Conductor:
     def reopen_turn(self, _effect: floor.TurnReopened) -> None:
         self._history.turn_reopened()
 
-    def _guessing(self, detector: TurnDetector | None) -> TurnGuess | None:
+    def _guessing(self, detector: TurnDetector | None, tasks: TaskGroup) -> TurnGuess | None:
         """Return who asks *detector*; without one silence alone decides."""
         if detector is None:
             return None
         return TurnGuess(
             detector,
-            self.hands,
+            tasks,
             self._history,
             self._handle.session.language,
             take=self._take_guess,
@@ -371,7 +368,6 @@ _CARRIED_OUT: Final[Mapping[type[Any], Callable[[Conductor, Any], None]]] = Mapp
         floor.CutUtterance: lambda self, effect: self.ears.recogniser.cut(effect.at_us),
         floor.TurnCommitted: Conductor.commit_turn,
         floor.TurnReopened: Conductor.reopen_turn,
-        floor.UserAway: lambda self, _: self.hands.let_go(),
         floor.FlushRecogniser: lambda self, _: self.ears.recogniser.flush(),
         floor.StartSpeech: lambda self, effect: self.mouth.start(effect.reply_id),
         floor.HoldSpeech: lambda self, _: self.mouth.hold(),

@@ -3,8 +3,8 @@ A live conversation, as its host holds it: audio in, audio out, and a few words.
 
 Audio is stepped through in the caller's own task, by plain calls: `process_audio` feeds
 the detector and the recogniser, tells the floor what they found, and carries out what the
-floor wants. Beside it run one task that reads the recogniser, and a few (see `hands`) that store
-words and make replies.
+floor wants. Beside it run one task that reads the recogniser, one that stores words, and
+one for each reply that is being made.
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Protocol
+
+from anyio.abc import TaskGroup
 
 from ..core.errors import ProviderError
 from ..core.floor.conversation import Conversation
@@ -15,7 +17,6 @@ from .bell import Bell
 from .busy import Busy
 from .crew import Crew
 from .handle import SessionHandle
-from .hands import Hands
 from .happenings import Failed, ReplyCleared, ReplyStarted, ToolCalled
 from .playout import AgentAudio, Playout
 from .replying import Reply
@@ -44,12 +45,12 @@ class Mouth:
         "_clock",
         "_crew",
         "_handle",
-        "_hands",
         "_hanging_up",
         "_keeper",
         "_making",
         "_most_unplayed_us",
         "_playout",
+        "_tasks",
         "_unheard",
         "busy",
         "silent_since_us",
@@ -57,14 +58,14 @@ class Mouth:
 
     def __init__(
         self,
-        hands: Hands,
+        tasks: TaskGroup,
         crew: Crew,
         clock: Clock,
         handle: SessionHandle,
         keeper: FloorKeeper,
         unplayed_us: int,
     ) -> None:
-        self._hands = hands
+        self._tasks = tasks
         self._crew = crew
         self._clock = clock
         self._handle = handle
@@ -86,12 +87,12 @@ class Mouth:
         reply = self._begin(reply_id)
         if not speculative:
             reply.commit()
-        self._hands.start_soon(lambda: self._make(reply, reply.answer(self._crew.agents, prompt)))
+        self._tasks.start_soon(self._make, reply, lambda: reply.answer(self._crew.agents, prompt))
 
     def say(self, reply_id: ReplyId, text: str) -> None:
         """Start making the sound of *text*."""
         reply = self._begin(reply_id)
-        self._hands.start_soon(lambda: self._make(reply, reply.say(text)))
+        self._tasks.start_soon(self._make, reply, lambda: reply.say(text))
 
     def commit(self, reply_id: ReplyId) -> None:
         """Let a reply do what it has put off."""
@@ -212,10 +213,10 @@ class Mouth:
         )
         return reply
 
-    async def _make(self, reply: Reply, making: Awaitable[None]) -> None:
+    async def _make(self, reply: Reply, make: Callable[[], Awaitable[None]]) -> None:
         try:
             with reply.scope:
-                await making
+                await make()
         finally:
             del self._making[reply.id]
             self.busy.done()

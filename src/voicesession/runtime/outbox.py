@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from ..core.errors import LeaseLost, StoreUnavailable, VoiceSessionError
 from ..core.utterance import Utterance
 from ..ports.clock import Clock
 from .bell import Bell
-from .hands import Hands
 from .happenings import Failed
 
 __all__ = ("Outbox",)
@@ -29,7 +29,7 @@ class Outbox:
     words are stored.
 
     Args:
-        hands: Who stores what was posted.
+        tasks: Where it works from the first utterance on.
         store: Makes one utterance durable.
         capacity: How many may wait before ``room`` makes callers wait.
         tell: Told what could not be stored yet, and what never will be.
@@ -38,10 +38,11 @@ class Outbox:
     __slots__ = (
         "_capacity",
         "_clock",
-        "_hands",
         "_is_at_work",
+        "_posted",
         "_store",
         "_stored",
+        "_tasks",
         "_tell",
         "_waiting",
     )
@@ -50,18 +51,19 @@ class Outbox:
         self,
         store: Callable[[Utterance], Awaitable[object]],
         clock: Clock,
-        hands: Hands,
+        tasks: TaskGroup,
         *,
         capacity: int,
         tell: Callable[[object], None],
     ) -> None:
         self._store = store
         self._clock = clock
-        self._hands = hands
+        self._tasks = tasks
         self._capacity = capacity
         self._tell = tell
         self._waiting: list[Utterance] = []
         self._is_at_work = False
+        self._posted = Bell()
         self._stored = Bell()
 
     def __len__(self) -> int:
@@ -77,7 +79,8 @@ class Outbox:
         self._waiting.append(utterance)
         if not self._is_at_work:
             self._is_at_work = True
-            self._hands.start_soon(self._work)
+            self._tasks.start_soon(self._work)
+        self._posted.ring()
 
     async def room(self) -> None:
         """Return once there is room again."""
@@ -90,13 +93,14 @@ class Outbox:
             await self._stored.wait()
 
     async def _work(self) -> None:
-        for _ in range(_TURNS_OF_A_REPLY):
-            await checkpoint()
-        while self._waiting:
-            await self._store_first()
-            del self._waiting[0]
-            self._stored.ring()
-        self._is_at_work = False
+        while True:
+            for _ in range(_TURNS_OF_A_REPLY):
+                await checkpoint()
+            while self._waiting:
+                await self._store_first()
+                del self._waiting[0]
+                self._stored.ring()
+            await self._posted.wait()
 
     async def _store_first(self) -> None:
         while True:

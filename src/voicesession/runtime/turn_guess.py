@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import anyio
+from anyio.abc import TaskGroup
 
 from ..ports.speech import TurnDetector, TurnSoFar
 from .engines import as_provider_error
-from .hands import Hands
 from .happenings import EngineFailed, Stage
 from .history import History
 
@@ -24,12 +23,12 @@ class TurnGuess:
         tell: Told of a detector that fails; silence decides then.
     """
 
-    __slots__ = ("_asking", "_detector", "_hands", "_history", "_language", "_take", "_tell")
+    __slots__ = ("_asking", "_detector", "_history", "_language", "_take", "_tasks", "_tell")
 
     def __init__(
         self,
         detector: TurnDetector,
-        hands: Hands,
+        tasks: TaskGroup,
         history: History,
         language: str,
         *,
@@ -37,7 +36,7 @@ class TurnGuess:
         tell: Callable[[object], None],
     ) -> None:
         self._detector = detector
-        self._hands = hands
+        self._tasks = tasks
         self._history = history
         self._language = language
         self._take = take
@@ -56,19 +55,19 @@ class TurnGuess:
                 asked=self._history.last_reply,
             )
             self._asking = anyio.CancelScope()
-            self._hands.start_soon(partial(self._ask, turn, self._asking))
+            self._tasks.start_soon(self._ask, self._detector, turn, self._asking)
 
     def forget(self) -> None:
         """Take that the last question does not matter any more."""
         if self._asking is not None:
             self._asking.cancel()
 
-    async def _ask(self, turn: TurnSoFar, scope: anyio.CancelScope) -> None:
+    async def _ask(self, detector: TurnDetector, turn: TurnSoFar, scope: anyio.CancelScope) -> None:
         with scope:
             try:
-                probability = await self._detector.probability(turn)
+                probability = await detector.probability(turn)
             except Exception as error:  # noqa: BLE001 - a detector may be the host's own
-                failure = as_provider_error(self._detector.name, error)
+                failure = as_provider_error(detector.name, error)
                 self._tell(EngineFailed(Stage.TURNS, failure))
             else:
                 self._take(probability)
