@@ -20,7 +20,8 @@ from websockets.asyncio.client import connect
 
 from voicesession.cli.server import Server, server_of
 
-HEAD_WITHIN = TAKEN_WITHIN = timedelta(seconds=0.4)
+HEAD_WITHIN = timedelta(seconds=0.4)
+TAKEN_WITHIN = 3 * HEAD_WITHIN
 REQUEST = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 LAST_REQUEST = b"GET /much HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
 HANDSHAKE = (
@@ -192,9 +193,9 @@ async def test_who_takes_a_last_answer_slowly_gets_all_of_it(port: int) -> None:
     async with client(port) as slow:
         await slow.send(LAST_REQUEST)
         heard_bytes = 0
-        for _ in range(5):
+        for _ in range(2 * TAKEN_WITHIN // HEAD_WITHIN):  # and so it was looked at twice
             heard_bytes += len(await slow.receive(MUCH_BYTES // 8))
-            async with client(port) as silent:  # and so it was looked at both of them
+            async with client(port) as silent:
                 assert await is_closed(silent)
         async for piece in slow:
             heard_bytes += len(piece)

@@ -272,9 +272,12 @@ async def test_of_audio_that_deepgram_does_not_take_the_oldest_is_dropped(
     assert stream.dropped_us > 0
     assert stream.dropped_us % 1_000_000 == 0
     assert await heard_until(stream, Flushed) == [Flushed()]
-    await server.until(
-        lambda: len(server.audio) == (200 - stream.dropped_us // 1_000_000) * len(second)
-    )
+    async with anyio.create_task_group() as group:
+        group.start_soon(heard_until, stream, Flushed)  # who reads on has the rest sent
+        await server.until(
+            lambda: len(server.audio) == (200 - stream.dropped_us // 1_000_000) * len(second)
+        )
+        group.cancel_scope.cancel()
     await stream.aclose()
 
 
