@@ -11,6 +11,7 @@ from pathlib import Path
 
 from attrs import define
 from tests.cli.stage import process as words_of
+from tests.patience import PATIENCE_S
 
 from voicesession.schemas.settings import variables
 
@@ -55,7 +56,7 @@ def served(folder: Path, **settings: str) -> Generator[Served]:
         yield running
     finally:
         process.send_signal(signal.SIGTERM)
-        rest, errors = process.communicate(timeout=30)
+        rest, errors = process.communicate(timeout=PATIENCE_S)
         running.printed = line + rest + errors
     assert process.returncode == 0, errors
     assert "Traceback" not in errors

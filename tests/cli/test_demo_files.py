@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.stage import Command, Speech, process, write_wav
+from tests.patience import PATIENCE_S
 
 from voicesession.cli.caller import SCRIPT
 from voicesession.core.errors import InvalidConfig
@@ -217,7 +218,7 @@ def test_an_interrupted_demo_ends_its_session_and_keeps_what_there_is(
         # Until the caller has spoken: then it is in the middle of it.
         assert any("speaks" in line for line in demo.stderr)
         demo.send_signal(signal.SIGINT)
-        stdout, stderr = demo.communicate(timeout=60)
+        stdout, stderr = demo.communicate(timeout=PATIENCE_S)
     assert demo.returncode == 130
     assert "Traceback" not in stderr
     assert '"end_reason": "cancelled"' in stdout

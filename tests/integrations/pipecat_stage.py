@@ -23,6 +23,7 @@ from pipecat.utils.text.base_text_aggregator import TextType
 from pipecat.workers.runner import WorkerRunner
 from tests.integrations.eventually import eventually
 from tests.integrations.sound import RATE_HZ, VOICE
+from tests.patience import PATIENCE_S
 
 from voicesession import SessionHandle, SessionManager
 from voicesession.integrations.pipecat import kept
@@ -164,9 +165,9 @@ async def call(
         await runner.add_workers(worker)
         running = asyncio.create_task(runner.run())
         try:
-            await asyncio.wait_for(started.wait(), 10)
+            await asyncio.wait_for(started.wait(), PATIENCE_S)
             yield Call(handle, worker, ears, loudspeaker)
             await worker.queue_frame(frames.EndFrame())
-            await asyncio.wait_for(running, 20)
+            await asyncio.wait_for(running, PATIENCE_S)
         finally:
             await worker.cancel()

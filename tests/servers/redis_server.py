@@ -94,7 +94,7 @@ class RedisServer:
     def _asked(self, line: bytes) -> bytes:
         with (
             suppress(OSError),
-            socket.create_connection(("127.0.0.1", self.port), timeout=1) as asked,
+            socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S) as asked,
         ):
             asked.sendall(line)
             return asked.recv(4096)

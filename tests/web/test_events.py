@@ -31,7 +31,7 @@ def app(voice: SessionManager, keys: Authenticator, make_app: Callable[..., ASGI
 async def server(app: ASGIApp, serving: Callable[..., Any]) -> AsyncIterator[httpx2.AsyncClient]:
     async with (
         serving(app) as url,
-        httpx2.AsyncClient(base_url=url, headers=STREAM, timeout=30) as client,
+        httpx2.AsyncClient(base_url=url, headers=STREAM, timeout=PATIENCE_S) as client,
     ):
         yield client
 

@@ -47,13 +47,12 @@ class Draft:
 
     def standing(self, line: Line) -> Standing:
         """Return where *line* stands now."""
-        stood = self._books.balances.get(line, NOTHING)
-        spent, held = self._moved.get(line, _STILL)
+        _, held = self._moved.get(line, _STILL)
         return Standing(
             line=line,
             limit=self._books.limits.get((line.account, line.meter, line.window)),
-            spent=stood.spent + spent,
-            held=stood.held + held,
+            spent=self._spent(line),
+            held=self._books.balances.get(line, NOTHING).held + held,
         )
 
     def limited(self, lines: tuple[Line, ...]) -> tuple[Standing, ...]:

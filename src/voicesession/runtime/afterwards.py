@@ -9,7 +9,7 @@ sooner there is one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set as AbstractSet
 from typing import Final
 
 from ..core.accounts import Standing
@@ -34,8 +34,6 @@ class Afterwards:
     def __init__(self) -> None:
         self._noted: dict[Meter, int] = {}
         self._limits: dict[Meter, tuple[Standing, ...]] = {}
-        self.limited: frozenset[Meter] = frozenset()
-        """The meters of which a limit is known."""
         self._left: dict[Meter, int] = {}
         """What may still be spent of each of them, at the least."""
         self._is_near = True
@@ -60,6 +58,11 @@ class Afterwards:
             if used and used * _SESSIONS_AT_ONCE >= left:
                 return True
         return False
+
+    @property
+    def limited(self) -> AbstractSet[Meter]:
+        """The meters of which a limit is known."""
+        return self._limits.keys()
 
     @property
     def exhausted(self) -> tuple[Standing, ...]:
@@ -101,7 +104,6 @@ class Afterwards:
             else:
                 self._limits.pop(meter, None)
                 self._left.pop(meter, None)
-        self.limited = frozenset(self._limits)
 
 
 def _is_near(now: Standing, before: Standing | None) -> bool:

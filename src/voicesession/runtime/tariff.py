@@ -8,7 +8,7 @@ begin later.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set as AbstractSet
 from types import MappingProxyType
 from typing import Final
 
@@ -77,7 +77,7 @@ class Tariff:
             self._known[engine, meter] = known
             return known
 
-    def unknown(self, limited: frozenset[Meter]) -> str:
+    def unknown(self, limited: AbstractSet[Meter]) -> str:
         """Return what nobody knows the price of, although money is among what is *limited*."""
         money = MONEY & limited
         if not money:

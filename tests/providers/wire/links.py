@@ -15,6 +15,7 @@ import anyio
 from anyio import to_thread
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from attrs import define, field, frozen
+from tests.patience import PATIENCE_S
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
@@ -91,7 +92,7 @@ class VendorServer(ABC):
 
         def wait() -> None:
             with self._news:
-                assert self._news.wait_for(condition, timeout=60)
+                assert self._news.wait_for(condition, timeout=PATIENCE_S)
 
         await to_thread.run_sync(wait)
 
